@@ -1,0 +1,105 @@
+//! What the other modules see of carts.
+use chrono::{DateTime, Utc};
+use kernel::{Caller, Money};
+use products::{Image, Sku};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::Error;
+
+kernel::id! {
+    /// Identifies a cart, from its first line until it is ordered.
+    pub struct CartId;
+}
+
+/// What somebody means to buy, at today's prices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cart {
+    /// Its identifier; null while nothing was ever put in.
+    pub id: Option<CartId>,
+    /// Its lines, in the order in which they were put in.
+    pub items: Vec<CartItem>,
+    /// The sum of the lines that are on sale.
+    pub subtotal: Money,
+    /// Counts changes; the `ETag`.
+    pub version: i64,
+    /// When it was last changed; null while nothing was ever put in.
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+/// A line of a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct CartItem {
+    /// The variant.
+    pub sku: Sku,
+    /// Its product's name.
+    pub name: String,
+    /// What tells it from its siblings; empty for an only one.
+    pub variant: String,
+    /// Its product's name in addresses.
+    pub slug: String,
+    /// The main picture.
+    pub image: Option<Image>,
+    /// How many are wished for.
+    pub quantity: i64,
+    /// The price of one.
+    pub unit_price: Money,
+    /// The price of all.
+    pub line_total: Money,
+    /// How many could be sold now; 0 for what is no longer on sale.
+    pub available: i64,
+}
+
+/// A cart, and the token by which a guest comes back to it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Added {
+    /// The cart.
+    pub cart: Cart,
+    /// Only where the cart is a guest's and new.
+    pub token: Option<String>,
+}
+
+/// So many of one variant to put into a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewItem {
+    /// The variant.
+    pub sku: String,
+    /// How many, 1 to 999.
+    pub quantity: i64,
+}
+
+/// So many of one variant that were ordered out of a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderedItem {
+    /// The variant.
+    pub sku: Sku,
+    /// How many.
+    pub quantity: i64,
+}
+
+kernel::api! {
+    /// What customers and guests mean to buy.
+    pub trait Carts("cart") {
+        /// The caller's cart; an empty one where there is none.
+        read async fn get(&self, caller: Caller) -> Result<Cart, Error>;
+
+        /// Puts a variant in, or more of it. A guest without a cart gets one, and its token.
+        once async fn add(&self, caller: Caller, item: NewItem) -> Result<Added, Error>;
+
+        /// Sets how many of a variant are in, if the cart's version is still `if_match`; 0 takes it out.
+        idempotent async fn set_quantity(&self, caller: Caller, sku: String, quantity: i64, if_match: Option<i64>) -> Result<Cart, Error>;
+
+        /// Takes everything out.
+        idempotent async fn clear(&self, caller: Caller) -> Result<(), Error>;
+
+        /// Makes a guest's cart the customer's, line by line, in one transaction.
+        ///
+        /// `guest` is the SHA-256 of the `Cart-Token`, in hex. The token no longer opens anything.
+        idempotent async fn merge(&self, guest: String, user: Uuid) -> Result<(), Error>;
+
+        /// Ends a cart that was ordered. What was put in since goes on in a new one.
+        idempotent async fn close(&self, id: CartId, order_id: Uuid, ordered: Vec<OrderedItem>) -> Result<(), Error>;
+    }
+}

@@ -1,0 +1,299 @@
+//! One database handle over SQLite and PostgreSQL: one SQL text, each engine's own column types.
+use std::{borrow::Cow, path::Path, str::FromStr, time::Duration};
+
+use chrono::{DateTime, Utc};
+use sqlx::{
+    Arguments, AssertSqlSafe, ConnectOptions, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite,
+    SqliteConnection, SqlitePool, Transaction, Type,
+    error::BoxDynError,
+    migrate::{Migration, Migrator},
+    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    sqlite::{
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
+};
+
+use crate::StartError;
+
+/// A value that both engines store.
+pub trait Bind: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + for<'q> Encode<'q, Postgres> + Type<Postgres> {}
+impl<T: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + for<'q> Encode<'q, Postgres> + Type<Postgres>> Bind for T {}
+
+/// A row that both engines return; `#[derive(FromRow)]` is all it takes.
+pub trait Record: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
+impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin> Record for T {}
+
+/// A module's own database: a SQLite file, or a PostgreSQL schema.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// One connection writes, so that writers queue here and not at the file's lock; many read.
+    Sqlite {
+        /// For everything but `SELECT`.
+        writer: SqlitePool,
+        /// For `SELECT` outside a transaction.
+        reader: SqlitePool,
+    },
+    /// A pool whose connections see one schema.
+    Postgres(PgPool),
+}
+
+/// A transaction; dropping it rolls it back.
+#[derive(Debug)]
+pub enum Tx {
+    /// Holds the file's write lock.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// Read committed: guard every read-then-write with a condition or [`Query::for_update`].
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Where a statement runs: `&Db` for one of its own, `&mut Tx` for one among others.
+pub trait Executor<'c>: Send {
+    /// Starts a statement.
+    fn query(self, sql: &'static str) -> Query<'c>;
+}
+
+impl<'c> Executor<'c> for &'c Db {
+    fn query(self, sql: &'static str) -> Query<'c> {
+        let on = match self {
+            Db::Sqlite { writer, reader } => {
+                let pool = if sql.trim_start().starts_with("SELECT") { reader } else { writer };
+                On::SqlitePool(pool, SqliteArguments::default())
+            }
+            Db::Postgres(pool) => On::PgPool(pool, PgArguments::default()),
+        };
+        Query::new(sql, on)
+    }
+}
+
+impl<'c> Executor<'c> for &'c mut Tx {
+    fn query(self, sql: &'static str) -> Query<'c> {
+        let on = match self {
+            Tx::Sqlite(tx) => On::SqliteTx(tx, SqliteArguments::default()),
+            Tx::Postgres(tx) => On::PgTx(tx, PgArguments::default()),
+        };
+        Query::new(sql, on)
+    }
+}
+
+/// A statement and what has been bound to it.
+#[must_use = "a statement does nothing until it is fetched or executed"]
+pub struct Query<'c> {
+    sql: Cow<'static, str>,
+    on: On<'c>,
+    bound: Result<(), BoxDynError>,
+}
+
+enum On<'c> {
+    SqlitePool(&'c SqlitePool, SqliteArguments),
+    SqliteTx(&'c mut SqliteConnection, SqliteArguments),
+    PgPool(&'c PgPool, PgArguments),
+    PgTx(&'c mut PgConnection, PgArguments),
+}
+
+/// Repeats `$body` for each engine and executor; only their types differ.
+macro_rules! run {
+    ($query:expr, |$sql:ident, $args:ident, $on:ident| $body:expr) => {{
+        $query.bound.map_err(sqlx::Error::Encode)?;
+        // Every text is a literal of ours; what is added to it are placeholders.
+        let $sql = AssertSqlSafe($query.sql.into_owned());
+        match $query.on {
+            On::SqlitePool($on, $args) => $body,
+            On::SqliteTx($on, $args) => $body,
+            On::PgPool($on, $args) => $body,
+            On::PgTx($on, $args) => $body,
+        }
+    }};
+}
+
+impl<'c> Query<'c> {
+    fn new(sql: &'static str, on: On<'c>) -> Self {
+        Self { sql: sql.into(), on, bound: Ok(()) }
+    }
+
+    /// Binds the next placeholder, counting from `$1`.
+    pub fn bind(mut self, value: impl Bind) -> Self {
+        let bound = match &mut self.on {
+            On::SqlitePool(_, args) | On::SqliteTx(_, args) => Arguments::add(args, value),
+            On::PgPool(_, args) | On::PgTx(_, args) => args.add(value),
+        };
+        self.bound = self.bound.and(bound);
+        self
+    }
+
+    /// Binds a whole list where the statement says `IN ($*)`; the list comes last.
+    pub fn bind_list(mut self, values: impl IntoIterator<Item = impl Bind>) -> Self {
+        let mut list = String::new();
+        for value in values {
+            self = self.bind(value);
+            let separator = if list.is_empty() { "" } else { ", " };
+            list += &format!("{separator}${}", self.len());
+        }
+        let list = if list.is_empty() { "NULL" } else { &list };
+        self.sql = self.sql.replacen("$*", list, 1).into();
+        self
+    }
+
+    /// Locks the rows read until the transaction ends. SQLite's transaction holds the lock already.
+    pub fn for_update(mut self) -> Self {
+        if let On::PgTx(..) = self.on {
+            self.sql.to_mut().push_str(" FOR UPDATE");
+        }
+        self
+    }
+
+    /// Locks the rows read, and passes over those that somebody else has locked.
+    pub fn for_update_skip_locked(mut self) -> Self {
+        if let On::PgTx(..) = self.on {
+            self.sql.to_mut().push_str(" FOR UPDATE SKIP LOCKED");
+        }
+        self
+    }
+
+    fn len(&self) -> usize {
+        match &self.on {
+            On::SqlitePool(_, args) | On::SqliteTx(_, args) => args.len(),
+            On::PgPool(_, args) | On::PgTx(_, args) => args.len(),
+        }
+    }
+
+    /// The one row there must be.
+    pub async fn fetch_one<R: Record>(self) -> sqlx::Result<R> {
+        run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_one(on).await)
+    }
+
+    /// The row, if there is one.
+    pub async fn fetch_optional<R: Record>(self) -> sqlx::Result<Option<R>> {
+        run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_optional(on).await)
+    }
+
+    /// Every row.
+    pub async fn fetch_all<R: Record>(self) -> sqlx::Result<Vec<R>> {
+        run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_all(on).await)
+    }
+
+    /// How many rows the statement changed.
+    pub async fn execute(self) -> sqlx::Result<u64> {
+        run!(self, |sql, args, on| Ok(sqlx::query_with(sql, args).execute(on).await?.rows_affected()))
+    }
+}
+
+/// Statements slower than this are logged.
+const SLOW: Duration = Duration::from_secs(1);
+
+impl Db {
+    /// Opens the SQLite file at `path`, and makes it where there is none.
+    ///
+    /// `synchronous = FULL`: a commit that was answered has reached the disk.
+    pub async fn sqlite(path: &Path, readers: u32) -> Result<Self, StartError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW);
+        let pool = || {
+            SqlitePoolOptions::new()
+                .test_before_acquire(false)
+                .acquire_timeout(Duration::from_secs(5))
+                .min_connections(1)
+        };
+        let opened = pool().max_connections(1).connect_with(options.clone()).await;
+        let writer = opened.map_err(|error| format!("cannot open the database file {}: {error}", path.display()))?;
+        let reader =
+            pool().max_connections(readers).connect_with(options.read_only(true).create_if_missing(false)).await?;
+        Ok(Self::Sqlite { writer, reader })
+    }
+
+    /// Connects to PostgreSQL at `url` and keeps to `schema`, which it makes where there is none.
+    pub async fn postgres(url: &str, schema: &str, connections: u32) -> Result<Self, StartError> {
+        let refused = |error: sqlx::Error| format!("cannot use the database in `database.url`: {error}");
+        let options = PgConnectOptions::from_str(url).map_err(refused)?;
+        let options =
+            options.options([("search_path", schema)]).log_slow_statements(tracing::log::LevelFilter::Warn, SLOW);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(refused)?;
+        let exists: Option<(i32,)> =
+            sqlx::query_as("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(schema).fetch_optional(&pool).await?;
+        if exists.is_none() {
+            let sql = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
+            sqlx::query(sql).execute(&pool).await.map_err(refused)?;
+        }
+        Ok(Self::Postgres(pool))
+    }
+
+    /// Applies those of `migrations` that this engine has and that are not applied yet.
+    pub async fn migrate(&self, migrations: impl IntoIterator<Item = &Migration>) -> Result<(), StartError> {
+        let other = match self {
+            Self::Sqlite { .. } => ".postgres",
+            Self::Postgres(_) => ".sqlite",
+        };
+        let mine = migrations.into_iter().filter(|migration| !migration.description.ends_with(other));
+        let mut mine = Migrator::with_migrations(mine.cloned().collect());
+        // A newer release may have migrated already; the older one still serves on its schema.
+        mine.set_ignore_missing(true);
+        match self {
+            Self::Sqlite { writer, .. } => mine.run(writer).await?,
+            Self::Postgres(pool) => mine.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// Opens a transaction. On SQLite it takes the write lock at once, so that it cannot lose it later.
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => {
+                // A `begin()` that is cancelled half-way returns a connection with an open transaction to
+                // the pool (sqlx 0.9). In a task of its own it is never cancelled, and what nobody waits
+                // for any more is rolled back when it is dropped.
+                let pool = pool.clone();
+                #[expect(clippy::disallowed_methods, reason = "it ends by itself, at the pool's time limit")]
+                let begun = tokio::spawn(async move { pool.begin().await });
+                Tx::Postgres(begun.await.map_err(|_| sqlx::Error::PoolClosed)??)
+            }
+        })
+    }
+
+    /// The database's own time: the one clock that all replicas share. A SQLite file has one process and so `here`.
+    pub async fn now(&self, here: DateTime<Utc>) -> sqlx::Result<DateTime<Utc>> {
+        match self {
+            Self::Sqlite { .. } => Ok(here),
+            Self::Postgres(pool) => {
+                Ok(sqlx::query_as::<_, (DateTime<Utc>,)>("SELECT clock_timestamp()").fetch_one(pool).await?.0)
+            }
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        self.query("SELECT 1").execute().await.map(drop)
+    }
+
+    /// Closes every connection; what runs is finished first.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { writer, reader } => {
+                reader.close().await;
+                writer.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Makes it so.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Sqlite(tx) => tx.commit().await,
+            Self::Postgres(tx) => tx.commit().await,
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Publishing: a change and its event are committed together, and read in one order by everybody.
+use std::{fmt::Display, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::{Call, Clock, Db, Executor, Fault, Tasks, Tx};
+
+/// Something that happened in a module: CloudEvents 1.0, JSON format.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Always `1.0`.
+    pub specversion: String,
+    /// Unique; the same when it is delivered again.
+    pub id: Uuid,
+    /// The module, as `/orders`.
+    pub source: String,
+    /// What happened, as `order.confirmed`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The aggregate it happened to; order holds within one.
+    pub subject: String,
+    /// When.
+    pub time: DateTime<Utc>,
+    /// The event itself.
+    pub data: serde_json::Value,
+    /// Where it stands among all of its source, from 1 and without gaps.
+    pub position: i64,
+    /// The trace of the call that caused it (32 hex digits).
+    pub traceid: String,
+}
+
+/// Where a module publishes: a table of its own database.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    db: Db,
+    module: &'static str,
+    clock: Clock,
+    tasks: Tasks,
+    news: Arc<Notify>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    position: i64,
+    kind: String,
+    subject: String,
+    data: Json<serde_json::Value>,
+    at: DateTime<Utc>,
+    trace: String,
+}
+
+/// How often a reader looks without being woken: another replica's commit wakes only its own readers.
+const LOOK: Duration = Duration::from_millis(500);
+
+impl Outbox {
+    pub(crate) fn new(db: Db, module: &'static str, clock: Clock, tasks: Tasks) -> Self {
+        Self { db, module, clock, tasks, news: Arc::default() }
+    }
+
+    /// Publishes an event with the transaction that it tells of.
+    ///
+    /// Take the aggregate's lock first: its events are read in the order in which they are added.
+    /// Call [`Outbox::wake`] once the transaction is committed.
+    pub async fn add(
+        &self,
+        tx: &mut Tx,
+        kind: &'static str,
+        subject: impl Display,
+        data: &impl Serialize,
+    ) -> Result<(), Fault> {
+        let data = serde_json::to_value(data).map_err(Fault::internal)?;
+        tx.query("INSERT INTO outbox (id, kind, subject, data, at, trace) VALUES ($1, $2, $3, $4, $5, $6)")
+            .bind(Uuid::now_v7())
+            .bind(kind)
+            .bind(subject.to_string())
+            .bind(Json(data))
+            .bind(self.clock.now())
+            .bind(Call::current().trace())
+            .execute()
+            .await?;
+        Ok(())
+    }
+
+    /// Wakes those who wait for news.
+    pub fn wake(&self) {
+        self.news.notify_waiters();
+    }
+
+    /// The events after position `after`, in order; waits up to `wait` for the first.
+    pub async fn read(&self, after: i64, limit: i64, wait: Duration) -> Result<Vec<Event>, Fault> {
+        let until = tokio::time::Instant::now() + wait.min(Call::current().left() / 2);
+        loop {
+            let news = self.news.notified();
+            tokio::pin!(news);
+            news.as_mut().enable();
+            self.place().await?;
+            let rows: Vec<Row> = self
+                .db
+                .query(
+                    "SELECT id, position, kind, subject, data, at, trace
+                       FROM outbox
+                      WHERE position > $1
+                      ORDER BY position
+                      LIMIT $2",
+                )
+                .bind(after)
+                .bind(limit.clamp(1, 1000))
+                .fetch_all()
+                .await?;
+            if !rows.is_empty() || tokio::time::Instant::now() >= until || self.tasks.is_stopping() {
+                return Ok(rows.into_iter().map(|row| self.event(row)).collect());
+            }
+            tokio::select! {
+                () = news => {}
+                () = tokio::time::sleep_until(until.min(tokio::time::Instant::now() + LOOK)) => {}
+                () = self.tasks.stopping() => {}
+            }
+        }
+    }
+
+    /// Gives the committed events that have no position yet the next ones.
+    ///
+    /// Only here, one at a time under the lock of `outbox_head`, and after their commit: a number drawn
+    /// inside a transaction would become visible out of order, and a reader past it would miss it.
+    async fn place(&self) -> Result<(), Fault> {
+        let waiting: (bool,) =
+            self.db.query("SELECT EXISTS (SELECT 1 FROM outbox WHERE position IS NULL)").fetch_one().await?;
+        if !waiting.0 {
+            return Ok(());
+        }
+        let mut tx = self.db.begin().await?;
+        let (next,): (i64,) = tx.query("SELECT next FROM outbox_head WHERE id = 1").for_update().fetch_one().await?;
+        let placed = tx
+            .query(
+                "UPDATE outbox
+                    SET position = $1 + fresh.rank
+                   FROM (SELECT seq, ROW_NUMBER() OVER (ORDER BY seq) - 1 AS rank FROM outbox WHERE position IS NULL) AS fresh
+                  WHERE outbox.seq = fresh.seq",
+            )
+            .bind(next)
+            .execute()
+            .await?;
+        let next = next + i64::try_from(placed).map_err(Fault::internal)?;
+        tx.query("UPDATE outbox_head SET next = $1 WHERE id = 1").bind(next).execute().await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    fn event(&self, row: Row) -> Event {
+        Event {
+            specversion: "1.0".into(),
+            id: row.id,
+            source: format!("/{}", self.module),
+            kind: row.kind,
+            subject: row.subject,
+            time: row.at,
+            data: row.data.0,
+            position: row.position,
+            traceid: row.trace,
+        }
+    }
+}

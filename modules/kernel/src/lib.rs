@@ -1,0 +1,39 @@
+//! What every module shares: how it is called, how it fails, how it is hosted, where it stores and
+//! publishes. It knows no noun of the shop but [`Money`].
+pub mod call;
+mod caller;
+mod clock;
+mod db;
+mod event;
+mod fault;
+mod id;
+mod inbox;
+mod input;
+mod module;
+mod money;
+mod page;
+mod remote;
+pub mod rpc;
+mod seal;
+mod settings;
+mod tasks;
+
+pub use async_trait::async_trait;
+pub use call::Call;
+pub use caller::{Caller, Role};
+pub use clock::Clock;
+pub use db::{Bind, Db, Executor, Query as Statement, Record, Tx};
+pub use event::{Event, Outbox};
+pub use fault::{Failure, Fault, Problem, Refusal};
+pub use inbox::{Handler, Verdict};
+pub use input::{BODY_LIMIT, Body, Checks, Flaw, Invalid, Malformed, Path, Query, Violation, problem, text};
+pub use module::{Context, Host, Module, StartError};
+pub use money::{Currency, Money, MoneyError};
+pub use page::{MAX_LIMIT, Page, PageQuery};
+pub use remote::Remote;
+pub use rpc::{Delivery, Local, Wire};
+pub use seal::Seal;
+pub use settings::{Bulkhead, Database, Mode, Settings, Testing};
+pub use tasks::Tasks;
+#[doc(hidden)]
+pub use {axum, serde, sqlx, uuid};

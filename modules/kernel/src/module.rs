@@ -1,0 +1,294 @@
+//! Hosting: a module runs here, or is called over there.
+use std::{
+    collections::BTreeSet,
+    future::Future,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, middleware::from_fn_with_state};
+use figment::Figment;
+use serde::de::DeserializeOwned;
+use sqlx::migrate::Migrator;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{Clock, Db, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire};
+
+/// Why a process could not start: one sentence that names the setting.
+pub type StartError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A business module.
+pub trait Module {
+    /// Its trait object.
+    type Api: Wire + ?Sized;
+    /// The other modules that it calls.
+    type Deps: Send;
+    /// The migrations of its database, numbered from 0100; those before are the kernel's.
+    const MIGRATIONS: Migrator;
+    /// Starts it in this process.
+    fn start(context: Context, deps: Self::Deps) -> impl Future<Output = Result<Arc<Self::Api>, StartError>> + Send;
+    /// Its public endpoints, served at the edge whoever hosts the module.
+    fn routes(api: Arc<Self::Api>) -> OpenApiRouter;
+}
+
+/// What a module is given to start with.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The module's name.
+    pub name: &'static str,
+    /// How strict to be.
+    pub mode: Mode,
+    /// Its own database.
+    pub db: Db,
+    /// Where it publishes.
+    pub outbox: Outbox,
+    /// The time.
+    pub clock: Clock,
+    /// The process's tasks.
+    pub tasks: Tasks,
+    /// Where files are kept.
+    pub data_dir: PathBuf,
+    config: Figment,
+}
+
+impl Context {
+    /// The module's own section of the configuration.
+    pub fn config<C: DeserializeOwned>(&self) -> Result<C, StartError> {
+        Ok(self.config.extract_inner(self.name)?)
+    }
+
+    /// A secret setting: as given, or outside production made up and kept in the data directory.
+    pub fn secret(&self, setting: &str, given: Option<String>) -> Result<String, StartError> {
+        secret(self.mode, &self.data_dir, &format!("{}.{setting}", self.name), given)
+    }
+}
+
+/// This process: which modules it runs, and where the others are.
+pub struct Host {
+    config: Figment,
+    settings: Settings,
+    roles: BTreeSet<String>,
+    seal: Seal,
+    clock: Clock,
+    tasks: Tasks,
+    http: reqwest::Client,
+    internal: Router,
+    public: OpenApiRouter,
+    databases: Vec<(&'static str, Db)>,
+}
+
+const KERNEL_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/kernel");
+
+impl Host {
+    /// The process that `config` describes. `known` are the names that a role may have.
+    pub fn new(config: Figment, known: &[&str]) -> Result<Self, StartError> {
+        let settings: Settings = config.extract()?;
+        let roles = parse_roles(&settings.role, known)?;
+        if let Some(stranger) = settings.peers.keys().find(|name| !known.contains(&&***name)) {
+            return Err(format!("`peers.{stranger}` names no module; there are {}", known.join(", ")).into());
+        }
+        std::fs::create_dir_all(&settings.data_dir)
+            .map_err(|error| format!("`data_dir` {} cannot be used: {error}", settings.data_dir.display()))?;
+        let alone = known.iter().all(|name| roles.contains(*name));
+        let given = settings.service_secret.clone().filter(|secret| !secret.is_empty());
+        let service_secret = match (settings.mode, alone, &given) {
+            (Mode::Production, true, None) => None,
+            _ => Some(secret(settings.mode, &settings.data_dir, "service_secret", given)?),
+        };
+        let clock = Clock::with_offset(settings.testing.clock_offset_ms);
+        #[expect(clippy::disallowed_methods, reason = "the one client, for calls between processes")]
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .connect_timeout(Duration::from_secs(1))
+            .pool_idle_timeout(Duration::from_secs(30))
+            .tcp_nodelay(true)
+            .build()?;
+        let seal = Seal::new(service_secret.as_deref(), clock.clone());
+        let (internal, public) = (Router::new(), OpenApiRouter::new());
+        Ok(Self {
+            config,
+            settings,
+            roles,
+            seal,
+            clock,
+            tasks: Tasks::default(),
+            http,
+            internal,
+            public,
+            databases: Vec::new(),
+        })
+    }
+
+    /// Whether the role includes `name`.
+    #[must_use]
+    pub fn hosts(&self, name: &str) -> bool {
+        self.roles.contains(name)
+    }
+
+    /// What the kernel was told.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The process's tasks.
+    #[must_use]
+    pub fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    /// Starts `M` here, or connects to wherever it runs.
+    pub async fn module<M: Module>(&mut self, deps: M::Deps) -> Result<Arc<M::Api>, StartError> {
+        let name = M::Api::NAME;
+        let api = if self.hosts(name) {
+            let context = self.context(name, &M::MIGRATIONS).await?;
+            let api = M::start(context, deps).await?;
+            let Settings { bulkhead, testing, .. } = &self.settings;
+            let local = Local::new(self.tasks.clone(), testing.checked, bulkhead.running, bulkhead.waiting);
+            let api = M::Api::local(api, local);
+            let guard = from_fn_with_state((self.seal.clone(), name), Seal::guard);
+            let routes = M::Api::serve(Arc::clone(&api)).route_layer(guard);
+            self.internal = std::mem::take(&mut self.internal).merge(routes);
+            api
+        } else {
+            M::Api::connect(Remote::new(self.http.clone(), self.address(name)?, name, self.seal.clone()))
+        };
+        if self.hosts("gateway") {
+            self.public = std::mem::take(&mut self.public).merge(M::routes(Arc::clone(&api)));
+        }
+        Ok(api)
+    }
+
+    /// A database and a name for something that runs here, a module or not.
+    pub async fn context(&mut self, name: &'static str, migrations: &Migrator) -> Result<Context, StartError> {
+        let db = self.database(name).await?;
+        db.migrate(KERNEL_MIGRATIONS.iter().chain(migrations.iter())).await?;
+        let outbox = Outbox::new(db.clone(), name, self.clock.clone(), self.tasks.clone());
+        let Settings { mode, data_dir, .. } = self.settings.clone();
+        let (clock, tasks, config) = (self.clock.clone(), self.tasks.clone(), self.config.clone());
+        Ok(Context { name, mode, db, outbox, clock, tasks, data_dir, config })
+    }
+
+    async fn database(&mut self, name: &'static str) -> Result<Db, StartError> {
+        let Settings { database, data_dir, .. } = &self.settings;
+        let own: Option<String> = self.config.extract_inner(&format!("{name}.database_url")).ok();
+        let db = match own.as_ref().or(database.url.as_ref()).filter(|url| !url.is_empty()) {
+            None => Db::sqlite(&data_dir.join(format!("{name}.db")), database.readers).await?,
+            Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+                Db::postgres(url, name, database.connections).await?
+            }
+            Some(_) => {
+                return Err("`database.url` must begin with postgres://, or be absent for SQLite in `data_dir`".into());
+            }
+        };
+        self.databases.push((name, db.clone()));
+        Ok(db)
+    }
+
+    fn address(&self, name: &str) -> Result<String, StartError> {
+        let given = self.settings.peers.get(name).filter(|base| !base.is_empty()).cloned();
+        let base = given.unwrap_or_else(|| self.settings.peer_template.replace("{name}", name));
+        let well_formed =
+            base.parse::<axum::http::Uri>().is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.host().is_some());
+        if well_formed {
+            Ok(base)
+        } else {
+            Err(format!(
+                "`peers.{name}` must be the http:// base URL of the process that runs {name}, as role `{}` does not",
+                self.settings.role
+            )
+            .into())
+        }
+    }
+
+    /// The routes that other processes call, and the public ones with their description.
+    pub fn take_routers(&mut self) -> (Router, OpenApiRouter) {
+        (std::mem::take(&mut self.internal), std::mem::take(&mut self.public))
+    }
+
+    /// The databases of what runs here.
+    #[must_use]
+    pub fn databases(&self) -> &[(&'static str, Db)] {
+        &self.databases
+    }
+}
+
+fn parse_roles(role: &str, known: &[&str]) -> Result<BTreeSet<String>, StartError> {
+    let names = role.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let mut roles = BTreeSet::new();
+    for name in names {
+        match name {
+            "all" => roles.extend(known.iter().map(ToString::to_string)),
+            _ if known.contains(&name) => drop(roles.insert(name.to_owned())),
+            _ => {
+                return Err(format!("`role` (ROLE) names `{name}`, but there are only all, {}", known.join(", ")).into());
+            }
+        }
+    }
+    if roles.is_empty() {
+        Err(format!("`role` (ROLE) is empty; say all, or some of {}", known.join(", ")).into())
+    } else {
+        Ok(roles)
+    }
+}
+
+/// The shortest secret that is taken, in characters.
+const SECRET_LENGTH: usize = 32;
+
+/// `given`, or outside production one made up and kept in `data_dir`.
+fn secret(mode: Mode, data_dir: &Path, setting: &str, given: Option<String>) -> Result<String, StartError> {
+    match (given.filter(|secret| !secret.is_empty()), mode) {
+        (Some(secret), _) if secret.len() >= SECRET_LENGTH => Ok(secret),
+        (Some(_), _) => Err(format!("`{setting}` must have at least {SECRET_LENGTH} characters").into()),
+        (None, Mode::Production) => Err(format!("`{setting}` must be set outside dev mode").into()),
+        (None, Mode::Dev) => keep(&data_dir.join(format!("dev-{}.secret", setting.replace(['.', '_'], "-")))),
+    }
+}
+
+/// The secret in the file at `path`, made by whichever process comes first.
+fn keep(path: &Path) -> Result<String, StartError> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+    let refused = |error: std::io::Error| format!("the secret in {} cannot be used: {error}", path.display());
+    if !path.exists() {
+        let made: String = (0..2).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();
+        let own = path.with_extension(format!("{}.tmp", uuid::Uuid::new_v4().simple()));
+        let mut file =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&own).map_err(refused)?;
+        file.write_all(made.as_bytes()).map_err(refused)?;
+        // Linking is atomic: the file appears whole, and the second of two processes finds the first's.
+        std::fs::hard_link(&own, path)
+            .or_else(|error| if path.exists() { Ok(()) } else { Err(error) })
+            .map_err(refused)?;
+        std::fs::remove_file(&own).map_err(refused)?;
+    }
+    Ok(std::fs::read_to_string(path).map_err(refused)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_all_or_some_of_the_known() {
+        let known = ["cart", "orders"];
+        let parse = |role: &str| parse_roles(role, &known).map(|roles| roles.into_iter().collect::<Vec<_>>().join("+"));
+        assert_eq!(parse("all").unwrap(), "cart+orders");
+        assert_eq!(parse("orders, cart").unwrap(), "cart+orders");
+        assert!(parse("carts").unwrap_err().to_string().contains("`carts`"));
+        assert!(parse(" ").unwrap_err().to_string().contains("`role`"));
+    }
+
+    #[test]
+    fn outside_dev_a_secret_must_be_given_and_long() {
+        let dir = std::env::temp_dir();
+        assert!(
+            secret(Mode::Production, &dir, "service_secret", None)
+                .unwrap_err()
+                .to_string()
+                .contains("`service_secret`")
+        );
+        assert!(secret(Mode::Dev, &dir, "service_secret", Some("short".into())).is_err());
+        assert!(secret(Mode::Production, &dir, "service_secret", Some("x".repeat(32))).is_ok());
+    }
+}

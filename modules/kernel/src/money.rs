@@ -1,0 +1,167 @@
+//! Money: integer minor units of one currency.
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Flaw;
+
+/// A currency of ISO 4217.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, example = "EUR")]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// How many digits its minor unit has: 2 for EUR, 0 for JPY.
+    #[must_use]
+    pub fn digits(self) -> u32 {
+        self.0.exponent().map_or(0, u32::from)
+    }
+
+    /// Its three letters.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+}
+
+impl FromStr for Currency {
+    type Err = Flaw;
+    fn from_str(text: &str) -> Result<Self, Flaw> {
+        iso_currency::Currency::from_code(text).map(Self).ok_or_else(|| {
+            Flaw::new("unknown_currency", format!("`{}` is not a currency of ISO 4217", text.escape_debug()))
+        })
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = Flaw;
+    fn try_from(text: String) -> Result<Self, Flaw> {
+        text.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.code().into()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// An amount of one currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    /// In minor units: 1999 is 19.99 EUR.
+    #[schema(example = 1999)]
+    pub amount: i64,
+    /// Its currency.
+    pub currency: Currency,
+}
+
+/// Two amounts that do not add up to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// They are of two currencies.
+    #[error("{0} and {1} cannot be added")]
+    Mixed(Currency, Currency),
+    /// The sum is beyond 2^63 minor units.
+    #[error("the amount is too large")]
+    Overflow,
+}
+
+impl From<MoneyError> for crate::Fault {
+    fn from(error: MoneyError) -> Self {
+        Self::internal(error)
+    }
+}
+
+impl Money {
+    /// `amount` minor units of `currency`.
+    #[must_use]
+    pub const fn new(amount: i64, currency: Currency) -> Self {
+        Self { amount, currency }
+    }
+
+    /// None of `currency`.
+    #[must_use]
+    pub const fn zero(currency: Currency) -> Self {
+        Self::new(0, currency)
+    }
+
+    /// The sum of two amounts of one currency.
+    pub fn plus(self, other: Self) -> Result<Self, MoneyError> {
+        self.same(other)?;
+        self.amount.checked_add(other.amount).map(|amount| Self::new(amount, self.currency)).ok_or(MoneyError::Overflow)
+    }
+
+    /// The difference of two amounts of one currency.
+    pub fn minus(self, other: Self) -> Result<Self, MoneyError> {
+        self.same(other)?;
+        self.amount.checked_sub(other.amount).map(|amount| Self::new(amount, self.currency)).ok_or(MoneyError::Overflow)
+    }
+
+    /// This amount `quantity` times.
+    pub fn times(self, quantity: i64) -> Result<Self, MoneyError> {
+        self.amount.checked_mul(quantity).map(|amount| Self::new(amount, self.currency)).ok_or(MoneyError::Overflow)
+    }
+
+    /// The sum of all, in `currency` where there are none.
+    pub fn sum(all: impl IntoIterator<Item = Self>, currency: Currency) -> Result<Self, MoneyError> {
+        all.into_iter().try_fold(Self::zero(currency), Self::plus)
+    }
+
+    fn same(self, other: Self) -> Result<(), MoneyError> {
+        if self.currency == other.currency { Ok(()) } else { Err(MoneyError::Mixed(self.currency, other.currency)) }
+    }
+}
+
+impl fmt::Display for Money {
+    /// As people write it: `19.99 EUR`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.currency.digits();
+        let unit = 10_u64.pow(digits);
+        let (sign, amount) = (if self.amount < 0 { "-" } else { "" }, self.amount.unsigned_abs());
+        write!(f, "{sign}{}", amount / unit)?;
+        if digits > 0 {
+            write!(f, ".{:0width$}", amount % unit, width = digits as usize)?;
+        }
+        write!(f, " {}", self.currency)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn money(amount: i64, currency: &str) -> Money {
+        Money::new(amount, currency.parse().unwrap())
+    }
+
+    #[test]
+    fn money_reads_as_people_write_it() {
+        for (amount, currency, text) in [
+            (1999, "EUR", "19.99 EUR"),
+            (5, "EUR", "0.05 EUR"),
+            (-5, "EUR", "-0.05 EUR"),
+            (500, "JPY", "500 JPY"),
+            (1, "KWD", "0.001 KWD"),
+        ] {
+            assert_eq!(money(amount, currency).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn currencies_do_not_mix_and_sums_do_not_wrap() {
+        assert!(matches!(money(1, "EUR").plus(money(1, "USD")), Err(MoneyError::Mixed(..))));
+        assert_eq!(money(i64::MAX, "EUR").plus(money(1, "EUR")), Err(MoneyError::Overflow));
+        assert_eq!(money(i64::MAX, "EUR").times(2), Err(MoneyError::Overflow));
+        assert!("EURO".parse::<Currency>().is_err() && "eur".parse::<Currency>().is_err());
+    }
+}

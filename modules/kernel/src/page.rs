@@ -1,0 +1,92 @@
+//! Pages of a list, by keyset: where the last page ended, never how many to skip.
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::Invalid;
+
+/// The most items a page may have.
+pub const MAX_LIMIT: u32 = 100;
+
+/// Which page of a list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct PageQuery {
+    /// How many items at the most, 1 to 100; 20 where absent.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// The limit, and the key after which the page begins.
+    pub fn read<K: DeserializeOwned>(&self) -> Result<(i64, Option<K>), Invalid> {
+        let limit = self.limit.unwrap_or(20);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(Invalid::one("?limit", "out_of_range", format!("must be 1 to {MAX_LIMIT}")));
+        }
+        let key = self.cursor.as_deref().map(|cursor| {
+            let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
+            serde_json::from_slice(&bytes).ok()
+        });
+        match key {
+            Some(None) => Err(Invalid::one("?cursor", "broken_cursor", "is not the `next` of any page of this list")),
+            key => Ok((i64::from(limit), key.flatten())),
+        }
+    }
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// The cursor of the next page; null on the last.
+    pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// A page of at most `limit` of `rows`, which were asked for with `limit + 1`.
+    pub fn new<K: Serialize>(mut rows: Vec<T>, limit: i64, key: impl Fn(&T) -> K) -> Self {
+        let limit = usize::try_from(limit).unwrap_or_default();
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next = rows.last().filter(|_| more).and_then(|last| {
+            let key = serde_json::to_vec(&key(last)).ok()?;
+            Some(BASE64_URL_SAFE_NO_PAD.encode(key))
+        });
+        Self { items: rows, next }
+    }
+
+    /// The same page with each item turned into another.
+    pub fn map<U>(self, turn: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(turn).collect(), next: self.next }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_to_the_key_it_was_made_of() {
+        let page = Page::new(vec![1_i64, 2, 3], 2, |n| (*n, "x".to_owned()));
+        assert_eq!(page.items, [1, 2]);
+        let query = PageQuery { limit: Some(2), cursor: page.next };
+        assert_eq!(query.read::<(i64, String)>(), Ok((2, Some((2, "x".to_owned())))));
+        assert_eq!(Page::new(vec![1], 2, |n| *n).next, None);
+    }
+
+    #[test]
+    fn a_broken_cursor_and_an_absurd_limit_are_named() {
+        for (limit, cursor, pointer) in [
+            (Some(0), None, "?limit"),
+            (Some(101), None, "?limit"),
+            (None, Some("%"), "?cursor"),
+            (None, Some("e30"), "?cursor"),
+        ] {
+            let query = PageQuery { limit, cursor: cursor.map(Into::into) };
+            assert_eq!(query.read::<(i64,)>().unwrap_err().0[0].pointer, pointer);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! One trait, three ways to call it: in process, in process but checked, and over HTTP.
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
+
+use axum::{
+    Json, Router,
+    http::HeaderMap,
+    response::IntoResponse,
+    routing::{MethodRouter, post},
+};
+use futures_util::FutureExt;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::sync::Semaphore;
+
+use crate::{Call, Failure, Fault, Problem, Remote, Tasks};
+
+/// A module's trait object that can cross a process boundary. [`api!`](crate::api) writes it.
+pub trait Wire: Send + Sync + 'static {
+    /// The module's name: its path segment, config section, schema and Deployment.
+    const NAME: &'static str;
+    /// Its methods, and what may be done to a call of each.
+    const METHODS: &'static [(&'static str, Delivery)];
+    /// The same module behind the rules that hold in every topology.
+    fn local(api: Arc<Self>, local: Local) -> Arc<Self>;
+    /// A client that speaks to the module at `remote`.
+    fn connect(remote: Remote) -> Arc<Self>;
+    /// The routes that [`Wire::connect`]'s client calls.
+    fn serve(api: Arc<Self>) -> Router;
+}
+
+/// What may be done to a call: the word before a method of [`api!`](crate::api).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Changes nothing: may be cancelled, and sent again.
+    Read,
+    /// Runs to its end once started; sent again, it changes nothing the second time.
+    Idempotent,
+    /// Runs to its end once started; sent again only if it provably never arrived.
+    Once,
+}
+
+/// How a module is called in its own process: the same rules as over the wire.
+///
+/// Work whose time is up does not start; commands outlive their caller; a panic is
+/// [`Fault::Internal`]; what does not fit into the module's share of the process is
+/// [`Fault::Overloaded`].
+#[derive(Debug, Clone)]
+pub struct Local {
+    tasks: Tasks,
+    /// Through serde and back, with one retry injected: what `apart` would find, found in process.
+    checked: bool,
+    running: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+}
+
+impl Local {
+    /// A module's share of this process: `running` calls at a time, `waiting` more in line.
+    #[must_use]
+    pub fn new(tasks: Tasks, checked: bool, running: usize, waiting: usize) -> Self {
+        let [running, waiting] = [running, running + waiting].map(|permits| Arc::new(Semaphore::new(permits)));
+        Self { tasks, checked, running, waiting }
+    }
+
+    /// Calls one method.
+    pub async fn call<A, T, E, F>(&self, delivery: Delivery, args: A, serve: impl Fn(A) -> F) -> Result<T, E>
+    where
+        A: Serialize + DeserializeOwned,
+        T: Serialize + DeserializeOwned + Send + 'static,
+        E: Failure,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        if !self.checked {
+            return self.admit(delivery, serve(args)).await;
+        }
+        if delivery != Delivery::Once {
+            // The answer that got lost; the caller asks again.
+            let lost = self.admit(delivery, serve(round_trip(&args)?)).await;
+            if let Err(Some(fault)) = lost.as_ref().map_err(Failure::fault) {
+                return Err(fault.into());
+            }
+        }
+        match self.admit(delivery, serve(round_trip(&args)?)).await {
+            Ok(value) => Ok(round_trip(&value)?),
+            Err(error) => Err(round_trip(&Problem::from(error))?.error),
+        }
+    }
+
+    async fn admit<T, E, F>(&self, delivery: Delivery, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let call = Call::current();
+        if call.left().is_zero() {
+            return Err(Fault::DeadlineExceeded.into());
+        }
+        let _place = self.waiting.try_acquire().map_err(|_| Fault::Overloaded)?;
+        let turn = Arc::clone(&self.running).acquire_owned();
+        let turn =
+            tokio::time::timeout(call.left(), turn).await.map_err(|_| Fault::Overloaded)?.map_err(Fault::internal)?;
+        if delivery == Delivery::Read {
+            return call.run(AssertUnwindSafe(work).catch_unwind().map(caught)).await;
+        }
+        let work = call.scope(AssertUnwindSafe(work).catch_unwind().map(caught));
+        let ended = self.tasks.spawn(async move {
+            let outcome = work.await;
+            drop(turn);
+            outcome
+        });
+        match tokio::time::timeout(call.left(), ended).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(aborted)) => Err(Fault::internal(aborted).into()),
+            Err(_) => Err(Fault::DeadlineExceeded.into()),
+        }
+    }
+}
+
+fn caught<T, E: Failure>(outcome: std::thread::Result<Result<T, E>>) -> Result<T, E> {
+    outcome.unwrap_or_else(|panic| {
+        let text =
+            panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Fault::internal(format!("panic: {}", text.unwrap_or_default())).into())
+    })
+}
+
+fn round_trip<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, Fault> {
+    let text = serde_json::to_string(value).map_err(Fault::internal)?;
+    serde_json::from_str(&text).map_err(|error| Fault::internal(format!("{text} does not survive the wire: {error}")))
+}
+
+/// The server's side of [`Remote::call`].
+pub fn method<A, T, E, F>(serve: impl Fn(A) -> F + Clone + Send + Sync + 'static) -> MethodRouter
+where
+    A: DeserializeOwned + Send + 'static,
+    T: Serialize,
+    E: Failure,
+    F: Future<Output = Result<T, E>> + Send,
+{
+    post(move |headers: HeaderMap, Json(args): Json<A>| {
+        let call = Call::from_headers(&headers);
+        call.scope(async move {
+            match serve(args).await {
+                Ok(value) => Json(value).into_response(),
+                Err(error) => Problem::from(error).into_response(),
+            }
+        })
+    })
+}
+
+/// Defines a module's trait, and every way to call it.
+///
+/// Each method begins with one word: `read`, `idempotent` or `once` (see [`Delivery`]).
+#[macro_export]
+macro_rules! api {
+    (
+        $(#[$about:meta])*
+        pub trait $Api:ident($module:literal) {
+            $(
+                $(#[$doc:meta])*
+                $delivery:ident async fn $method:ident(&self $(, $arg:ident: $ty:ty)* $(,)?)
+                    -> Result<$Value:ty, $Error:ty>;
+            )*
+        }
+    ) => {
+        $(#[$about])*
+        #[$crate::async_trait]
+        pub trait $Api: Send + Sync + 'static {
+            $($(#[$doc])* async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error>;)*
+        }
+
+        const _: () = {
+            use ::std::{boxed::Box, result::Result, sync::Arc};
+
+            $(
+                #[derive($crate::serde::Serialize, $crate::serde::Deserialize)]
+                #[serde(crate = "kernel::serde")]
+                #[expect(non_camel_case_types, reason = "named after the method whose arguments they are")]
+                struct $method { $($arg: $ty),* }
+            )*
+
+            impl $crate::Wire for dyn $Api {
+                const NAME: &'static str = $module;
+                const METHODS: &'static [(&'static str, $crate::Delivery)] =
+                    &[$((stringify!($method), $crate::delivery!($delivery))),*];
+                fn local(api: Arc<Self>, local: $crate::Local) -> Arc<Self> {
+                    Arc::new(InProcess { api, local })
+                }
+                fn connect(remote: $crate::Remote) -> Arc<Self> {
+                    Arc::new(OverHttp(remote))
+                }
+                fn serve(api: Arc<Self>) -> $crate::axum::Router {
+                    $crate::axum::Router::new()$(.route(concat!("/rpc/", $module, "/", stringify!($method)), {
+                        let api = Arc::clone(&api);
+                        $crate::rpc::method(move |$method { $($arg),* }| {
+                            let api = Arc::clone(&api);
+                            async move { api.$method($($arg),*).await }
+                        })
+                    }))*
+                }
+            }
+
+            struct InProcess {
+                api: Arc<dyn $Api>,
+                local: $crate::Local,
+            }
+
+            #[$crate::async_trait]
+            impl $Api for InProcess {
+                $(async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error> {
+                    let serve = |$method { $($arg),* }| {
+                        let api = Arc::clone(&self.api);
+                        async move { api.$method($($arg),*).await }
+                    };
+                    self.local.call($crate::delivery!($delivery), $method { $($arg),* }, serve).await
+                })*
+            }
+
+            struct OverHttp($crate::Remote);
+
+            #[$crate::async_trait]
+            impl $Api for OverHttp {
+                $(async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error> {
+                    let path = concat!("/rpc/", $module, "/", stringify!($method));
+                    self.0.call($crate::delivery!($delivery), path, &$method { $($arg),* }).await
+                })*
+            }
+        };
+    };
+}
+
+/// The three words that a method of [`api!`] may start with.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! delivery {
+    (read) => {
+        $crate::Delivery::Read
+    };
+    (idempotent) => {
+        $crate::Delivery::Idempotent
+    };
+    (once) => {
+        $crate::Delivery::Once
+    };
+}

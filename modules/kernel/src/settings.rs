@@ -1,0 +1,67 @@
+//! The settings that the kernel itself reads; each module reads a section of its own name.
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// How strict the shop is with its own configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Secrets are made up and kept in the data directory; a demo catalogue; the test payment provider.
+    Dev,
+    /// Every secret must be given.
+    Production,
+}
+
+/// What the kernel needs to know to host modules.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Settings {
+    /// `dev` or `production`.
+    pub mode: Mode,
+    /// What runs here: `all`, a module's name, `gateway`, or several with commas.
+    pub role: String,
+    /// Where files are kept.
+    pub data_dir: PathBuf,
+    /// Where rows are kept.
+    pub database: Database,
+    /// Base URL of a module that runs elsewhere, by its name.
+    #[serde(default)]
+    pub peers: BTreeMap<String, String>,
+    /// Base URL of the modules that `peers` does not name; `{name}` is the module's.
+    pub peer_template: String,
+    /// Signs calls between processes.
+    pub service_secret: Option<String>,
+    /// Every module's share of the process.
+    pub bulkhead: Bulkhead,
+    /// For tests.
+    pub testing: Testing,
+}
+
+/// Where rows are kept.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Database {
+    /// `postgres://…`; none is SQLite in the data directory.
+    pub url: Option<String>,
+    /// Connections to PostgreSQL for each module.
+    pub connections: u32,
+    /// SQLite connections that read, for each module.
+    pub readers: u32,
+}
+
+/// A module's share of the process.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Bulkhead {
+    /// Calls that run at a time.
+    pub running: usize,
+    /// Calls that wait for their turn; more are refused.
+    pub waiting: usize,
+}
+
+/// For tests.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Testing {
+    /// Calls in process go through serde and back, with one retry injected.
+    pub checked: bool,
+    /// This process's clock is off by so much, in ms.
+    pub clock_offset_ms: i64,
+}

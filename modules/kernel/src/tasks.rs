@@ -1,0 +1,68 @@
+//! Work that outlives the call that asked for it, and is awaited at shutdown.
+use std::{future::Future, time::Duration};
+
+use tokio::task::JoinHandle;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The tasks of this process.
+#[derive(Debug, Clone, Default)]
+pub struct Tasks {
+    running: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Tasks {
+    /// Runs `work` to its end, whoever stops waiting for it; shutdown waits.
+    #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        tokio::spawn(self.running.track_future(work))
+    }
+
+    /// Runs `step` again and again until shutdown: at once after `true`, else after `pause` or once `wake` is done.
+    pub fn repeat<S, W>(
+        &self,
+        pause: Duration,
+        step: impl Fn() -> S + Send + Sync + 'static,
+        wake: impl Fn() -> W + Send + Sync + 'static,
+    ) where
+        S: Future<Output = bool> + Send,
+        W: Future<Output = ()> + Send,
+    {
+        let stop = self.stop.clone();
+        self.spawn(async move {
+            while !stop.is_cancelled() {
+                let more = step().await;
+                if !more {
+                    tokio::select! {
+                        () = stop.cancelled() => break,
+                        () = tokio::time::sleep(pause) => {}
+                        () = wake() => {}
+                    }
+                }
+            }
+        });
+    }
+
+    /// Done once shutdown has begun.
+    pub async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Whether shutdown has begun.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stop.is_cancelled()
+    }
+
+    /// Tells what repeats to end, without waiting.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Begins shutdown and waits for what runs, `grace` at the most; false if something still runs.
+    pub async fn shutdown(&self, grace: Duration) -> bool {
+        self.stop.cancel();
+        self.running.close();
+        tokio::time::timeout(grace, self.running.wait()).await.is_ok()
+    }
+}

@@ -1,0 +1,91 @@
+//! What the other modules see of notifications.
+use chrono::{DateTime, Utc};
+use kernel::{Caller, Page, PageQuery};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::Error;
+
+kernel::id! {
+    /// Identifies a notification.
+    pub struct NotificationId;
+}
+
+/// How far a notification is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum DeliveryStatus {
+    /// To be sent, or sent again.
+    Queued,
+    /// Handed over.
+    Sent,
+    /// Given up.
+    Failed,
+    /// The recipient does not want it.
+    Suppressed,
+}
+
+/// A message to a customer, as the customer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Notification {
+    /// Its identifier.
+    pub id: NotificationId,
+    /// `order_confirmed`, `order_shipped`, `order_cancelled` or `order_refunded`.
+    pub kind: String,
+    /// The order it is about.
+    pub order_id: Option<Uuid>,
+    /// Its subject line.
+    pub subject: String,
+    /// How it was sent.
+    #[schema(example = "email")]
+    pub channel: String,
+    /// How far it is.
+    pub status: DeliveryStatus,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When it was handed over.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// The same as staff sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Delivery {
+    /// The message.
+    #[serde(flatten)]
+    pub notification: Notification,
+    /// Where it goes.
+    pub recipient: String,
+    /// How often it was tried.
+    pub attempts: i64,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+}
+
+/// What somebody wants to be told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preferences {
+    /// Shipments and other news of one's orders. Confirmations, cancellations and refunds are always sent.
+    pub order_updates: bool,
+    /// Offers.
+    pub marketing: bool,
+}
+
+kernel::api! {
+    /// Tells customers what happened.
+    pub trait Notifications("notifications") {
+        /// Lists one's notifications, the latest first.
+        read async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<Notification>, Error>;
+
+        /// Lists every delivery, the latest first. Staff.
+        read async fn deliveries(&self, caller: Caller, page: PageQuery) -> Result<Page<Delivery>, Error>;
+
+        /// What one wants to be told.
+        read async fn preferences(&self, caller: Caller) -> Result<Preferences, Error>;
+
+        /// Changes what one wants to be told.
+        idempotent async fn set_preferences(&self, caller: Caller, preferences: Preferences) -> Result<Preferences, Error>;
+    }
+}

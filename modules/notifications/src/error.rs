@@ -1,0 +1,18 @@
+use kernel::{Fault, Refusal};
+use serde::{Deserialize, Serialize};
+
+/// Why notifications said no: it has no reasons of its own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Error {
+    /// Refused as any module would.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Refusal(Refusal),
+    /// The machinery failed.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Fault(Fault),
+}
+
+kernel::failure!(Error {});

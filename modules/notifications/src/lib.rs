@@ -1,0 +1,5 @@
+//! x
+mod api;
+mod error;
+pub use api::*;
+pub use error::Error;

@@ -1,0 +1,78 @@
+use kernel::{Fault, Money, Refusal};
+use products::Shortage;
+use serde::{Deserialize, Serialize};
+
+use crate::OrderId;
+
+/// Why orders said no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Error {
+    /// There is nothing to order.
+    #[error("the cart is empty")]
+    CartEmpty,
+    /// The cart has been ordered, or is just being ordered.
+    #[error("this cart is already being ordered")]
+    CartOrdered {
+        /// The order.
+        order_id: OrderId,
+    },
+    /// The key belongs to another order.
+    #[error("this idempotency key was used for another order")]
+    KeyReused,
+    /// Fewer are left than were asked for.
+    #[error("not enough in stock")]
+    SoldOut {
+        /// Which, and how many are left.
+        lines: Vec<Shortage>,
+    },
+    /// The provider said no.
+    #[error("the payment was declined: {reason}")]
+    PaymentDeclined {
+        /// The order; it is cancelled.
+        order_id: OrderId,
+        /// A stable word of the provider.
+        reason: String,
+    },
+    /// Prices, shipping or tax are not what was shown.
+    #[error("the total is now {total}")]
+    TotalChanged {
+        /// The total now.
+        total: Money,
+    },
+    /// No such order, or not one that the caller may see.
+    #[error("there is no such order")]
+    OrderNotFound,
+    /// The order is not far enough, or too far, for that.
+    #[error("an order that is {status} cannot do that")]
+    WrongState {
+        /// How far it is.
+        status: String,
+    },
+    /// More than what is left of it.
+    #[error("only {left} can be paid back")]
+    RefundTooLarge {
+        /// What is left.
+        left: Money,
+    },
+    /// Refused as any module would.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Refusal(Refusal),
+    /// The machinery failed.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Fault(Fault),
+}
+
+kernel::failure!(Error {
+    CartEmpty => CONFLICT,
+    CartOrdered => CONFLICT,
+    KeyReused => UNPROCESSABLE_ENTITY,
+    SoldOut => CONFLICT,
+    PaymentDeclined => PAYMENT_REQUIRED,
+    TotalChanged => CONFLICT,
+    OrderNotFound => NOT_FOUND,
+    WrongState => CONFLICT,
+    RefundTooLarge => CONFLICT,
+});

@@ -1,0 +1,127 @@
+//! What the other modules see of payments.
+use chrono::{DateTime, Utc};
+use kernel::{Caller, Event, Money};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::Error;
+
+kernel::id! {
+    /// Identifies a payment.
+    pub struct PaymentId;
+}
+
+/// How far a payment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum PaymentStatus {
+    /// The provider was asked, or is about to be; its answer is not known.
+    Pending,
+    /// The customer has to do something at `action.url`.
+    ActionRequired,
+    /// The provider holds the amount for us.
+    Authorized,
+    /// The amount is ours.
+    Captured,
+    /// The provider said no.
+    Declined,
+    /// Given up before it was captured; no money moved.
+    Voided,
+    /// All of it was paid back.
+    Refunded,
+    /// Some of it was paid back.
+    PartiallyRefunded,
+}
+
+/// The payment of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Payment {
+    /// Its identifier.
+    pub id: PaymentId,
+    /// What is paid for.
+    pub order_id: Uuid,
+    /// Who moves the money.
+    #[schema(example = "test")]
+    pub provider: String,
+    /// How far it is.
+    pub status: PaymentStatus,
+    /// What is to be paid.
+    pub amount: Money,
+    /// What was paid back of it.
+    pub refunded: Money,
+    /// Why it was declined: a stable word of the provider.
+    pub reason: Option<String>,
+    /// What the customer has to do.
+    pub action: Option<Action>,
+    /// When it began.
+    pub created_at: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// Something that the customer has to do before a payment goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Action {
+    /// Where.
+    pub url: String,
+}
+
+/// How a customer means to pay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentChoice {
+    /// The provider.
+    #[schema(example = "test")]
+    pub provider: String,
+    /// The provider's word for the means; of `test`: `ok`, `declined`, `insufficient_funds`,
+    /// `action_required`, `slow`, `lost_reply`.
+    #[schema(example = "ok")]
+    pub method: String,
+}
+
+/// An amount to hold for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authorization {
+    /// The order; it has one payment.
+    pub order_id: Uuid,
+    /// Who pays, and may look at the payment.
+    pub payer: Caller,
+    /// The exact total.
+    pub amount: Money,
+    /// How.
+    pub choice: PaymentChoice,
+}
+
+kernel::api! {
+    /// Money: held, taken, given back.
+    pub trait Payments("payments") {
+        /// Whether this choice can be made at all; nothing is moved.
+        read async fn check(&self, choice: PaymentChoice) -> Result<(), Error>;
+
+        /// Holds an amount. The payment is authorised, needs an action, or is still pending where the
+        /// provider's answer is not known: ask again. [`Error::Declined`] is final.
+        idempotent async fn authorize(&self, authorization: Authorization) -> Result<Payment, Error>;
+
+        /// Takes what is held for an order.
+        idempotent async fn capture(&self, order_id: Uuid) -> Result<Payment, Error>;
+
+        /// Gives up an order's payment: voids what is held, pays back what was taken.
+        ///
+        /// One that never began can no longer begin, so a late authorisation finds it voided.
+        idempotent async fn cancel(&self, order_id: Uuid) -> Result<Payment, Error>;
+
+        /// Pays back some of what was taken; `key` makes it happen once.
+        idempotent async fn refund(&self, order_id: Uuid, key: String, amount: Money) -> Result<Payment, Error>;
+
+        /// The payment of an order, for the one who pays and for staff.
+        read async fn get(&self, caller: Caller, order_id: Uuid) -> Result<Payment, Error>;
+
+        /// Takes what a provider has to tell; `signature` proves that it is the provider.
+        idempotent async fn webhook(&self, provider: String, signature: String, body: String) -> Result<(), Error>;
+
+        /// What happened to payments after position `after`; waits up to `wait_ms` for news.
+        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Event>, Error>;
+    }
+}

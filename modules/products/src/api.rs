@@ -1,0 +1,396 @@
+//! What the other modules see of the catalogue and its stock.
+use chrono::{DateTime, Utc};
+use kernel::{Caller, Money, Page, PageQuery};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{Error, Sku};
+
+kernel::id! {
+    /// Identifies a product for as long as anything refers to it.
+    pub struct ProductId;
+}
+
+/// Whether customers see a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum ProductStatus {
+    /// On sale.
+    Active,
+    /// Not yet.
+    Draft,
+    /// No longer; orders still refer to it.
+    Archived,
+}
+
+/// Something that is sold, in one or more variants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Product {
+    /// Its identifier.
+    pub id: ProductId,
+    /// Its name in addresses: lower case, unique.
+    #[schema(example = "ocean-blue-shirt")]
+    pub slug: String,
+    /// What the customer sees.
+    pub name: String,
+    /// HTML, sanitised.
+    pub description: String,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// The slug of its category.
+    pub category: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// Pictures, the main one first.
+    pub images: Vec<Image>,
+    /// What can be bought, at least one.
+    pub variants: Vec<Variant>,
+    /// Whether customers see it.
+    pub status: ProductStatus,
+    /// Counts changes; the `ETag`.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A picture, by address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    /// http or https.
+    #[schema(example = "https://example.com/shirt.jpg")]
+    pub url: String,
+    /// What it shows, for those who cannot see it.
+    #[serde(default)]
+    pub alt: String,
+}
+
+/// One form in which a product is sold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Variant {
+    /// Its stock keeping unit; unique in the shop.
+    pub sku: Sku,
+    /// What tells it from its siblings, as `Small / Red`; empty for an only one.
+    pub name: String,
+    /// The same as pairs.
+    pub options: Vec<OptionValue>,
+    /// The price of one, tax as configured.
+    pub price: Money,
+    /// The price it had before.
+    pub compare_at_price: Option<Money>,
+    /// In grams.
+    pub weight_g: i64,
+    /// The number under its bar code.
+    pub barcode: Option<String>,
+    /// How many can be sold now: on hand less reserved.
+    pub available: i64,
+}
+
+/// One choice: `Size` is `Small`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OptionValue {
+    /// What is chosen.
+    pub name: String,
+    /// The choice.
+    pub value: String,
+}
+
+/// A shelf of the shop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Category {
+    /// Its name in addresses.
+    pub slug: String,
+    /// What the customer sees.
+    pub name: String,
+    /// How many active products are on it.
+    pub products: i64,
+}
+
+/// A category to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCategory {
+    /// Its name in addresses; made from the name where absent.
+    pub slug: Option<String>,
+    /// What the customer sees.
+    pub name: String,
+}
+
+/// A product to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewProduct {
+    /// Its name in addresses; made from the name where absent.
+    pub slug: Option<String>,
+    /// What the customer sees.
+    pub name: String,
+    /// HTML; what is dangerous in it is removed.
+    #[serde(default)]
+    pub description: String,
+    /// Who makes it.
+    pub vendor: Option<String>,
+    /// The slug of its category; it must exist.
+    pub category: Option<String>,
+    /// Words to find it by.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Pictures, the main one first.
+    #[serde(default)]
+    pub images: Vec<Image>,
+    /// What can be bought, at least one.
+    pub variants: Vec<NewVariant>,
+    /// Active where absent.
+    pub status: Option<ProductStatus>,
+}
+
+/// A variant to create.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewVariant {
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// The choices that tell it from its siblings.
+    #[serde(default)]
+    pub options: Vec<OptionValue>,
+    /// The price of one.
+    pub price: Money,
+    /// The price it had before.
+    pub compare_at_price: Option<Money>,
+    /// In grams.
+    #[serde(default)]
+    pub weight_g: i64,
+    /// The number under its bar code.
+    pub barcode: Option<String>,
+    /// How many are on hand to begin with.
+    #[serde(default)]
+    pub on_hand: i64,
+}
+
+/// What to change of a product; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProductPatch {
+    /// Its new name in addresses.
+    pub slug: Option<String>,
+    /// Its new name.
+    pub name: Option<String>,
+    /// HTML; what is dangerous in it is removed.
+    pub description: Option<String>,
+    /// Who makes it; empty for nobody.
+    pub vendor: Option<String>,
+    /// The slug of its category; empty for none.
+    pub category: Option<String>,
+    /// Words to find it by.
+    pub tags: Option<Vec<String>>,
+    /// Pictures, the main one first.
+    pub images: Option<Vec<Image>>,
+    /// Whether customers see it.
+    pub status: Option<ProductStatus>,
+    /// New prices and weights of its variants, and variants to add; their stock is not touched.
+    pub variants: Option<Vec<NewVariant>>,
+}
+
+/// Which products, in which order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct ProductQuery {
+    /// Words that are in the name, the tags or the vendor's name.
+    pub q: Option<String>,
+    /// The slug of a category.
+    pub category: Option<String>,
+    /// `newest` (default), `name`, `price` or `-price`.
+    pub sort: Option<String>,
+    /// Active ones only, but for staff.
+    pub status: Option<ProductStatus>,
+    /// How many at the most, 1 to 100; 20 where absent.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// How many of a variant there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Stock {
+    /// The variant.
+    pub sku: Sku,
+    /// How many are in the house.
+    pub on_hand: i64,
+    /// How many of them are promised to orders.
+    pub reserved: i64,
+    /// How many can be sold now.
+    pub available: i64,
+}
+
+/// Why the level of a variant's stock changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum MovementReason {
+    /// Its first count.
+    Initial,
+    /// Somebody counted again.
+    Adjustment,
+    /// Sold to an order.
+    Sale,
+    /// Came back from an order.
+    Return,
+}
+
+/// A line of the stock ledger; the deltas of a variant add up to its `on_hand`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StockMovement {
+    /// Its place in the variant's ledger, from 1.
+    pub number: i64,
+    /// The variant.
+    pub sku: Sku,
+    /// More or less.
+    pub delta: i64,
+    /// Why.
+    pub reason: MovementReason,
+    /// The order, where there is one.
+    pub order_id: Option<Uuid>,
+    /// When.
+    pub at: DateTime<Utc>,
+}
+
+/// A variant as a cart or an order needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// The variant.
+    pub sku: Sku,
+    /// Its product.
+    pub product_id: ProductId,
+    /// Its product's name in addresses.
+    pub slug: String,
+    /// Its product's name.
+    pub name: String,
+    /// What tells it from its siblings; empty for an only one.
+    pub variant: String,
+    /// The price of one.
+    pub price: Money,
+    /// In grams.
+    pub weight_g: i64,
+    /// The main picture.
+    pub image: Option<Image>,
+    /// How many can be sold now.
+    pub available: i64,
+}
+
+/// So many of one variant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockLine {
+    /// The variant.
+    pub sku: Sku,
+    /// How many, at least 1.
+    pub quantity: i64,
+}
+
+/// A variant of which fewer are left than were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Shortage {
+    /// The variant.
+    pub sku: Sku,
+    /// How many were asked for.
+    pub requested: i64,
+    /// How many are left.
+    pub available: i64,
+}
+
+/// Stock that is kept for an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// The order.
+    pub order_id: Uuid,
+    /// After this it may be given to somebody else.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// A product as an import brings it: its slug says which it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedProduct {
+    /// The product; its `slug` is given and its `category`, where it is new, is created.
+    pub product: NewProduct,
+    /// The name of its category, for one that is new.
+    pub category_name: Option<String>,
+}
+
+/// What an import did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReport {
+    /// Products that are new.
+    pub created: i64,
+    /// Products that changed.
+    pub updated: i64,
+    /// Products that were as they are already.
+    pub unchanged: i64,
+    /// Products that were refused.
+    pub refused: Vec<ImportRefusal>,
+}
+
+/// A product that an import refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportRefusal {
+    /// Which.
+    pub slug: String,
+    /// Where in it, as a JSON Pointer.
+    pub pointer: String,
+    /// Why, for a person.
+    pub detail: String,
+}
+
+kernel::api! {
+    /// The catalogue, and what is in stock.
+    pub trait Products("products") {
+        /// Lists products; what is not active only to staff who ask for it.
+        read async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Page<Product>, Error>;
+
+        /// Looks up one product by its identifier or its slug.
+        read async fn get(&self, caller: Caller, id_or_slug: String) -> Result<Product, Error>;
+
+        /// Creates a product. Staff.
+        once async fn create(&self, caller: Caller, product: NewProduct) -> Result<Product, Error>;
+
+        /// Changes a product, if its version is still `if_match`. Staff.
+        once async fn update(&self, caller: Caller, id_or_slug: String, patch: ProductPatch, if_match: Option<i64>) -> Result<Product, Error>;
+
+        /// Archives a product: customers no longer see it. Staff.
+        idempotent async fn archive(&self, caller: Caller, id_or_slug: String) -> Result<(), Error>;
+
+        /// Lists the categories by name.
+        read async fn categories(&self) -> Result<Vec<Category>, Error>;
+
+        /// Creates a category. Staff.
+        once async fn create_category(&self, caller: Caller, category: NewCategory) -> Result<Category, Error>;
+
+        /// Brings in products by slug; doing it twice changes nothing, and each stands or falls alone. Staff.
+        idempotent async fn import(&self, caller: Caller, products: Vec<ImportedProduct>) -> Result<ImportReport, Error>;
+
+        /// Tells how many of a variant there are. Staff.
+        read async fn stock(&self, caller: Caller, sku: Sku) -> Result<Stock, Error>;
+
+        /// Sets how many of a variant are on hand; not fewer than are reserved. Staff.
+        idempotent async fn set_stock(&self, caller: Caller, sku: Sku, on_hand: i64) -> Result<Stock, Error>;
+
+        /// Lists a variant's ledger, the latest movement first. Staff.
+        read async fn ledger(&self, caller: Caller, sku: Sku, page: PageQuery) -> Result<Page<StockMovement>, Error>;
+
+        /// What the shop asks for these variants now; those that are not on sale are left out.
+        read async fn offers(&self, skus: Vec<Sku>) -> Result<Vec<Offer>, Error>;
+
+        /// Keeps stock for an order: all lines or none. Again, it renews what is kept.
+        ///
+        /// An order that was released is refused with [`Error::Released`]; one that is committed stays so.
+        idempotent async fn reserve(&self, order_id: Uuid, lines: Vec<StockLine>) -> Result<Reservation, Error>;
+
+        /// Takes an order's reserved stock off the shelf for good.
+        idempotent async fn commit(&self, order_id: Uuid) -> Result<(), Error>;
+
+        /// Gives back what an order reserved or took; it can no longer reserve.
+        idempotent async fn release(&self, order_id: Uuid) -> Result<(), Error>;
+    }
+}

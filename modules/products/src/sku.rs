@@ -1,0 +1,51 @@
+use std::{fmt, str::FromStr};
+
+use kernel::Flaw;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A stock keeping unit: 1 to 64 letters, digits, `.`, `_` or `-`; case counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(try_from = "String", into = "String")]
+#[sqlx(transparent)]
+#[schema(value_type = String, example = "TEE-BLUE-M")]
+pub struct Sku(String);
+
+impl Sku {
+    /// Its characters.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Sku {
+    type Err = Flaw;
+    fn from_str(text: &str) -> Result<Self, Flaw> {
+        let fits = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+        if fits {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Flaw::new("malformed_sku", "a SKU has 1 to 64 letters, digits, dots, underscores or hyphens"))
+        }
+    }
+}
+
+impl TryFrom<String> for Sku {
+    type Error = Flaw;
+    fn try_from(text: String) -> Result<Self, Flaw> {
+        text.parse()
+    }
+}
+
+impl From<Sku> for String {
+    fn from(sku: Sku) -> Self {
+        sku.0
+    }
+}
+
+impl fmt::Display for Sku {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
