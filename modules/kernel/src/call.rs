@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn nobody_may_ask_for_more_time_than_the_default() {
-        let call = Call::new(1, Duration::from_secs(3600));
+        let call = Call::new(1, Duration::from_hours(1));
         assert!(Call::from_headers(&call.headers()).left() <= DEFAULT_TIMEOUT);
     }
 

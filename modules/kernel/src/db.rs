@@ -219,13 +219,16 @@ impl Db {
             .connect_with(options)
             .await
             .map_err(refused)?;
+        let db = Self::Postgres(pool.clone());
+        // Looked up first: a role that may not create schemas can be given one.
         let exists: Option<(i32,)> =
-            sqlx::query_as("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(schema).fetch_optional(&pool).await?;
+            db.query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(schema).fetch_optional().await?;
         if exists.is_none() {
             let sql = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
+            #[expect(clippy::disallowed_methods, reason = "an identifier cannot be bound; it is a name of ours")]
             sqlx::query(sql).execute(&pool).await.map_err(refused)?;
         }
-        Ok(Self::Postgres(pool))
+        Ok(db)
     }
 
     /// Applies those of `migrations` that this engine has and that are not applied yet.
@@ -265,9 +268,7 @@ impl Db {
     pub async fn now(&self, here: DateTime<Utc>) -> sqlx::Result<DateTime<Utc>> {
         match self {
             Self::Sqlite { .. } => Ok(here),
-            Self::Postgres(pool) => {
-                Ok(sqlx::query_as::<_, (DateTime<Utc>,)>("SELECT clock_timestamp()").fetch_one(pool).await?.0)
-            }
+            Self::Postgres(_) => Ok(self.query("SELECT clock_timestamp()").fetch_one::<(DateTime<Utc>,)>().await?.0),
         }
     }
 

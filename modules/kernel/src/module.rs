@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Clock, Db, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire};
+use crate::{Clock, Currency, Db, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire};
 
 /// Why a process could not start: one sentence that names the setting.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -39,6 +39,8 @@ pub struct Context {
     pub name: &'static str,
     /// How strict to be.
     pub mode: Mode,
+    /// The currency of every price.
+    pub currency: Currency,
     /// Its own database.
     pub db: Db,
     /// Where it publishes.
@@ -165,9 +167,9 @@ impl Host {
         let db = self.database(name).await?;
         db.migrate(KERNEL_MIGRATIONS.iter().chain(migrations.iter())).await?;
         let outbox = Outbox::new(db.clone(), name, self.clock.clone(), self.tasks.clone());
-        let Settings { mode, data_dir, .. } = self.settings.clone();
+        let Settings { mode, currency, data_dir, .. } = self.settings.clone();
         let (clock, tasks, config) = (self.clock.clone(), self.tasks.clone(), self.config.clone());
-        Ok(Context { name, mode, db, outbox, clock, tasks, data_dir, config })
+        Ok(Context { name, mode, currency, db, outbox, clock, tasks, data_dir, config })
     }
 
     async fn database(&mut self, name: &'static str) -> Result<Db, StartError> {
@@ -222,7 +224,9 @@ fn parse_roles(role: &str, known: &[&str]) -> Result<BTreeSet<String>, StartErro
             "all" => roles.extend(known.iter().map(ToString::to_string)),
             _ if known.contains(&name) => drop(roles.insert(name.to_owned())),
             _ => {
-                return Err(format!("`role` (ROLE) names `{name}`, but there are only all, {}", known.join(", ")).into());
+                return Err(
+                    format!("`role` (ROLE) names `{name}`, but there are only all, {}", known.join(", ")).into()
+                );
             }
         }
     }

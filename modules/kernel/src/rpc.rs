@@ -174,7 +174,7 @@ macro_rules! api {
             $(
                 #[derive($crate::serde::Serialize, $crate::serde::Deserialize)]
                 #[serde(crate = "kernel::serde")]
-                #[expect(non_camel_case_types, reason = "named after the method whose arguments they are")]
+                #[allow(non_camel_case_types, clippy::struct_field_names, reason = "named after the method whose arguments they are")]
                 struct $method { $($arg: $ty),* }
             )*
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Clock, Fault, Problem, Refusal};
 
 /// How long a token is good for.
-const LIFETIME: Duration = Duration::from_secs(900);
+const LIFETIME: Duration = Duration::from_mins(15);
 /// How far two machines' clocks may be apart: twice the five minutes that we promise.
 const LEEWAY: u64 = 600;
 

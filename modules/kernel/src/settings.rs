@@ -3,6 +3,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Currency;
+
 /// How strict the shop is with its own configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,6 +22,8 @@ pub struct Settings {
     pub mode: Mode,
     /// What runs here: `all`, a module's name, `gateway`, or several with commas.
     pub role: String,
+    /// The currency of every price.
+    pub currency: Currency,
     /// Where files are kept.
     pub data_dir: PathBuf,
     /// Where rows are kept.

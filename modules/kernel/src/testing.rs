@@ -1,0 +1,76 @@
+//! For tests: a real PostgreSQL, and a module's context on each engine.
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+use figment::{
+    Figment,
+    providers::{Format, Toml},
+};
+use sqlx::migrate::Migrator;
+use uuid::Uuid;
+
+use crate::{Context, Db, Host};
+
+/// The checkout that the tests are of.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A new, empty PostgreSQL database; `tests/servers` brings up the server where there is none yet.
+pub async fn postgres() -> String {
+    static SERVER: OnceLock<String> = OnceLock::new();
+    let server = SERVER.get_or_init(|| {
+        let up = Command::new(root().join("tests/servers")).arg("postgres").output().expect("tests/servers runs");
+        assert!(up.status.success(), "tests/servers: {}", String::from_utf8_lossy(&up.stderr));
+        String::from_utf8_lossy(&up.stdout).trim().to_owned()
+    });
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    let admin = Db::postgres(&format!("{server}/postgres"), "public", 1).await.expect("PostgreSQL is up");
+    let Db::Postgres(pool) = &admin else { unreachable!("it is PostgreSQL") };
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    #[expect(clippy::disallowed_methods, reason = "an identifier cannot be bound; it is a name of ours")]
+    sqlx::query(create).execute(pool).await.expect("a new database");
+    admin.close().await;
+    format!("{server}/{name}")
+}
+
+/// A folder that is removed with everything in it.
+#[derive(Debug)]
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    /// A new, empty one.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "each one differs, so there is no default")]
+    pub fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("stoa-{}", Uuid::now_v7().simple()));
+        std::fs::create_dir_all(&path).expect("a folder for temporary files");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// The context of the module `name` on SQLite and on PostgreSQL, with the shop's own settings in dev mode.
+pub async fn contexts(name: &'static str, migrations: &Migrator) -> Vec<(Context, Folder)> {
+    let mut contexts = Vec::new();
+    for url in [String::new(), postgres().await] {
+        let folder = Folder::new();
+        let own = toml(&folder.0, &url);
+        let config = Figment::from(Toml::file_exact(root().join("src/config.toml"))).merge(Toml::string(&own));
+        let mut host = Host::new(config, &[name]).expect("the settings are good");
+        contexts.push((host.context(name, migrations).await.expect("the module has a database"), folder));
+    }
+    contexts
+}
+
+fn toml(folder: &Path, url: &str) -> String {
+    format!("mode = \"dev\"\ndata_dir = {:?}\n[database]\nurl = {url:?}\n", folder.display().to_string())
+}
