@@ -1,5 +1,6 @@
 //! x
 mod api;
+pub mod csv;
 mod error;
 mod sku;
 pub use api::*;

@@ -1,0 +1,235 @@
+//! Which column is where, and what stands in a row.
+use csv::ByteRecord;
+use kernel::Flaw;
+
+use super::{NAME, RowReport};
+
+/// A column that means something to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Column {
+    Handle,
+    Title,
+    Body,
+    Vendor,
+    ProductCategory,
+    Type,
+    Tags,
+    Published,
+    Status,
+    Option1Name,
+    Option1Value,
+    Option2Name,
+    Option2Value,
+    Option3Name,
+    Option3Value,
+    Sku,
+    Grams,
+    Quantity,
+    Price,
+    CompareAtPrice,
+    Barcode,
+    ImageSrc,
+    ImagePosition,
+    ImageAlt,
+}
+
+/// Each column with its name, and the name that the newer template gives it where that differs.
+const COLUMNS: [(Column, &str, &str); 24] = [
+    (Column::Handle, "Handle", "URL handle"),
+    (Column::Title, "Title", ""),
+    (Column::Body, "Body (HTML)", "Description"),
+    (Column::Vendor, "Vendor", ""),
+    (Column::ProductCategory, "Product Category", ""),
+    (Column::Type, "Type", ""),
+    (Column::Tags, "Tags", ""),
+    (Column::Published, "Published", "Published on online store"),
+    (Column::Status, "Status", ""),
+    (Column::Option1Name, "Option1 Name", ""),
+    (Column::Option1Value, "Option1 Value", ""),
+    (Column::Option2Name, "Option2 Name", ""),
+    (Column::Option2Value, "Option2 Value", ""),
+    (Column::Option3Name, "Option3 Name", ""),
+    (Column::Option3Value, "Option3 Value", ""),
+    (Column::Sku, "Variant SKU", "SKU"),
+    (Column::Grams, "Variant Grams", "Weight value (grams)"),
+    (Column::Quantity, "Variant Inventory Qty", "Inventory quantity"),
+    (Column::Price, "Variant Price", "Price"),
+    (Column::CompareAtPrice, "Variant Compare At Price", "Compare-at price"),
+    (Column::Barcode, "Variant Barcode", "Barcode"),
+    (Column::ImageSrc, "Image Src", "Product image URL"),
+    (Column::ImagePosition, "Image Position", ""),
+    (Column::ImageAlt, "Image Alt Text", ""),
+];
+
+/// The columns without which nothing can be sold.
+const REQUIRED: [Column; 3] = [Column::Handle, Column::Title, Column::Price];
+
+impl Column {
+    /// The name and the value of each option.
+    pub(super) const OPTIONS: [(Self, Self); 3] = [
+        (Self::Option1Name, Self::Option1Value),
+        (Self::Option2Name, Self::Option2Value),
+        (Self::Option3Name, Self::Option3Value),
+    ];
+
+    /// What the file calls it.
+    pub(super) fn name(self) -> &'static str {
+        COLUMNS[self as usize].1
+    }
+
+    fn called(name: &str) -> Option<Self> {
+        let known =
+            COLUMNS.iter().find(|(_, old, new)| name.eq_ignore_ascii_case(old) || name.eq_ignore_ascii_case(new));
+        known.filter(|_| !name.is_empty()).map(|(column, ..)| *column)
+    }
+}
+
+/// A cell that breaks a rule.
+#[derive(Debug)]
+pub(super) struct Broken(pub(super) Column, pub(super) Flaw);
+
+/// The first row: where each column is.
+#[derive(Debug, Default)]
+pub(super) struct Header {
+    places: [Option<usize>; COLUMNS.len()],
+    width: usize,
+}
+
+impl Header {
+    /// Reads the first row, or says what makes the whole file unreadable.
+    pub(super) fn parse(names: &ByteRecord, line: u64) -> Result<Self, RowReport> {
+        let refuse =
+            |column: &str, code, detail: String| Err(RowReport::new(line, column, "", Flaw::new(code, detail)));
+        let mut header = Self { places: [None; COLUMNS.len()], width: names.len() };
+        for (place, name) in names.iter().enumerate() {
+            let Ok(name) = str::from_utf8(name) else {
+                return refuse("", "not_utf8", "the file is not UTF-8; save it as “CSV UTF-8”".into());
+            };
+            let name = name.trim_start_matches('\u{feff}').trim().trim_matches('"');
+            let Some(column) = Column::called(name) else { continue };
+            if header.places[column as usize].replace(place).is_some() {
+                return refuse(
+                    column.name(),
+                    "duplicate_column",
+                    format!("the column {} is there twice", column.name()),
+                );
+            }
+        }
+        if let Some(column) = REQUIRED.into_iter().find(|column| !header.has(*column)) {
+            let hint = if names.len() == 1 && names.as_slice().contains(&b';') {
+                "; the file seems to be separated by semicolons, save it with commas"
+            } else {
+                ""
+            };
+            return refuse(column.name(), "missing_column", format!("there is no column {}{hint}", column.name()));
+        }
+        Ok(header)
+    }
+
+    /// Whether the file has this column.
+    pub(super) fn has(&self, column: Column) -> bool {
+        self.places[column as usize].is_some()
+    }
+}
+
+/// A row below the header.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) header: &'a Header,
+    pub(super) cells: &'a ByteRecord,
+    pub(super) line: u64,
+}
+
+impl<'a> Row<'a> {
+    /// Whether it has nothing in it, as the rows that spreadsheets leave behind.
+    pub(super) fn is_blank(self) -> bool {
+        self.cells.as_slice().iter().all(u8::is_ascii_whitespace)
+    }
+
+    /// The handle, if the row is as wide as the header.
+    pub(super) fn handle(self) -> Result<String, Broken> {
+        let (cells, width) = (self.cells.len(), self.header.width);
+        if cells != width {
+            let detail = format!("the row has {cells} cells, the header {width}; look for a stray quote or comma");
+            return Err(Broken(Column::Handle, Flaw::new("wrong_width", detail)));
+        }
+        self.text(Column::Handle, 1, NAME)
+    }
+
+    /// The cell as it stands; empty where the file has no such column.
+    pub(super) fn raw(self, column: Column) -> Result<&'a str, Broken> {
+        let cell = self.header.places[column as usize].and_then(|place| self.cells.get(place)).unwrap_or_default();
+        let utf8 = str::from_utf8(cell);
+        utf8.map_err(|_| Broken(column, Flaw::new("not_utf8", "not UTF-8; save the file as “CSV UTF-8”")))
+    }
+
+    /// The cell without the space around it.
+    pub(super) fn cell(self, column: Column) -> Result<&'a str, Broken> {
+        self.raw(column).map(str::trim)
+    }
+
+    /// The cell as text of `min` to `max` characters.
+    pub(super) fn text(self, column: Column, min: usize, max: usize) -> Result<String, Broken> {
+        kernel::text(self.cell(column)?, min, max).map_err(|flaw| Broken(column, flaw))
+    }
+
+    /// The cell as `parse` reads it; `None` where it is empty.
+    pub(super) fn parsed<T>(
+        self,
+        column: Column,
+        parse: impl FnOnce(&str) -> Result<T, Flaw>,
+    ) -> Result<Option<T>, Broken> {
+        let cell = self.cell(column)?;
+        if cell.is_empty() { Ok(None) } else { parse(cell).map(Some).map_err(|flaw| Broken(column, flaw)) }
+    }
+
+    /// Whether anything at all stands in one of these cells.
+    pub(super) fn any(self, columns: &[Column]) -> bool {
+        columns.iter().any(|column| self.cell(*column).map_or(true, |cell| !cell.is_empty()))
+    }
+
+    /// What is wrong with it, for the one who wrote it.
+    pub(super) fn report(self, Broken(column, flaw): Broken) -> RowReport {
+        let handle = self.header.places[Column::Handle as usize].and_then(|place| self.cells.get(place));
+        let handle = String::from_utf8_lossy(handle.unwrap_or_default());
+        let handle: String = handle.trim().chars().filter(|letter| !letter.is_control()).take(NAME).collect();
+        RowReport::new(self.line, column.name(), handle, flaw)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(names: &[&str]) -> Result<Header, (String, String)> {
+        Header::parse(&ByteRecord::from(names.to_vec()), 1).map_err(|report| (report.column, report.code))
+    }
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_columns() {
+        for (place, (column, ..)) in COLUMNS.into_iter().enumerate() {
+            assert_eq!(column as usize, place);
+        }
+    }
+
+    #[test]
+    fn columns_are_found_in_any_order_and_case() {
+        let header = header(&["variant price", "\u{feff}\"HANDLE\"", " title ", "Favourite Colour", "", ""]).unwrap();
+        assert_eq!((header.places[Column::Handle as usize], header.width), (Some(1), 6));
+        assert!(super::tests::header(&["URL handle", "Title", "Price", "Compare-at price"]).is_ok());
+    }
+
+    #[test]
+    fn a_file_without_a_required_column_is_refused_with_its_name() {
+        for (names, column, code) in [
+            (["Handle", "Title", "Price of old"], "Variant Price", "missing_column"),
+            (["Title", "Variant Price", "x"], "Handle", "missing_column"),
+            (["Handle;Title;Variant Price", "", ""], "Handle", "missing_column"),
+            (["Handle", "Variant Price", "Title;"], "Title", "missing_column"),
+            (["Handle", "Title", "TITLE"], "Title", "duplicate_column"),
+            (["Handle", "SKU", "Variant SKU"], "Variant SKU", "duplicate_column"),
+        ] {
+            assert_eq!(header(&names).unwrap_err(), (column.into(), code.into()), "{names:?}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The catalogue as a file: the product CSV that Shopify exports, which the trade has made its own.
+//!
+//! A product is one or more rows with the same `Handle`, one after the other. Its first row says what
+//! the product is; each row may carry one variant, one picture, or both. Columns are found by name,
+//! in any order and case; those not listed here are ignored.
+//!
+//! | column | becomes |
+//! | --- | --- |
+//! | `Handle`* | the slug: lower case, Greek and accented letters spelled in Latin |
+//! | `Title`*, `Body (HTML)`, `Vendor`, `Tags` | name, description, vendor, tags (split by commas) |
+//! | `Type`, else the last part of `Product Category` | the category; see below |
+//! | `Status`, `Published` | the status: active only if neither says otherwise; `unlisted` is a draft |
+//! | `Option1 Name` … `Option3 Value` | the options; `Title` with `Default Title` means none |
+//! | `Variant SKU` | the SKU; made from handle and options where empty, the same in every run |
+//! | `Variant Price`*, `Variant Compare At Price` | decimal text in the shop's currency; before `0`: none |
+//! | `Variant Grams` | the weight, rounded to grams |
+//! | `Variant Inventory Qty` | on hand; what was oversold (below zero) counts as none |
+//! | `Variant Barcode` | the bar code |
+//! | `Image Src`, `Image Position`, `Image Alt Text` | pictures, in order of position, then of the file |
+//!
+//! `*` must be there. The names of Shopify's newer template (`URL handle`, `Price`, …) are known, too.
+//!
+//! **Category.** Exports from before 2022 have no column `Product Category`, and many of those shops
+//! sorted by tag. So in a file without that column, a product without `Type` goes to its only tag.
+//!
+//! **What is bad.** Nothing is dropped in silence: each flaw is a [`RowReport`] with line and column.
+//! - a bad variant cell costs that variant; its siblings and the row's picture come in;
+//! - a bad picture cell costs that picture;
+//! - a bad product cell (in the first row) costs the product; its other rows are passed over;
+//! - a product that is left without any variant is refused as a whole;
+//! - a handle that comes again after another one is refused row by row, or a part would replace the whole;
+//! - a SKU that comes again in the file is refused: stock is kept by SKU.
+//!
+//! **Formulas.** A spreadsheet may take a cell that begins with `=`, `+`, `-` or `@` for a formula. An
+//! export must come back as it was, and Shopify's importer knows no escape, so cells are written as
+//! they are: open exports of texts that you did not write as text, not by double click.
+mod draft;
+mod header;
+mod price;
+mod read;
+mod slug;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use kernel::Currency;
+pub use read::{Read, Reader, RowReport, read};
+pub use write::{Unwritable, Writer, write};
+
+use crate::ImportedProduct;
+
+/// The most characters of a name, a vendor, a tag, an option or a handle.
+const NAME: usize = 255;
+/// The most characters of a description.
+const DESCRIPTION: usize = 65_536;
+/// The most characters of a picture's address.
+const ADDRESS: usize = 2_048;
+/// The most characters of a picture's text.
+const ALT: usize = 512;
+/// The most tags and pictures of a product.
+const LIST: usize = 250;
+/// The most variants of a product.
+const VARIANTS: usize = 2_048;
+/// The most of a variant, and the most grams it weighs.
+const AMOUNT: i64 = 1_000_000_000;
+
+/// The demo catalogue, in the shop's currency.
+///
+/// It is written in euros; another currency keeps the number of minor units: 4.50 EUR is 450 JPY.
+pub fn demo(currency: Currency) -> Vec<ImportedProduct> {
+    let euro = "EUR".parse().unwrap_or(currency);
+    let mut products = read(include_bytes!("../../demo.csv").as_slice(), euro).products;
+    for variant in products.iter_mut().flat_map(|imported| &mut imported.product.variants) {
+        variant.price.currency = currency;
+        if let Some(before) = &mut variant.compare_at_price {
+            before.currency = currency;
+        }
+    }
+    products
+}
