@@ -1,0 +1,223 @@
+use kernel::Money;
+
+use super::*;
+use crate::OptionValue;
+
+#[test]
+fn a_bad_variant_costs_itself_alone() {
+    let read = rows(&[
+        "tee,Tee,,Size,S,A,1.005,https://x.example/1.jpg,1",
+        "tee,,,,M,B,5,,",
+        "tee,,,,L,C,free,,",
+        "cup,Cup,,,,D,,,",
+        "cap,Cap,,,,E,3,,",
+    ]);
+    assert_eq!(skus(&read), ["B", "E"]);
+    assert_eq!((read.products[0].product.name.as_str(), read.products[0].product.images.len()), ("Tee", 1));
+    assert_eq!(
+        codes(&read),
+        [
+            (2, "Variant Price", "too_many_decimals"),
+            (4, "Variant Price", "malformed_price"),
+            (5, "Variant Price", "required"),
+            (5, "", "no_variant"),
+        ]
+    );
+    assert_eq!(read.refused[2].to_string(), "line 5, Variant Price: a variant needs a price");
+    assert!(read.refused.iter().map(|report| &*report.handle).eq(["tee", "tee", "cup", "cup"]));
+}
+
+#[test]
+fn a_bad_product_cell_costs_the_product_and_is_told_once() {
+    let read = rows(&["tee,,,Size,S,A,5,,", "tee,,,,M,B,x,,", "cap,Cap,,,,E,3,,"]);
+    assert_eq!((skus(&read), codes(&read)), (vec!["E"], vec![(2, "Title", "required")]));
+}
+
+#[test]
+fn a_handle_that_comes_again_is_refused_row_by_row() {
+    let read =
+        rows(&["tee,Tee,,Size,S,A,5,,", "cap,Cap,,,,B,3,,", "tee,,,,M,C,5,,", "TEE,Tee,,,,D,5,,", "tee,,,,L,E,5,,"]);
+    assert_eq!(skus(&read), ["A", "B"]);
+    let repeated = |line| (line, "Handle", "handle_repeated");
+    assert_eq!(codes(&read), [repeated(4), repeated(5), repeated(6)]);
+}
+
+#[test]
+fn handles_become_slugs() {
+    let read = rows(&["Κεραμική_κούπα,Cup,,,,A,5,,", ",Nobody,,,,B,5,,", "  Red Tee ,Tee,,,,C,5,,"]);
+    let slugs: Vec<_> = read.products.iter().map(|imported| imported.product.slug.as_deref().unwrap()).collect();
+    assert_eq!((slugs, codes(&read)), (vec!["keramiki-koypa", "red-tee"], vec![(3, "Handle", "required")]));
+}
+
+#[test]
+fn an_empty_sku_is_made_and_every_sku_is_there_once() {
+    let file = [
+        "tee,Tee,,Size,S,,5,,",
+        "tee,,,,s,,5,,",
+        "tee,,,,M,tee-s,5,,",
+        "tee,,,,L,no good,5,,",
+        "tee,,,,XL,'0042,5,,",
+        "cap,Cap,,,,0042,3,,",
+    ];
+    let read = rows(&file);
+    assert_eq!(skus(&read)[0], "tee-s");
+    assert!(skus(&read)[1].starts_with("tee-s-") && skus(&read)[2] == "0042");
+    assert_eq!(
+        codes(&read),
+        [
+            (4, "Variant SKU", "sku_repeated"),
+            (5, "Variant SKU", "malformed_sku"),
+            (7, "Variant SKU", "sku_repeated"),
+            (7, "", "no_variant"),
+        ]
+    );
+    assert_eq!(rows(&file), read);
+}
+
+#[test]
+fn options_are_named_once_and_told_apart() {
+    let read = rows(&[
+        "tee,Tee,,Size,S,A,5,,",
+        "tee,,,,S,B,5,,",
+        "tee,,,Colour,Red,C,5,,",
+        "tee,,,,,D,5,,",
+        "tee,,,Size,M,E,5,,",
+        "cup,Cup,,,Blue,F,5,,",
+        "cap,Cap,,Title,Default Title,G,5,,",
+        "hat,Hat,,,,H,5,,",
+        "hat,,,,,I,5,,",
+    ]);
+    assert_eq!(skus(&read), ["A", "E", "G", "H"]);
+    assert_eq!(read.products[0].product.variants[1].options, [OptionValue { name: "Size".into(), value: "M".into() }]);
+    assert_eq!(read.products[1].product.variants[0].options, []);
+    assert_eq!(
+        codes(&read),
+        [
+            (3, "Option1 Value", "duplicate_variant"),
+            (4, "Option1 Name", "option_renamed"),
+            (5, "Option1 Value", "required"),
+            (7, "Option1 Name", "required"),
+            (7, "", "no_variant"),
+            (10, "Option1 Value", "duplicate_variant"),
+        ]
+    );
+}
+
+#[test]
+fn pictures_come_in_the_order_of_their_positions() {
+    let read = rows(&[
+        "tee,Tee,,,,A,5,https://x.example/last.jpg,",
+        "tee,,,,,,,https://x.example/2.jpg,2",
+        "tee,,,,,,,http://x.example/1.jpg,1",
+        "tee,,,,,,,http://x.example/1.jpg,1",
+        "tee,,,,,,,javascript:alert(1),3",
+        "tee,,,,,,,https://x.example/4.jpg,four",
+        "tee,,,,,,,,5",
+    ]);
+    let urls: Vec<_> = read.products[0].product.images.iter().map(|image| &*image.url).collect();
+    assert_eq!(urls, ["http://x.example/1.jpg", "https://x.example/2.jpg", "https://x.example/last.jpg"]);
+    assert_eq!(
+        codes(&read),
+        [
+            (6, "Image Src", "malformed_url"),
+            (7, "Image Position", "malformed_number"),
+            (8, "Variant Price", "empty_row"),
+        ]
+    );
+}
+
+#[test]
+fn the_category_is_the_type_or_the_end_of_the_taxonomy_or_an_only_tag() {
+    let category = |file: &str| {
+        let imported = only(read(file.as_bytes(), euro()));
+        (imported.product.category, imported.category_name)
+    };
+    let named = |slug: &str, name: &str| (Some(slug.to_owned()), Some(name.to_owned()));
+    let head = "Handle,Title,Variant Price,Tags";
+    assert_eq!(category(&format!("{head},Type\ntee,Tee,5,men,Tops & Tees")), named("tops-tees", "Tops & Tees"));
+    assert_eq!(category(&format!("{head},Type\ntee,Tee,5,men,")), named("men", "men"));
+    assert_eq!(category(&format!("{head},Type\ntee,Tee,5,\"men,sale\",")), (None, None));
+    assert_eq!(category(&format!("{head},Product Category\ntee,Tee,5,men,")), (None, None));
+    let standard = "Apparel & Accessories > Clothing > Shirts";
+    assert_eq!(category(&format!("{head},Product Category\ntee,Tee,5,men,{standard}")), named("shirts", "Shirts"));
+    assert_eq!(
+        category(&format!("{head},Product Category,Type\ntee,Tee,5,men,{standard},Μπλούζες")),
+        named("mployzes", "Μπλούζες")
+    );
+}
+
+#[test]
+fn cells_are_read_by_their_rules() {
+    assert_eq!(only(with("Tags", " a, b c ,,a,")).product.tags, ["a", "b c"]);
+    assert_eq!(only(with("Vendor", "  ")).product.vendor, None);
+    assert_eq!(only(with("Body (HTML)", "<p>\"\"a\"\"\r\nb,</p> ")).product.description, "<p>\"a\"\nb,</p> ");
+    assert_eq!(variant(with("Variant Compare At Price", "0.00")).compare_at_price, None);
+    assert_eq!(variant(with("Variant Compare At Price", "7.5")).compare_at_price, Some(Money::new(750, euro())));
+    assert_eq!(variant(with("Variant Barcode", "'0123")).barcode.as_deref(), Some("0123"));
+    for (cell, grams) in [("", 0), ("0.0", 0), ("453.592", 454), ("99.4", 99), ("250", 250)] {
+        assert_eq!(variant(with("Variant Grams", cell)).weight_g, grams, "{cell}");
+    }
+    for (cell, on_hand) in [("", 0), ("-3", 0), ("12", 12)] {
+        assert_eq!(variant(with("Variant Inventory Qty", cell)).on_hand, on_hand, "{cell}");
+    }
+    for (column, cell, code) in [
+        ("Variant Grams", "-1", "malformed_number"),
+        ("Variant Grams", "1 kg", "malformed_number"),
+        ("Variant Grams", "1.", "malformed_number"),
+        ("Variant Grams", "9223372036854775807", "malformed_number"),
+        ("Variant Inventory Qty", "1.5", "malformed_number"),
+        ("Variant Inventory Qty", "1,000", "malformed_number"),
+        ("Variant Inventory Qty", "-9223372036854775808", "malformed_number"),
+        ("Variant Compare At Price", "-7", "negative_price"),
+        ("Status", "sold", "unknown_value"),
+        ("Published", "perhaps", "unknown_value"),
+        ("Vendor", "a\u{0}b", "control_character"),
+        ("Body (HTML)", "a\u{0}b", "control_character"),
+        ("Tags", "a\u{7}b", "control_character"),
+    ] {
+        let read = with(column, cell);
+        assert_eq!(codes(&read)[0], (2, column, code), "{cell}");
+        assert_eq!(read.products, [], "{cell}");
+    }
+}
+
+#[test]
+fn customers_see_what_is_active_and_published() {
+    use ProductStatus::{Active, Archived, Draft};
+    for (status, published, expected) in [
+        ("", "", None),
+        ("", "true", Some(Active)),
+        ("", "FALSE", Some(Draft)),
+        ("active", "", Some(Active)),
+        ("Active", "TRUE", Some(Active)),
+        ("active", "false", Some(Draft)),
+        ("draft", "true", Some(Draft)),
+        ("unlisted", "true", Some(Draft)),
+        ("archived", "true", Some(Archived)),
+        ("archived", "false", Some(Archived)),
+    ] {
+        let file = format!("Handle,Title,Variant Price,Status,Published\ntee,Tee,5,{status},{published}\n");
+        assert_eq!(only(read(file.as_bytes(), euro())).product.status, expected, "{status} {published}");
+    }
+}
+
+#[test]
+fn a_row_of_another_width_is_refused_before_its_cells_are_misread() {
+    let read = rows(&["tee,Tee,,,,A,5,,", "cap,Cap,,,,B", "cup,Cup, with handle,,,,C,5,,", "hat,Hat,,,,D,5,,"]);
+    assert_eq!(skus(&read), ["A", "D"]);
+    assert_eq!(codes(&read), [(3, "Handle", "wrong_width"), (4, "Handle", "wrong_width")]);
+}
+
+#[test]
+fn a_product_has_bounds() {
+    let many = |count: usize, row: &dyn Fn(usize) -> String| -> Vec<String> {
+        std::iter::once("tee,Tee,,Size,S,A,5,,".into()).chain((0..count).map(row)).collect()
+    };
+    let variants = many(VARIANTS, &|n| format!("tee,,,,v{n},,5,,"));
+    let read = rows(&variants.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((skus(&read).len(), codes(&read).len()), (VARIANTS, 1));
+    assert_eq!(read.refused[0].code, "too_many_variants");
+    let images = many(LIST + 1, &|n| format!("tee,,,,,,,https://x.example/{n}.jpg,"));
+    let read = rows(&images.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((read.products[0].product.images.len(), &*read.refused[0].code), (LIST, "too_many_images"));
+}
