@@ -1,2 +1,21 @@
-//! The shop.
-fn main() {}
+//! The shop: every module in one process, or one module in each.
+mod app;
+mod cli;
+mod config;
+mod import;
+mod serve;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    match cli::run(cli::Cli::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("stoa: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -204,9 +204,14 @@ impl Host {
         }
     }
 
-    /// The routes that other processes call, and the public ones with their description.
-    pub fn take_routers(&mut self) -> (Router, OpenApiRouter) {
-        (std::mem::take(&mut self.internal), std::mem::take(&mut self.public))
+    /// The routes that other processes call.
+    pub fn take_internal(&mut self) -> Router {
+        std::mem::take(&mut self.internal)
+    }
+
+    /// The public routes of every module, with their description.
+    pub fn take_public(&mut self) -> OpenApiRouter {
+        std::mem::take(&mut self.public)
     }
 
     /// The databases of what runs here.

@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Tasks {
     running: TaskTracker,
     stop: CancellationToken,
+    drain: CancellationToken,
 }
 
 impl Tasks {
@@ -54,13 +55,20 @@ impl Tasks {
         self.stop.is_cancelled()
     }
 
-    /// Tells what repeats to end, without waiting.
-    pub fn stop(&self) {
-        self.stop.cancel();
+    /// Says that shutdown is about to begin: nobody new should come.
+    pub fn drain(&self) {
+        self.drain.cancel();
+    }
+
+    /// Whether shutdown is about to begin, or has.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.drain.is_cancelled()
     }
 
     /// Begins shutdown and waits for what runs, `grace` at the most; false if something still runs.
     pub async fn shutdown(&self, grace: Duration) -> bool {
+        self.drain.cancel();
         self.stop.cancel();
         self.running.close();
         tokio::time::timeout(grace, self.running.wait()).await.is_ok()

@@ -1,0 +1,176 @@
+//! The command line.
+use std::{
+    io::{BufRead, Write},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
+
+use clap::{Parser, Subcommand, ValueEnum};
+use figment::{Figment, providers::Serialized};
+use kernel::{Call, Caller, Host, Role, StartError};
+use users::NewUser;
+
+use crate::{app, config, import, serve, telemetry};
+
+/// The back end of an online shop: one process or seven, one story.
+///
+/// Without a command it serves: on SQLite under ./data, in dev mode, with a demo catalogue, on
+/// http://localhost:8080. `stoa config` shows every setting; each can be given in stoa.toml or in the
+/// environment (STOA_DATABASE__URL is `url` in `[database]`).
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Examples:
+  stoa                                        the whole shop in one process
+  DATABASE_URL=postgres://… stoa              the same on PostgreSQL
+  ROLE=orders stoa                            one module; the others are called at http://NAME:8081
+  stoa user create --email me@example.com --role admin < password.txt
+  stoa import products.csv                    what Shopify exports, as often as you like"
+)]
+pub(crate) struct Cli {
+    /// Reads settings from FILE instead of ./stoa.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What runs here: all, gateway, a module's name, or several with commas
+    #[arg(long, global = true, value_name = "ROLE")]
+    role: Option<String>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves until SIGTERM (the default)
+    Serve,
+    /// Brings in a product CSV as Shopify exports it; doing it twice changes nothing
+    ///
+    /// Every good row is kept; each bad one is reported with its line and column. Exits with 1 if there was one.
+    Import {
+        /// The file; - for standard input
+        file: PathBuf,
+    },
+    /// Writes every product as a CSV that `stoa import` (and Shopify) reads
+    Export {
+        /// The file; standard output where absent
+        file: Option<PathBuf>,
+    },
+    /// Accounts
+    #[command(subcommand)]
+    User(User),
+    /// Brings the databases of what runs here up to this release, and exits
+    Migrate,
+    /// Prints every setting in force and where it comes from, secrets hidden
+    Config,
+    /// Prints the description of the public API (OpenAPI 3.1)
+    Openapi,
+}
+
+#[derive(Debug, Subcommand)]
+enum User {
+    /// Opens an account; the password is read from standard input
+    Create {
+        /// Where they get mail
+        #[arg(long)]
+        email: String,
+        /// What it may do
+        #[arg(long, value_enum, default_value = "customer")]
+        role: Rank,
+        /// What to call them; the address where absent
+        #[arg(long)]
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Rank {
+    Customer,
+    Staff,
+    Admin,
+}
+
+impl From<Rank> for Role {
+    fn from(rank: Rank) -> Self {
+        match rank {
+            Rank::Customer => Self::Customer,
+            Rank::Staff => Self::Staff,
+            Rank::Admin => Self::Admin,
+        }
+    }
+}
+
+/// How long a command may take for one call of a module.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Does what was asked.
+#[tokio::main]
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode, StartError> {
+    let config = config::load(cli.config.as_deref(), cli.role.as_deref())?;
+    telemetry::log(&config)?;
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve::run(config).await?,
+        Command::Import { file } => return with_host(config, async |host| import::import(host, &file).await).await,
+        Command::Export { file } => {
+            return with_host(config, async |host| import::export(host, file.as_deref()).await).await;
+        }
+        Command::User(User::Create { email, role, name }) => {
+            return with_host(config, async |host| create(host, email, role.into(), name).await).await;
+        }
+        Command::Migrate => {
+            return with_host(config, async |host| app::migrate(host).await.map(|()| ExitCode::SUCCESS)).await;
+        }
+        Command::Config => print!("{}", config::describe(&config)?),
+        Command::Openapi => openapi(config).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A process that hosts what one command needs, and ends in good order.
+async fn with_host(
+    config: Figment,
+    work: impl AsyncFnOnce(&mut Host) -> Result<ExitCode, StartError>,
+) -> Result<ExitCode, StartError> {
+    // The demo catalogue comes with the shop, not with a command.
+    let mut host = Host::new(config.merge(Serialized::default("products.demo", false)), &app::NAMES)?;
+    let outcome = Call::fresh(PATIENCE).scope(work(&mut host)).await;
+    host.tasks().shutdown(Duration::from_secs(5)).await;
+    for (_, db) in host.databases() {
+        db.close().await;
+    }
+    outcome
+}
+
+async fn create(host: &mut Host, email: String, role: Role, name: Option<String>) -> Result<ExitCode, StartError> {
+    let users = host.module::<users::Module>(()).await?;
+    let mut password = String::new();
+    std::io::stdin().lock().read_line(&mut password)?;
+    let password = password.trim_end_matches(['\r', '\n']).to_owned();
+    if password.is_empty() {
+        return Err("the password is read from standard input, and there was none".into());
+    }
+    let name = name.unwrap_or_else(|| email.clone());
+    let user = users.create(Caller::System, NewUser { email, password, name }, role).await.map_err(explain)?;
+    println!("{}", user.id);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a module refused, with each flaw.
+pub(crate) fn explain(error: impl std::error::Error + serde::Serialize) -> StartError {
+    let value = serde_json::to_value(&error).unwrap_or_default();
+    let flaws = value["errors"].as_array().into_iter().flatten();
+    let flaws: Vec<_> = flaws
+        .filter_map(|flaw| {
+            Some(format!("{} {}", flaw["pointer"].as_str()?.trim_start_matches('/'), flaw["detail"].as_str()?))
+        })
+        .collect();
+    if flaws.is_empty() { error.to_string().into() } else { format!("{error}: {}", flaws.join("; ")).into() }
+}
+
+async fn openapi(config: Figment) -> Result<(), StartError> {
+    // As an edge that calls everything elsewhere, it needs no database.
+    let mut host = Host::new(config.merge(Serialized::default("role", "gateway")), &app::NAMES)?;
+    app::start(&mut host).await?;
+    let text = gateway::openapi(host.take_public()).to_pretty_json()?;
+    writeln!(std::io::stdout(), "{text}")?;
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! The configuration: defaults, then a file, then the environment, then the command line.
+use std::{fmt::Write, path::Path};
+
+use figment::{
+    Figment, Metadata, Profile, Provider,
+    providers::{Env, Format, Serialized, Toml},
+    value::{Dict, Map, Value},
+};
+use kernel::StartError;
+
+/// Every setting with its default: the manual.
+const DEFAULTS: &str = include_str!("config.toml");
+/// Read where it exists.
+const FILE: &str = "stoa.toml";
+
+/// Reads every layer; a setting that there is not is refused by name.
+pub(crate) fn load(file: Option<&Path>, role: Option<&str>) -> Result<Figment, StartError> {
+    if let Some(file) = file
+        && !file.exists()
+    {
+        return Err(format!("`--config` names {}, which does not exist", file.display()).into());
+    }
+    let defaults = Figment::from(Toml::string(DEFAULTS));
+    let given = Figment::new()
+        .merge(Toml::file(file.unwrap_or(Path::new(FILE))))
+        .merge(Aliases)
+        .merge(Env::prefixed("STOA_").split("__"));
+    let given = match role {
+        Some(role) => given.merge(Named("--role", Serialized::default("role", role))),
+        None => given,
+    };
+    let port: Option<u16> = Env::raw()
+        .only(&["PORT"])
+        .data()
+        .ok()
+        .and_then(|_| Figment::from(Env::raw().only(&["PORT"])).extract_inner("port").ok());
+    let known: Dict = defaults.extract()?;
+    let asked: Dict = given.extract()?;
+    if let Some(stranger) = unknown(&known, &asked, "") {
+        let source = given.find_metadata(&stranger).map_or_else(String::new, |from| format!(" ({})", from.name));
+        return Err(format!("there is no setting `{stranger}`{source}; `stoa config` lists those there are").into());
+    }
+    let config = defaults.merge(given);
+    Ok(match port {
+        Some(port) => {
+            let public: String = config.extract_inner("listen.public")?;
+            let host = public.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+            config.merge(Named("PORT", Serialized::default("listen.public", format!("{host}:{port}"))))
+        }
+        None => config,
+    })
+}
+
+/// The first setting of `asked` that `known` does not have.
+fn unknown(known: &Dict, asked: &Dict, at: &str) -> Option<String> {
+    asked.iter().find_map(|(name, value)| {
+        let path = if at.is_empty() { name.clone() } else { format!("{at}.{name}") };
+        match (known.get(name), value) {
+            // Names that the kernel checks, and a setting that every module has.
+            _ if path.starts_with("peers.") || name == "database_url" => None,
+            (None, _) => Some(path),
+            (Some(Value::Dict(_, known)), Value::Dict(_, asked)) => unknown(known, asked, &path),
+            _ => None,
+        }
+    })
+}
+
+/// The names that platforms give to settings.
+struct Aliases;
+
+impl Provider for Aliases {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("ROLE, DATABASE_URL")
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let env = Env::raw().only(&["ROLE", "DATABASE_URL"]);
+        env.map(|name| if name == "DATABASE_URL" { "database.url".into() } else { name.into() }).split(".").data()
+    }
+}
+
+/// A provider under a name of its own.
+struct Named<P>(&'static str, P);
+
+impl<P: Provider> Provider for Named<P> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.0)
+    }
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        self.1.data()
+    }
+}
+
+/// Every setting in force and where it comes from, secrets hidden: one line each.
+pub(crate) fn describe(config: &Figment) -> Result<String, StartError> {
+    let mut text = String::new();
+    for (path, value) in leaves(&config.extract()?, "") {
+        let source = config
+            .find_metadata(&path)
+            .map_or("", |from| if from.name.contains("TOML source") { "default" } else { &from.name });
+        writeln!(text, "{path} = {}    # {source}", hidden(&path, &value))?;
+    }
+    Ok(text)
+}
+
+fn leaves(dict: &Dict, at: &str) -> Vec<(String, String)> {
+    let path = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    let leaf = |name: &String, value: &Value| match value {
+        Value::Dict(_, dict) => leaves(dict, &path(name)),
+        value => vec![(path(name), serde_json::to_string(value).unwrap_or_default())],
+    };
+    dict.iter().flat_map(|(name, value)| leaf(name, value)).collect()
+}
+
+/// The value, unless it is one that only the shop should know.
+fn hidden(path: &str, value: &str) -> String {
+    let secret = ["secret", "password", "token", "key"].iter().any(|word| path.contains(word));
+    match value {
+        "\"\"" | "null" => value.to_owned(),
+        _ if secret => "(hidden)".to_owned(),
+        // The password of an address: what stands between its user and its host.
+        _ if value.contains("://") && value.contains('@') => {
+            let (scheme, rest) = value.split_once("://").unwrap_or_default();
+            let (user, host) = rest.rsplit_once('@').unwrap_or_default();
+            format!("{scheme}://{}:(hidden)@{host}", user.split(':').next().unwrap_or_default())
+        }
+        _ => value.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dict(toml: &str) -> Dict {
+        Figment::from(Toml::string(toml)).extract().unwrap()
+    }
+
+    #[test]
+    fn a_setting_that_there_is_not_is_named() {
+        let known = dict(DEFAULTS);
+        assert_eq!(unknown(&known, &dict("[listen]\npubic = 'x'"), ""), Some("listen.pubic".into()));
+        assert_eq!(unknown(&known, &dict("mod = 'dev'"), ""), Some("mod".into()));
+        assert_eq!(unknown(&known, &dict("mode = 'dev'\n[peers]\norders = 'http://x'"), ""), None);
+    }
+
+    #[test]
+    fn secrets_are_hidden() {
+        assert_eq!(hidden("service_secret", "\"abc\""), "(hidden)");
+        assert_eq!(hidden("database.url", "\"postgres://shop:pw@db/x\""), "\"postgres://shop:(hidden)@db/x\"");
+        assert_eq!(hidden("mode", "\"dev\""), "\"dev\"");
+    }
+}

@@ -1,0 +1,180 @@
+//! What no story tells: the command line, bad configuration, and what is not for the public.
+use std::process::Command;
+
+use kernel::testing::Folder;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    actor::client,
+    world::{
+        Engine::{Postgres, Sqlite},
+        Shop,
+        Topology::{Apart, Together},
+    },
+};
+
+fn stoa(folder: &Folder, environment: &[(&str, &str)], args: &[&str]) -> (bool, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stoa"));
+    command.env_clear().envs(environment.iter().copied()).current_dir(&folder.0).args(args);
+    let output = command.output().expect("the binary runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.success(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn bad_configuration_is_one_sentence_that_names_the_setting() {
+    let folder = Folder::new();
+    for (name, value, named) in [
+        ("STOA_ROLE", "shop", "`role`"),
+        ("ROLE", "", "`role`"),
+        ("STOA_MODE", "production", "`service_secret`"),
+        ("STOA_MODE", "prod", "mode"),
+        ("STOA_SERVICE_SECRET", "short", "`service_secret`"),
+        ("STOA_PEERS__SHOP", "http://x", "`peers.shop`"),
+        ("STOA_LISTEN__PUBIC", "127.0.0.1:1", "`listen.pubic`"),
+        ("STOA_LISTEN__INTERNAL", "nowhere", "`listen.internal`"),
+        ("STOA_DATABASE__URL", "mysql://x", "`database.url`"),
+        ("DATABASE_URL", "postgres://stoa@127.0.0.1:1/x", "`database.url`"),
+        ("PORT", "http", "PORT"),
+        ("STOA_CURRENCY", "EURO", "currency"),
+        ("STOA_LOG__FORMAT", "xml", "format"),
+    ] {
+        // A role with two names needs a secret of its own in production; one process alone does not.
+        let role = if value == "production" { "orders" } else { "all" };
+        let mut environment = vec![("STOA_ROLE", role), ("STOA_LISTEN__PUBLIC", "127.0.0.1:0"), (name, value)];
+        if name != "STOA_LISTEN__INTERNAL" {
+            environment.push(("STOA_LISTEN__INTERNAL", "127.0.0.1:0"));
+        }
+        let (ended_well, _, said) = stoa(&folder, &environment, &[]);
+        let said: Vec<_> = said.lines().filter(|line| line.starts_with("stoa: ")).collect();
+        assert!(!ended_well && said.len() == 1 && said[0].contains(named), "{name}={value}: {said:?}");
+    }
+}
+
+#[test]
+fn the_configuration_is_shown_without_its_secrets() {
+    let folder = Folder::new();
+    let secret = "a secret that is long enough to be one";
+    let environment =
+        [("STOA_SERVICE_SECRET", secret), ("DATABASE_URL", "postgres://shop:hunter2@db/shop"), ("PORT", "9000")];
+    let (ended_well, shown, said) = stoa(&folder, &environment, &["config"]);
+    assert!(ended_well, "{said}");
+    assert!(!shown.contains(secret) && !shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("127.0.0.1:9000") && shown.contains("PORT") && shown.contains("role = \"all\""), "{shown}");
+}
+
+#[test]
+fn the_public_api_is_described_as_it_is_checked_in() {
+    let (ended_well, shown, said) = stoa(&Folder::new(), &[], &["openapi"]);
+    assert!(ended_well, "{said}");
+    insta::with_settings!({
+        snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true,
+    }, { insta::assert_snapshot!("openapi", shown) });
+}
+
+#[tokio::test]
+async fn other_processes_calls_need_a_service_token() {
+    let shop = Shop::open(Apart, Sqlite, &[]).await;
+    for (path, body) in [("/rpc/products/categories", json!({})), ("/rpc/users/keys", json!({}))] {
+        let url = format!("{}{path}", shop.internal(path.split('/').nth(2).unwrap()));
+        for token in [None, Some("Bearer x"), Some("Basic eDp4")] {
+            let request = client().post(&url).json(&body);
+            let request = if let Some(token) = token { request.header("authorization", token) } else { request };
+            assert_eq!(request.send().await.unwrap().status(), 401, "{path} {token:?}");
+        }
+        let outside = client().post(format!("{}{path}", shop.base)).json(&body).send().await.unwrap();
+        assert_eq!(outside.status(), 404, "not on the public port");
+    }
+    let metrics = client().get(format!("{}/metrics", shop.internal("gateway"))).send().await.unwrap();
+    assert!(metrics.text().await.unwrap().contains("stoa_http_requests_total"));
+    assert_eq!(client().get(format!("{}/metrics", shop.base)).send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_module_that_is_down_is_unavailable_and_comes_back() {
+    let mut shop = Shop::open(Apart, Postgres, &[]).await;
+    shop.kill("products");
+    {
+        let visitor = shop.guest("visitor");
+        let reply = visitor.send(Method::GET, "/v1/products", None, &[]).await;
+        assert_eq!((reply.status, reply.text("/code")), (503, "unavailable".into()));
+        assert!(!reply.header("retry-after").is_empty());
+        let me = visitor.send(Method::GET, "/v1/users/me", None, &[]).await;
+        assert_eq!(me.status, 401, "its neighbours serve on");
+    }
+    shop.start();
+    shop.ready().await;
+    shop.guest("visitor").until("/v1/products?limit=1", |body| body["items"].is_array()).await;
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_requests() {
+    let shop = Shop::open(Together, Sqlite, &[]).await;
+    let url = format!("{}/v1/users", shop.base);
+    let json = "application/json";
+    let huge = format!("{{\"email\":\"{}\"}}", "x".repeat(300_000));
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for (kind, body, status, code) in [
+        (json, "{", 400, "malformed_json"),
+        (json, "\u{0}", 400, "malformed_json"),
+        (json, &deep, 400, "malformed_json"),
+        (json, &huge, 413, "payload_too_large"),
+        ("text/plain", "{}", 415, "unsupported_media_type"),
+        (json, r#"{"email":"a\u0000@example.com","password":"correct horse","name":"A"}"#, 422, "invalid_input"),
+        (json, r#"{"email":"a@example.com","password":"correct horse","name":"A\u0000"}"#, 422, "invalid_input"),
+    ] {
+        let reply = client().post(&url).header("content-type", kind).body(body.to_owned()).send().await.unwrap();
+        let shown: serde_json::Value = serde_json::from_str(&reply_text(reply, status).await).unwrap();
+        assert_eq!(shown["code"], code, "{kind} {:.80}", body);
+    }
+    let raw = client().post(&url).header("content-type", json).body(vec![0xff, 0xfe, 0x00]).send().await.unwrap();
+    reply_text(raw, 400).await;
+}
+
+async fn reply_text(reply: reqwest::Response, status: u16) -> String {
+    assert_eq!(reply.status().as_u16(), status);
+    assert_eq!(reply.headers()["content-type"], "application/problem+json");
+    reply.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_file_is_imported_once_and_exported_whole() {
+    for engine in [Sqlite, Postgres] {
+        let shop = Shop::open(Apart, engine, &[("STOA_PRODUCTS__DEMO", "false")]).await;
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/apparel.csv");
+        let first = shop.stoa("products", &["import", file], "");
+        let said = String::from_utf8_lossy(&first.stdout).into_owned();
+        assert!(first.status.success(), "{said}{}", String::from_utf8_lossy(&first.stderr));
+        assert!(said.contains("0 updated, 0 unchanged; 0 refused, 0 flaws"), "{said}");
+        let again = String::from_utf8_lossy(&shop.stoa("products", &["import", file], "").stdout).into_owned();
+        assert!(again.starts_with("0 products created, 0 updated"), "{again}");
+        let page = shop.guest("visitor").send(Method::GET, "/v1/products?limit=100", None, &[]).await;
+        assert!(page.body["items"].as_array().is_some_and(|items| items.len() > 10), "{page:?}");
+
+        let exported = shop.stoa("products", &["export"], "");
+        assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
+        let exported = String::from_utf8(exported.stdout).unwrap();
+        let again = shop.stoa("products", &["import", "-"], &exported);
+        let said = String::from_utf8_lossy(&again.stdout).into_owned();
+        assert!(said.starts_with("0 products created, 0 updated"), "{said}");
+
+        let bad = "Handle,Title,Variant SKU,Variant Price\ngood,Good,GOOD,1.50\nbad,Bad,BAD,much\n";
+        let bad = shop.stoa("products", &["import", "-"], bad);
+        let (said, told) = (String::from_utf8_lossy(&bad.stdout), String::from_utf8_lossy(&bad.stderr));
+        assert!(
+            !bad.status.success() && said.starts_with("1 products created") && told.contains("line 3"),
+            "{said}{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_first_admin_is_made_on_the_command_line() {
+    let shop = Shop::open(Apart, Postgres, &[]).await;
+    let weak = shop.stoa("users", &["user", "create", "--email", "a@example.com", "--role", "admin"], "short");
+    assert!(!weak.status.success() && String::from_utf8_lossy(&weak.stderr).contains("password"));
+    let admin = shop.staff("root", "admin").await;
+    let list = admin.send(Method::GET, "/v1/users", None, &[]).await;
+    assert_eq!((list.status, list.text("/items/0/role")), (200, "admin".into()));
+}
