@@ -1,5 +1,6 @@
 //! Carts on both engines, with a catalogue made of paper.
 mod fake;
+mod http;
 mod races;
 
 use std::sync::Arc;
