@@ -43,9 +43,9 @@ pub struct CartItem {
     pub image: Option<Image>,
     /// How many are wished for.
     pub quantity: i64,
-    /// The price of one.
+    /// The price of one; of what is no longer on sale, its last.
     pub unit_price: Money,
-    /// The price of all.
+    /// The price of all; 0 for what is no longer on sale, so that the lines add up to the subtotal.
     pub line_total: Money,
     /// How many could be sold now; 0 for what is no longer on sale.
     pub available: i64,
@@ -81,14 +81,19 @@ pub struct OrderedItem {
 
 kernel::api! {
     /// What customers and guests mean to buy.
+    ///
+    /// `merge` and `close` take no caller: they are for the edge, which has seen the guest's token and the
+    /// sign-in, and for orders; no public endpoint leads to them.
     pub trait Carts("cart") {
         /// The caller's cart; an empty one where there is none.
         read async fn get(&self, caller: Caller) -> Result<Cart, Error>;
 
-        /// Puts a variant in, or more of it. A guest without a cart gets one, and its token.
+        /// Puts a variant in, or more of it. A guest without a token of ours gets one, and a new cart.
         once async fn add(&self, caller: Caller, item: NewItem) -> Result<Added, Error>;
 
         /// Sets how many of a variant are in, if the cart's version is still `if_match`; 0 takes it out.
+        ///
+        /// What is so already is fine at any version, so that asking twice is too.
         idempotent async fn set_quantity(&self, caller: Caller, sku: String, quantity: i64, if_match: Option<i64>) -> Result<Cart, Error>;
 
         /// Takes everything out.
@@ -96,10 +101,13 @@ kernel::api! {
 
         /// Makes a guest's cart the customer's, line by line, in one transaction.
         ///
-        /// `guest` is the SHA-256 of the `Cart-Token`, in hex. The token no longer opens anything.
+        /// `guest` is the SHA-256 of the `Cart-Token`, in hex. The token no longer opens anything; one that
+        /// opened nothing before changes nothing.
         idempotent async fn merge(&self, guest: String, user: Uuid) -> Result<(), Error>;
 
         /// Ends a cart that was ordered. What was put in since goes on in a new one.
+        ///
+        /// Where the lines went to an account's cart in the meantime, they are taken out there.
         idempotent async fn close(&self, id: CartId, order_id: Uuid, ordered: Vec<OrderedItem>) -> Result<(), Error>;
     }
 }

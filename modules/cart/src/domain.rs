@@ -1,0 +1,257 @@
+//! What may be in a cart, and what it costs.
+use chrono::{DateTime, Utc};
+use kernel::{Caller, Checks, Currency, Flaw, Invalid, Money, MoneyError, Refusal};
+use products::{Image, Offer, Sku};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Cart, CartId, CartItem, Error, NewItem, OrderedItem};
+
+/// The most of one variant.
+pub(crate) const MOST: i64 = 999;
+/// The most different lines.
+pub(crate) const LINES: i64 = 100;
+
+/// Whose a cart is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Owner {
+    User(Uuid),
+    /// By the hash of the token.
+    Guest(String),
+}
+
+impl Owner {
+    /// Whose cart the caller means; nobody's yet where they are not known. The shop itself has none.
+    pub(crate) fn of(caller: &Caller) -> Result<Option<Self>, Refusal> {
+        match caller {
+            Caller::Anonymous => Ok(None),
+            Caller::Guest { cart } => Ok(Some(Self::Guest(cart.clone()))),
+            Caller::User { id, .. } => Ok(Some(Self::User(*id))),
+            Caller::System => Err(Refusal::Forbidden),
+        }
+    }
+
+    pub(crate) fn user(&self) -> Option<Uuid> {
+        if let Self::User(id) = self { Some(*id) } else { None }
+    }
+
+    pub(crate) fn guest(&self) -> Option<String> {
+        if let Self::Guest(hash) = self { Some(hash.clone()) } else { None }
+    }
+}
+
+/// A variant as it was last put in, to show a line whose variant is no longer on sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Label {
+    pub(crate) name: String,
+    pub(crate) variant: String,
+    pub(crate) slug: String,
+    pub(crate) image: Option<Image>,
+    pub(crate) price: Money,
+}
+
+impl From<&Offer> for Label {
+    fn from(offer: &Offer) -> Self {
+        let Offer { slug, name, variant, price, image, .. } = offer.clone();
+        Self { name, variant, slug, image, price }
+    }
+}
+
+/// A line as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    pub(crate) sku: Sku,
+    pub(crate) quantity: i64,
+    pub(crate) label: Label,
+}
+
+impl Line {
+    /// The line at today's price. What is not on sale is shown as it was, and costs nothing.
+    fn priced(self, offer: Option<&Offer>) -> Result<CartItem, MoneyError> {
+        let Self { sku, quantity, label } = self;
+        let on_sale = offer.is_some();
+        let available = offer.map_or(0, |offer| offer.available);
+        let Label { name, variant, slug, image, price } = offer.map_or(label, Label::from);
+        let line_total = if on_sale { price.times(quantity)? } else { Money::zero(price.currency) };
+        Ok(CartItem { sku, name, variant, slug, image, quantity, unit_price: price, line_total, available })
+    }
+}
+
+/// A cart as it is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Contents {
+    pub(crate) id: CartId,
+    pub(crate) version: i64,
+    pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) lines: Vec<Line>,
+}
+
+impl Contents {
+    /// The cart at today's prices.
+    pub(crate) fn priced(self, offers: &[Offer], currency: Currency) -> Result<Cart, MoneyError> {
+        let Self { id, version, updated_at, lines } = self;
+        let mut items = Vec::with_capacity(lines.len());
+        let mut subtotal = Money::zero(currency);
+        for line in lines {
+            let offer = offers.iter().find(|offer| offer.sku == line.sku);
+            let item = line.priced(offer)?;
+            // A price that was last seen in another currency is not added to anything.
+            if offer.is_some() {
+                subtotal = subtotal.plus(item.line_total)?;
+            }
+            items.push(item);
+        }
+        Ok(Cart { id: Some(id), items, subtotal, version, updated_at: Some(updated_at) })
+    }
+}
+
+/// The cart of somebody who never put anything in.
+pub(crate) fn empty(currency: Currency) -> Cart {
+    Cart { id: None, items: Vec::new(), subtotal: Money::zero(currency), version: 0, updated_at: None }
+}
+
+/// What is to be put in.
+pub(crate) fn item(item: &NewItem) -> Result<(Sku, i64), Invalid> {
+    let mut checks = Checks::new();
+    let sku = checks.field("/sku", item.sku.parse());
+    let quantity = checks.field("/quantity", quantity(item.quantity, 1));
+    checks.finish(sku.zip(quantity))
+}
+
+/// How many there may be.
+pub(crate) fn quantity(quantity: i64, least: i64) -> Result<i64, Flaw> {
+    if (least..=MOST).contains(&quantity) {
+        Ok(quantity)
+    } else {
+        Err(Flaw::new("out_of_range", format!("must be {least} to {MOST}")))
+    }
+}
+
+/// More than [`MOST`] would be in.
+pub(crate) fn too_many() -> Error {
+    Invalid::one("/quantity", "out_of_range", format!("a cart holds at most {MOST} of one variant")).into()
+}
+
+/// Whether a line of which there are `line` must change to be as `wished`, in a cart at `version`.
+///
+/// What is as wished already is fine at any version: the same request may come twice, and RFC 9110
+/// (section 13.1.1) lets a change that was applied before succeed.
+pub(crate) fn changes(
+    sku: &Sku,
+    line: Option<i64>,
+    wished: i64,
+    version: i64,
+    if_match: Option<i64>,
+) -> Result<bool, Error> {
+    match (line.unwrap_or(0), wished) {
+        (now, wished) if now == wished => Ok(false),
+        _ if if_match.is_some_and(|expected| expected != version) => Err(Error::Stale { version }),
+        (0, _) => Err(Error::ItemNotFound { sku: sku.clone() }),
+        _ => Ok(true),
+    }
+}
+
+/// How many of each line are left once `ordered` is taken out.
+pub(crate) fn left<'a>(lines: &'a [Line], ordered: &[OrderedItem]) -> Vec<(&'a Sku, i64)> {
+    let taken = |sku: &Sku| {
+        let taken = ordered.iter().filter(|item| item.sku == *sku);
+        taken.fold(0_i64, |sum, item| sum.saturating_add(item.quantity.max(0)))
+    };
+    lines.iter().map(|line| (&line.sku, line.quantity.saturating_sub(taken(&line.sku)).max(0))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::Role;
+
+    use super::*;
+
+    fn sku(text: &str) -> Sku {
+        text.parse().unwrap()
+    }
+
+    fn eur(amount: i64) -> Money {
+        Money::new(amount, "EUR".parse().unwrap())
+    }
+
+    fn line(name: &str, quantity: i64) -> Line {
+        let label =
+            Label { name: name.into(), variant: String::new(), slug: name.into(), image: None, price: eur(100) };
+        Line { sku: sku(name), quantity, label }
+    }
+
+    fn offer(name: &str, price: Money) -> Offer {
+        Offer {
+            sku: sku(name),
+            product_id: products::ProductId::new(),
+            slug: name.into(),
+            name: format!("{name} now"),
+            variant: String::new(),
+            price,
+            weight_g: 0,
+            image: None,
+            available: 7,
+        }
+    }
+
+    #[test]
+    fn a_cart_is_priced_as_of_today_and_counts_what_is_on_sale() {
+        let contents = Contents {
+            id: CartId::new(),
+            version: 3,
+            updated_at: DateTime::UNIX_EPOCH,
+            lines: vec![line("A", 2), line("GONE", 5)],
+        };
+        let cart = contents.priced(&[offer("A", eur(250))], "EUR".parse().unwrap()).unwrap();
+        let shown: Vec<_> = cart.items.iter().map(|i| (&*i.name, i.unit_price.amount, i.available)).collect();
+        assert_eq!(shown, [("A now", 250, 7), ("GONE", 100, 0)]);
+        assert_eq!(cart.subtotal, eur(500));
+        assert_eq!(cart.subtotal, Money::sum(cart.items.iter().map(|i| i.line_total), cart.subtotal.currency).unwrap());
+    }
+
+    #[test]
+    fn a_price_beyond_all_bounds_is_an_error_and_not_a_wrong_sum() {
+        let contents =
+            Contents { id: CartId::new(), version: 1, updated_at: DateTime::UNIX_EPOCH, lines: vec![line("A", 2)] };
+        assert_eq!(contents.priced(&[offer("A", eur(i64::MAX))], "EUR".parse().unwrap()), Err(MoneyError::Overflow));
+    }
+
+    #[test]
+    fn every_flaw_of_an_item_is_named() {
+        let Err(Invalid(flaws)) = item(&NewItem { sku: "no sku".into(), quantity: 0 }) else { panic!("it passed") };
+        assert_eq!(flaws.iter().map(|flaw| &*flaw.pointer).collect::<Vec<_>>(), ["/sku", "/quantity"]);
+        for wrong in [i64::MIN, -1, 0, 1000, i64::MAX] {
+            assert!(item(&NewItem { sku: "A".into(), quantity: wrong }).is_err(), "{wrong}");
+        }
+        assert_eq!(item(&NewItem { sku: "A".into(), quantity: 999 }), Ok((sku("A"), 999)));
+    }
+
+    #[test]
+    fn a_change_needs_the_line_and_the_version_unless_it_was_made_before() {
+        let a = sku("A");
+        assert_eq!(changes(&a, Some(2), 3, 7, Some(7)), Ok(true));
+        assert_eq!(changes(&a, Some(2), 3, 7, None), Ok(true));
+        assert_eq!(changes(&a, Some(2), 0, 7, None), Ok(true));
+        assert_eq!(changes(&a, Some(2), 3, 8, Some(7)), Err(Error::Stale { version: 8 }));
+        assert_eq!(changes(&a, Some(3), 3, 8, Some(7)), Ok(false), "sent twice");
+        assert_eq!(changes(&a, None, 0, 8, Some(7)), Ok(false), "taken out twice");
+        assert_eq!(changes(&a, None, 1, 7, None), Err(Error::ItemNotFound { sku: a.clone() }));
+    }
+
+    #[test]
+    fn what_was_put_in_since_is_left() {
+        let lines = [line("A", 3), line("B", 1), line("C", 2)];
+        let ordered = [("A", 2), ("B", 5), ("X", 1)].map(|(name, quantity)| OrderedItem { sku: sku(name), quantity });
+        let left: Vec<_> = left(&lines, &ordered).into_iter().map(|(sku, n)| (sku.as_str(), n)).collect();
+        assert_eq!(left, [("A", 1), ("B", 0), ("C", 2)]);
+    }
+
+    #[test]
+    fn the_shop_itself_has_no_cart() {
+        assert_eq!(Owner::of(&Caller::System), Err(Refusal::Forbidden));
+        assert_eq!(Owner::of(&Caller::Anonymous), Ok(None));
+        let id = Uuid::now_v7();
+        let admin = Caller::User { id, role: Role::Admin, session: Uuid::now_v7() };
+        assert_eq!(Owner::of(&admin), Ok(Some(Owner::User(id))));
+    }
+}

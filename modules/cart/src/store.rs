@@ -1,0 +1,294 @@
+//! The SQL of carts.
+//!
+//! Locks are taken in one order, so that no two transactions wait for each other: the guest, the
+//! guest's cart, the account's cart.
+use chrono::{DateTime, Utc};
+use kernel::{Executor, Fault, Tx};
+use products::Sku;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{
+    CartId,
+    domain::{Contents, Label, Line, MOST, Owner},
+};
+
+/// A cart whose row is locked until the transaction ends.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub(crate) struct Locked {
+    pub(crate) id: CartId,
+    pub(crate) version: i64,
+    pub(crate) state: State,
+    pub(crate) order_id: Option<Uuid>,
+    pub(crate) merged_into: Option<CartId>,
+}
+
+/// How far a cart is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub(crate) enum State {
+    Open,
+    Ordered,
+    Merged,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: CartId,
+    version: i64,
+    updated_at: DateTime<Utc>,
+    sku: Option<Sku>,
+    quantity: Option<i64>,
+    label: Option<Json<Label>>,
+}
+
+/// The owner's open cart, in one statement: cart and lines are of one moment.
+pub(crate) async fn contents(db: impl Executor<'_>, owner: &Owner) -> sqlx::Result<Option<Contents>> {
+    let rows: Vec<Row> = db
+        .query(
+            "SELECT carts.id, carts.version, carts.updated_at, cart_items.sku, cart_items.quantity, cart_items.label
+               FROM carts
+               LEFT JOIN cart_items ON cart_items.cart_id = carts.id
+              WHERE carts.state = 'open' AND (carts.user_id = $1 OR carts.guest = $2)
+              ORDER BY cart_items.added_at, cart_items.sku",
+        )
+        .bind(owner.user())
+        .bind(owner.guest())
+        .fetch_all()
+        .await?;
+    let Some(&Row { id, version, updated_at, .. }) = rows.first() else { return Ok(None) };
+    let lines = rows.into_iter().filter_map(|row| {
+        let Json(label) = row.label?;
+        Some(Line { sku: row.sku?, quantity: row.quantity?, label })
+    });
+    Ok(Some(Contents { id, version, updated_at, lines: lines.collect() }))
+}
+
+/// Notes that a guest's token is good.
+pub(crate) async fn add_guest(tx: &mut Tx, hash: &str, now: DateTime<Utc>) -> sqlx::Result<()> {
+    tx.query("INSERT INTO guests (hash, touched_at) VALUES ($1, $2)").bind(hash).bind(now).execute().await.map(drop)
+}
+
+/// Locks the guest; false for a token that opens nothing (any more).
+pub(crate) async fn touch_guest(tx: &mut Tx, hash: &str, now: DateTime<Utc>) -> sqlx::Result<bool> {
+    let sql = "UPDATE guests SET touched_at = $2 WHERE hash = $1 AND user_id IS NULL";
+    Ok(tx.query(sql).bind(hash).bind(now).execute().await? == 1)
+}
+
+/// Locks the guest and ends the token; false where it opened nothing.
+pub(crate) async fn end_guest(tx: &mut Tx, hash: &str, user: Uuid) -> sqlx::Result<bool> {
+    let sql = "UPDATE guests SET user_id = $2 WHERE hash = $1 AND user_id IS NULL";
+    Ok(tx.query(sql).bind(hash).bind(user).execute().await? == 1)
+}
+
+/// Forgets up to 500 guests untouched since `before`, with their carts; how many there were.
+pub(crate) async fn sweep(db: impl Executor<'_>, before: DateTime<Utc>) -> sqlx::Result<u64> {
+    // The outer condition is the one that PostgreSQL checks again on a row that was just touched.
+    db.query(
+        "DELETE FROM guests
+          WHERE touched_at < $1
+            AND hash IN (SELECT hash FROM guests WHERE touched_at < $1 ORDER BY touched_at LIMIT 500)",
+    )
+    .bind(before)
+    .execute()
+    .await
+}
+
+/// Whose a cart is.
+pub(crate) async fn owner(tx: &mut Tx, id: CartId) -> sqlx::Result<Option<Owner>> {
+    let row: Option<(Option<Uuid>, Option<String>)> =
+        tx.query("SELECT user_id, guest FROM carts WHERE id = $1").bind(id).fetch_optional().await?;
+    Ok(row.and_then(|(user, guest)| user.map(Owner::User).or(guest.map(Owner::Guest))))
+}
+
+/// Locks a cart.
+pub(crate) async fn lock(tx: &mut Tx, id: CartId) -> sqlx::Result<Option<Locked>> {
+    tx.query("SELECT id, version, state, order_id, merged_into FROM carts WHERE id = $1")
+        .bind(id)
+        .for_update()
+        .fetch_optional()
+        .await
+}
+
+/// Locks the owner's open cart.
+pub(crate) async fn lock_open(tx: &mut Tx, owner: &Owner) -> sqlx::Result<Option<Locked>> {
+    tx.query(
+        "SELECT id, version, state, order_id, merged_into
+           FROM carts
+          WHERE state = 'open' AND (user_id = $1 OR guest = $2)",
+    )
+    .bind(owner.user())
+    .bind(owner.guest())
+    .for_update()
+    .fetch_optional()
+    .await
+}
+
+/// Locks the owner's open cart, and makes it where there is none.
+pub(crate) async fn open(tx: &mut Tx, owner: &Owner, now: DateTime<Utc>) -> Result<Locked, Fault> {
+    // One that was found may have been closed before the lock was had; then there is a newer one, or none.
+    for _ in 0..8 {
+        if let Some(cart) = lock_open(tx, owner).await? {
+            return Ok(cart);
+        }
+        tx.query(
+            "INSERT INTO carts (id, user_id, guest, state, version, updated_at)
+             SELECT $1, $2, $3, 'open', COALESCE(MAX(version), 0), $4 FROM carts WHERE user_id = $2 OR guest = $3
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(CartId::new())
+        .bind(owner.user())
+        .bind(owner.guest())
+        .bind(now)
+        .execute()
+        .await?;
+    }
+    Err(Fault::unavailable("a cart is closed again and again"))
+}
+
+/// Counts a change of a locked cart.
+pub(crate) async fn touch(tx: &mut Tx, id: CartId, now: DateTime<Utc>) -> sqlx::Result<()> {
+    let sql = "UPDATE carts SET version = version + 1, updated_at = $2 WHERE id = $1";
+    tx.query(sql).bind(id).bind(now).execute().await.map(drop)
+}
+
+/// Ends a locked cart with an order.
+pub(crate) async fn set_ordered(tx: &mut Tx, id: CartId, order_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
+    tx.query(
+        "UPDATE carts
+            SET state = CASE state WHEN 'open' THEN 'ordered' ELSE state END, order_id = $2,
+                version = version + 1, updated_at = $3
+          WHERE id = $1",
+    )
+    .bind(id)
+    .bind(order_id)
+    .bind(now)
+    .execute()
+    .await
+    .map(drop)
+}
+
+/// Ends a locked guest's cart whose lines went to an account's.
+pub(crate) async fn set_merged(tx: &mut Tx, id: CartId, into: CartId, now: DateTime<Utc>) -> sqlx::Result<()> {
+    tx.query(
+        "UPDATE carts SET state = 'merged', merged_into = $2, version = version + 1, updated_at = $3 WHERE id = $1",
+    )
+    .bind(id)
+    .bind(into)
+    .bind(now)
+    .execute()
+    .await
+    .map(drop)
+}
+
+/// How many of a variant are in a locked cart.
+pub(crate) async fn quantity(tx: &mut Tx, id: CartId, sku: &Sku) -> sqlx::Result<Option<i64>> {
+    let sql = "SELECT quantity FROM cart_items WHERE cart_id = $1 AND sku = $2";
+    Ok(tx.query(sql).bind(id).bind(sku.as_str()).fetch_optional().await?.map(|(quantity,): (i64,)| quantity))
+}
+
+/// How many lines a locked cart has.
+pub(crate) async fn count(tx: &mut Tx, id: CartId) -> sqlx::Result<i64> {
+    let (count,): (i64,) = tx.query("SELECT COUNT(*) FROM cart_items WHERE cart_id = $1").bind(id).fetch_one().await?;
+    Ok(count)
+}
+
+/// Puts so many in, or so many more; false if there would be more than [`MOST`].
+pub(crate) async fn put(
+    tx: &mut Tx,
+    id: CartId,
+    sku: &Sku,
+    quantity: i64,
+    label: &Label,
+    now: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let changed = tx
+        .query(
+            "INSERT INTO cart_items (cart_id, sku, quantity, label, added_at)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (cart_id, sku) DO UPDATE
+                SET quantity = cart_items.quantity + excluded.quantity, label = excluded.label
+              WHERE cart_items.quantity + excluded.quantity <= $6",
+        )
+        .bind(id)
+        .bind(sku.as_str())
+        .bind(quantity)
+        .bind(Json(label))
+        .bind(now)
+        .bind(MOST)
+        .execute()
+        .await?;
+    Ok(changed == 1)
+}
+
+/// Sets how many of a variant are in; 0 takes it out.
+pub(crate) async fn set(tx: &mut Tx, id: CartId, sku: &Sku, quantity: i64) -> sqlx::Result<()> {
+    let statement = if quantity == 0 {
+        tx.query("DELETE FROM cart_items WHERE cart_id = $1 AND sku = $2").bind(id).bind(sku.as_str())
+    } else {
+        let sql = "UPDATE cart_items SET quantity = $3 WHERE cart_id = $1 AND sku = $2";
+        tx.query(sql).bind(id).bind(sku.as_str()).bind(quantity)
+    };
+    statement.execute().await.map(drop)
+}
+
+/// Takes everything out; how many lines there were.
+pub(crate) async fn clear(tx: &mut Tx, id: CartId) -> sqlx::Result<u64> {
+    tx.query("DELETE FROM cart_items WHERE cart_id = $1").bind(id).execute().await
+}
+
+/// A locked cart's lines, in the order in which they were put in.
+pub(crate) async fn lines(tx: &mut Tx, id: CartId) -> sqlx::Result<Vec<Line>> {
+    let rows: Vec<(Sku, i64, Json<Label>)> = tx
+        .query("SELECT sku, quantity, label FROM cart_items WHERE cart_id = $1 ORDER BY added_at, sku")
+        .bind(id)
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(sku, quantity, Json(label))| Line { sku, quantity, label }).collect())
+}
+
+/// Moves a line to another locked cart, which has no such line.
+pub(crate) async fn take_along(tx: &mut Tx, from: CartId, to: CartId, sku: &Sku, left: i64) -> sqlx::Result<()> {
+    tx.query("UPDATE cart_items SET cart_id = $2, quantity = $4 WHERE cart_id = $1 AND sku = $3")
+        .bind(from)
+        .bind(to)
+        .bind(sku.as_str())
+        .bind(left)
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// Adds the lines of one locked cart to another's; of a variant that is in both, up to [`MOST`].
+pub(crate) async fn merge(tx: &mut Tx, from: CartId, to: CartId) -> sqlx::Result<()> {
+    tx.query(
+        "INSERT INTO cart_items (cart_id, sku, quantity, label, added_at)
+         SELECT $2, sku, quantity, label, added_at FROM cart_items WHERE cart_id = $1
+         ON CONFLICT (cart_id, sku) DO UPDATE
+            SET quantity = CASE WHEN cart_items.quantity + excluded.quantity > $3 THEN $3
+                                ELSE cart_items.quantity + excluded.quantity END",
+    )
+    .bind(from)
+    .bind(to)
+    .bind(MOST)
+    .execute()
+    .await?;
+    clear(tx, from).await.map(drop)
+}
+
+/// Takes out the latest lines beyond `most`; how many there were.
+pub(crate) async fn trim(tx: &mut Tx, id: CartId, most: i64) -> sqlx::Result<u64> {
+    tx.query(
+        "DELETE FROM cart_items
+          WHERE cart_id = $1
+            AND sku IN (SELECT sku
+                          FROM (SELECT sku, ROW_NUMBER() OVER (ORDER BY added_at, sku) AS place
+                                  FROM cart_items
+                                 WHERE cart_id = $1) AS placed
+                         WHERE place > $2)",
+    )
+    .bind(id)
+    .bind(most)
+    .execute()
+    .await
+}

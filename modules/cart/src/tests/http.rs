@@ -1,0 +1,71 @@
+//! What the endpoints answer.
+use axum::{
+    body::Body,
+    http::{Request, Response, StatusCode},
+};
+use http_body_util::BodyExt;
+use kernel::Module as _;
+use tower::ServiceExt;
+
+use super::*;
+
+async fn send(shop: &Shop, caller: &Caller, line: &str, if_match: &str, body: &str) -> Response<Body> {
+    let (method, path) = line.split_once(' ').unwrap();
+    let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    if !if_match.is_empty() {
+        request = request.header("if-match", if_match);
+    }
+    let request = request.extension(caller.clone()).body(Body::from(body.to_owned())).unwrap();
+    let (router, _) = Module::routes(Arc::clone(&shop.carts)).split_for_parts();
+    router.oneshot(request).await.unwrap()
+}
+
+async fn json(response: Response<Body>) -> serde_json::Value {
+    serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn a_new_guest_gets_the_token_once_and_no_cache_keeps_it() {
+    let shop = shops().await.remove(0);
+    let answer = send(&shop, &Caller::Anonymous, "POST /v1/cart/items", "", r#"{"sku":"A","quantity":2}"#).await;
+    assert_eq!(answer.status(), StatusCode::CREATED);
+    let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!((header("cache-control"), header("etag")), ("no-store".into(), "\"1\"".into()));
+    let caller = guest(&header("cart-token"));
+    let again = send(&shop, &caller, "POST /v1/cart/items", "", r#"{"sku":"A","quantity":1}"#).await;
+    assert_eq!(again.status(), StatusCode::OK);
+    assert!(!again.headers().contains_key("cart-token"));
+    let cart = json(again).await;
+    assert_eq!(cart["items"][0]["quantity"], 3);
+    assert_eq!(cart["subtotal"], serde_json::json!({"amount": 300, "currency": "EUR"}));
+}
+
+#[tokio::test]
+async fn each_endpoint_answers_with_the_status_that_fits() {
+    let shop = shops().await.remove(0);
+    let ada = user();
+    for (line, if_match, body, status, code) in [
+        ("GET /v1/cart", "", "", 200, ""),
+        ("POST /v1/cart/items", "", r#"{"sku":"A","quantity":2}"#, 200, ""),
+        ("POST /v1/cart/items", "", r#"{"sku":"A","quantity":-1}"#, 422, "invalid_input"),
+        ("POST /v1/cart/items", "", r#"{"sku":"A","quantity":1e99}"#, 422, "invalid_input"),
+        ("POST /v1/cart/items", "", r#"{"sku":"A","quantity":1,"price":1}"#, 422, "invalid_input"),
+        ("POST /v1/cart/items", "", r#"{"sku":"NO-SUCH-SKU","quantity":1}"#, 404, "sku_not_found"),
+        ("POST /v1/cart/items", "", "{", 400, "malformed_json"),
+        ("PATCH /v1/cart/items/A", "\"1\"", r#"{"quantity":3}"#, 200, ""),
+        ("PATCH /v1/cart/items/A", "\"1\"", r#"{"quantity":4}"#, 412, "stale"),
+        ("PATCH /v1/cart/items/A", "1", r#"{"quantity":4}"#, 422, "invalid_input"),
+        ("PATCH /v1/cart/items/B", "", r#"{"quantity":4}"#, 404, "item_not_found"),
+        ("PATCH /v1/cart/items/%00", "", r#"{"quantity":4}"#, 404, "sku_not_found"),
+        ("DELETE /v1/cart/items/A", "\"1\"", "", 412, "stale"),
+        ("DELETE /v1/cart/items/A", "\"2\"", "", 200, ""),
+        ("DELETE /v1/cart/items/%ff", "", "", 404, "not_found"),
+        ("DELETE /v1/cart", "", "", 204, ""),
+    ] {
+        let answer = send(&shop, &ada, line, if_match, body).await;
+        assert_eq!(answer.status().as_u16(), status, "{line} {body}");
+        if !code.is_empty() {
+            assert_eq!(json(answer).await["code"], code, "{line} {body}");
+        }
+    }
+}
