@@ -1,0 +1,165 @@
+//! From a cart to an order: what is checked, and what it costs.
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use cart::Cart;
+use kernel::{Caller, Checks, Currency, Fault, Flaw, Invalid, Money, text};
+use payments::PaymentChoice;
+use products::Shortage;
+use sha2::{Digest, Sha256};
+use users::PostalAddress;
+
+use crate::{
+    Error, NewOrder, NewQuote, OrderLine, Quote, Totals,
+    settings::{Method, Settings, is_country},
+    totals::{lines, sum, totals},
+};
+
+/// What a cart costs, sent somewhere in some way.
+pub(crate) struct Priced {
+    pub(crate) lines: Vec<OrderLine>,
+    pub(crate) totals: Totals,
+}
+
+/// Prices a cart. What has left the catalogue, or is gone, is sold out: it has no price any more.
+pub(crate) fn price(
+    cart: &Cart,
+    country: &str,
+    method: &Method,
+    settings: &Settings,
+    currency: Currency,
+) -> Result<Priced, Error> {
+    if cart.items.is_empty() {
+        return Err(Error::CartEmpty);
+    }
+    let gone = cart.items.iter().filter(|item| item.available <= 0);
+    let gone = gone.map(|item| Shortage { sku: item.sku.clone(), requested: item.quantity, available: 0 });
+    let gone: Vec<_> = gone.collect();
+    if !gone.is_empty() {
+        return Err(Error::SoldOut { lines: gone });
+    }
+    let rate = settings.tax_rate(country).ok_or_else(|| Fault::internal("no tax rate"))?;
+    let lines = lines(&cart.items, rate).map_err(Fault::from)?;
+    let shipping = method.price(sum(&lines, currency).map_err(Fault::from)?);
+    let totals = totals(&lines, shipping, rate).map_err(Fault::from)?;
+    Ok(Priced { lines, totals })
+}
+
+impl NewQuote {
+    /// The country and the way there, where both exist.
+    pub(crate) fn method<'a>(&self, settings: &'a Settings) -> Result<&'a Method, Invalid> {
+        let mut checks = Checks::new();
+        checks.ensure(
+            is_country(&self.country),
+            "/country",
+            "unknown_country",
+            "must be a country's code of two letters",
+        );
+        let method = checks.field("/shipping_method", method(settings, &self.shipping_method, &self.country));
+        checks.finish(method)
+    }
+
+    /// What was asked for.
+    pub(crate) fn answer(&self, priced: Priced, settings: &Settings) -> Quote {
+        let items = priced.totals.items;
+        let shipping_methods = settings.methods(&self.country).map(|method| method.offer(items)).collect();
+        Quote { lines: priced.lines, totals: priced.totals, shipping_methods }
+    }
+}
+
+impl NewOrder {
+    /// What tells it from another order under the same key.
+    pub(crate) fn fingerprint(&self) -> Result<String, Fault> {
+        let bytes = serde_json::to_vec(self).map_err(Fault::internal)?;
+        Ok(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)))
+    }
+
+    /// The order without stray blanks, or everything that is wrong with its form.
+    pub(crate) fn checked(self, caller: &Caller, settings: &Settings) -> Result<Self, Invalid> {
+        let mut checks = Checks::new();
+        let email = match (self.email, caller) {
+            (Some(given), _) => checks.field("/email", email(&given)).map(Some),
+            (None, Caller::User { .. } | Caller::System) => Some(None),
+            (None, Caller::Guest { .. } | Caller::Anonymous) => {
+                checks.field("/email", Err(Flaw::new("required", "sign in, or say where mail about the order goes")))
+            }
+        };
+        let shipping_address = address(&mut checks, "/shipping_address", self.shipping_address);
+        let shipping_method = shipping_address.as_ref().and_then(|address| {
+            let found = method(settings, &self.shipping_method, &address.country);
+            checks.field("/shipping_method", found.map(|_| self.shipping_method.clone()))
+        });
+        let provider = checks.field("/payment/provider", text(&self.payment.provider, 1, 50));
+        let means = checks.field("/payment/method", text(&self.payment.method, 1, 100));
+        let payment = provider.zip(means).map(|(provider, method)| PaymentChoice { provider, method });
+        let expected_total = self.expected_total;
+        let whole = email.zip(shipping_address).zip(shipping_method).zip(payment);
+        checks.finish(whole.map(|(((email, shipping_address), shipping_method), payment)| Self {
+            shipping_address,
+            shipping_method,
+            payment,
+            email,
+            expected_total,
+        }))
+    }
+
+    /// Refuses a total that is not the one that was shown.
+    pub(crate) fn expects(&self, total: Money) -> Result<(), Error> {
+        if self.expected_total.is_none_or(|expected| expected == total) {
+            Ok(())
+        } else {
+            Err(Error::TotalChanged { total })
+        }
+    }
+}
+
+fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Flaw> {
+    settings.method(code, country).ok_or_else(|| Flaw::new("unknown_value", "is not a way to that country"))
+}
+
+fn email(given: &str) -> Result<String, Flaw> {
+    let email = text(given, 3, 254)?;
+    if email_address::EmailAddress::is_valid(&email) {
+        Ok(email)
+    } else {
+        Err(Flaw::new("malformed_email", "is not an e-mail address"))
+    }
+}
+
+/// Stands in for `PostalAddress::checked` of the users module: the same rules but for the list of countries.
+fn address(checks: &mut Checks, at: &str, given: PostalAddress) -> Option<PostalAddress> {
+    let optional = |given: Option<String>, max| given.map(|given| text(&given, 0, max)).transpose();
+    let country = given.country.trim().to_ascii_uppercase();
+    let known = is_country(&country).then_some(country);
+    let country = known.ok_or_else(|| Flaw::new("unknown_country", "must be a country's code of two letters"));
+    let name = checks.field(format!("{at}/name"), text(&given.name, 1, 100));
+    let line1 = checks.field(format!("{at}/line1"), text(&given.line1, 1, 200));
+    let line2 = checks.field(format!("{at}/line2"), optional(given.line2, 200));
+    let city = checks.field(format!("{at}/city"), text(&given.city, 1, 100));
+    let region = checks.field(format!("{at}/region"), optional(given.region, 100));
+    let postal_code = checks.field(format!("{at}/postal_code"), text(&given.postal_code, 0, 20));
+    let country = checks.field(format!("{at}/country"), country);
+    let phone = checks.field(format!("{at}/phone"), optional(given.phone, 30));
+    Some(PostalAddress {
+        name: name?,
+        line1: line1?,
+        line2: line2?,
+        city: city?,
+        region: region?,
+        postal_code: postal_code?,
+        country: country?,
+        phone: phone?,
+    })
+}
+
+/// Crockford's base 32: no I, L, O or U, so that a number can be read out over a telephone.
+const ALPHABET: [char; 32] = [
+    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'M', 'N', 'P',
+    'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
+];
+
+/// A number for people, as `7K3F-9QXM`: 40 bits at random.
+pub(crate) fn number() -> String {
+    let digits: [u8; 8] = rand::random();
+    let mut number: String = digits.iter().map(|digit| ALPHABET[usize::from(digit % 32)]).collect();
+    number.insert(4, '-');
+    number
+}

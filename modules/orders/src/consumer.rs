@@ -1,0 +1,75 @@
+//! What payments have to tell: that an order may go on, or that money was paid back.
+use std::sync::Arc;
+
+use kernel::{Event as News, Handler, Money, Tx, Verdict, async_trait};
+use serde::Deserialize;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::{OrderId, event::Refund, journal::Journal, lease, store};
+
+/// The handler of payments' events.
+pub(crate) struct Consumer {
+    pub(crate) journal: Journal,
+    /// Wakes the reconciler.
+    pub(crate) wake: Arc<Notify>,
+}
+
+/// Stands in for `payments::PaymentChanged`, of which it is what matters here.
+#[derive(Debug, Deserialize)]
+struct PaymentChanged {
+    payment: Subject,
+    refund: Option<RefundNote>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Subject {
+    order_id: Uuid,
+}
+
+#[derive(Debug, Deserialize)]
+struct RefundNote {
+    key: String,
+    amount: Money,
+}
+
+#[async_trait]
+impl Handler for Consumer {
+    async fn handle(&self, tx: &mut Tx, news: &News) -> Result<(), Verdict> {
+        match &*news.kind {
+            "payment.authorized" | "payment.declined" => {
+                let id = changed(news)?.payment.order_id;
+                lease::wake(tx, OrderId(id)).await?;
+            }
+            "payment.refunded" => {
+                let PaymentChanged { payment, refund } = changed(news)?;
+                if let Some(RefundNote { key, amount }) = refund {
+                    self.refunded(tx, OrderId(payment.order_id), Refund { key, amount, reason: None }).await?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn committed(&self) {
+        self.journal.outbox.wake();
+        self.wake.notify_one();
+    }
+}
+
+impl Consumer {
+    /// Notes a refund that was made but whose maker did not live to note it.
+    async fn refunded(&self, tx: &mut Tx, id: OrderId, refund: Refund) -> Result<(), Verdict> {
+        let Some(state) = store::find(&mut *tx, id).await? else { return Ok(()) };
+        let Some(event) = state.refund(&refund) else { return Ok(()) };
+        match self.journal.write(tx, &state, &event).await? {
+            Some(_) => Ok(()),
+            None => Err(Verdict::Retry { reason: "the order has just changed".into() }),
+        }
+    }
+}
+
+fn changed(news: &News) -> Result<PaymentChanged, Verdict> {
+    serde_json::from_value(news.data.clone()).map_err(Verdict::reject)
+}

@@ -1,0 +1,127 @@
+//! What may be decided about an order: no I/O, no clock.
+//!
+//! A decision looks at the state and answers the event that it calls for, or none where it has been taken already.
+use chrono::{DateTime, Utc};
+use kernel::{Checks, Fault, Invalid, Money, text};
+use payments::{Action, Payment, PaymentStatus};
+
+use crate::{
+    Error, NewRefund, NewShipment, OrderStatus, Shipment, ShipmentId,
+    domain::State,
+    event::{Cancelling, Event, Parcel, Reason, Refund},
+};
+
+/// What the saga decides.
+impl State {
+    /// The customer has to act.
+    pub(crate) fn await_customer(&self, action: Action) -> Option<Event> {
+        let news = self.status == OrderStatus::Pending && self.action.as_ref() != Some(&action);
+        news.then_some(Event::PaymentActionRequired { action })
+    }
+
+    /// Everything is held: the pivot.
+    pub(crate) fn confirm(&self) -> Option<Event> {
+        (self.status == OrderStatus::Pending).then_some(Event::OrderConfirmed {})
+    }
+
+    /// The money is ours.
+    pub(crate) fn capture(&self) -> Option<Event> {
+        let due = matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped) && !self.is_captured();
+        due.then_some(Event::PaymentCaptured {})
+    }
+
+    /// It cannot be, and the pivot has not been passed.
+    pub(crate) fn refuse(&self, reason: Reason, undo_payment: bool) -> Option<Event> {
+        let cancelling = Cancelling { reason, undo_payment };
+        (self.status == OrderStatus::Pending).then_some(Event::OrderCancelling(cancelling))
+    }
+
+    /// All is given back; `payment` is what became of the payment, where one had begun.
+    pub(crate) fn give_up(&self, payment: Option<&Payment>) -> Option<Event> {
+        if self.status != OrderStatus::Cancelling {
+            return None;
+        }
+        let untouched = if self.payment == PaymentStatus::Declined { self.payment } else { PaymentStatus::Voided };
+        let (payment, refunded) =
+            payment.map_or((untouched, self.refunded), |payment| (payment.status, payment.refunded));
+        Some(Event::OrderCancelled { payment, refunded })
+    }
+}
+
+/// What people decide.
+impl State {
+    /// It is not wanted any more.
+    pub(crate) fn cancel(&self, reason: Reason) -> Result<Option<Event>, Error> {
+        match self.status {
+            OrderStatus::Pending | OrderStatus::Confirmed => {
+                Ok(Some(Event::OrderCancelling(Cancelling { reason, undo_payment: true })))
+            }
+            OrderStatus::Cancelling | OrderStatus::Cancelled => Ok(None),
+            OrderStatus::Shipped => Err(self.wrong()),
+        }
+    }
+
+    /// A parcel has left the house. The same `key` is the same parcel.
+    pub(crate) fn ship(&self, key: &str, new: &NewShipment, at: DateTime<Utc>) -> Result<Option<Event>, Error> {
+        if let Some(Parcel { shipment, .. }) = self.parcels.iter().find(|parcel| parcel.key == key) {
+            let same = (&shipment.carrier, &shipment.tracking_number) == (&new.carrier, &new.tracking_number);
+            return if same { Ok(None) } else { Err(Error::KeyReused) };
+        }
+        if !(matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped) && self.is_captured()) {
+            return Err(self.wrong());
+        }
+        let NewShipment { carrier, tracking_number } = new.clone();
+        let shipment = Shipment { id: ShipmentId::new(), carrier, tracking_number, shipped_at: at };
+        Ok(Some(Event::OrderShipped(Parcel { key: key.into(), shipment })))
+    }
+
+    /// How much to pay back for `key`: what was asked for, or all that is left; none where it has been.
+    pub(crate) fn refundable(&self, key: &str, asked: Option<Money>) -> Result<Option<Money>, Error> {
+        if let Some(refund) = self.refunds.iter().find(|refund| refund.key == key) {
+            let same = asked.is_none_or(|asked| asked == refund.amount);
+            return if same { Ok(None) } else { Err(Error::KeyReused) };
+        }
+        if !(matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped) && self.is_captured()) {
+            return Err(self.wrong());
+        }
+        let left = self.total().minus(self.refunded).map_err(Fault::from)?;
+        let amount = asked.unwrap_or(left);
+        if amount.currency != left.currency {
+            return Err(Invalid::one("/amount/currency", "wrong_currency", "is not the order's").into());
+        }
+        if left.amount <= 0 || amount.amount > left.amount {
+            return Err(Error::RefundTooLarge { left });
+        }
+        Ok(Some(amount))
+    }
+
+    /// Money was paid back. The same key is the same refund.
+    pub(crate) fn refund(&self, refund: &Refund) -> Option<Event> {
+        let news = self.refunds.iter().all(|known| known.key != refund.key)
+            && matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped);
+        news.then(|| Event::OrderRefunded(refund.clone()))
+    }
+}
+
+impl NewShipment {
+    /// The shipment without stray blanks.
+    pub(crate) fn checked(self) -> Result<Self, Invalid> {
+        let mut checks = Checks::new();
+        let carrier = checks.field("/carrier", text(&self.carrier, 1, 100));
+        let number = self.tracking_number.map(|number| text(&number, 1, 100)).transpose();
+        let number = checks.field("/tracking_number", number);
+        checks.finish(carrier.zip(number).map(|(carrier, tracking_number)| Self { carrier, tracking_number }))
+    }
+}
+
+impl NewRefund {
+    /// The refund without stray blanks.
+    pub(crate) fn checked(self) -> Result<Self, Invalid> {
+        let mut checks = Checks::new();
+        let amount = self.amount;
+        let positive = amount.is_none_or(|amount| amount.amount > 0);
+        checks.ensure(positive, "/amount/amount", "out_of_range", "must be more than nothing");
+        let reason = checks.field("/reason", self.reason.map(|reason| text(&reason, 1, 500)).transpose());
+        checks.finish(reason.map(|reason| Self { amount, reason }))
+    }
+}

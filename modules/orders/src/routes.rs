@@ -1,0 +1,143 @@
+//! The public endpoints of orders.
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header::LOCATION},
+    response::{IntoResponse, Response},
+};
+use kernel::{Body, Caller, IdempotencyKey, Page, Path, Problem, Query, Tagged};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, OrderStatus, Orders,
+    Quote,
+};
+
+type Api = Arc<dyn Orders>;
+
+/// Every endpoint.
+pub(crate) fn routes(api: Api) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(place, list))
+        .routes(routes!(quote))
+        .routes(routes!(get))
+        .routes(routes!(events))
+        .routes(routes!(cancel))
+        .routes(routes!(ship))
+        .routes(routes!(refund))
+        .with_state(api)
+}
+
+/// A body without fields.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Places an order: the caller's cart.
+///
+/// 202 where it is not settled yet: look at `Location`, and do what `payment.action` asks for.
+#[utoipa::path(post, path = "/v1/orders", tag = "orders", operation_id = "orders.place",
+    responses((status = 201, body = Order), (status = 202, body = Order)))]
+async fn place(
+    State(orders): State<Api>,
+    caller: Caller,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(order): Body<NewOrder>,
+) -> Result<Response, Problem<Error>> {
+    let order = orders.place(caller, key, order).await?;
+    let settled = !matches!(order.status, OrderStatus::Pending | OrderStatus::Cancelling);
+    let status = if settled { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let location = format!("/v1/orders/{}", order.id);
+    Ok((status, [(LOCATION, location)], Json(order)).into_response())
+}
+
+/// Lists the caller's orders, the latest first; everybody's to staff.
+#[utoipa::path(get, path = "/v1/orders", tag = "orders", operation_id = "orders.list", params(OrderQuery),
+    responses((status = 200, body = Page<Order>)))]
+async fn list(
+    State(orders): State<Api>,
+    caller: Caller,
+    Query(query): Query<OrderQuery>,
+) -> Result<Json<Page<Order>>, Problem<Error>> {
+    Ok(Json(orders.list(caller, query).await?))
+}
+
+/// Tells what the caller's cart would cost.
+#[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", operation_id = "orders.quote",
+    responses((status = 200, body = Quote)))]
+async fn quote(
+    State(orders): State<Api>,
+    caller: Caller,
+    Body(quote): Body<NewQuote>,
+) -> Result<Json<Quote>, Problem<Error>> {
+    Ok(Json(orders.quote(caller, quote).await?))
+}
+
+/// Looks up an order.
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", operation_id = "orders.get",
+    params(("id" = OrderId, Path)), responses((status = 200, body = Order)))]
+async fn get(
+    State(orders): State<Api>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+) -> Result<Tagged<Order>, Problem<Error>> {
+    let order = orders.get(caller, id).await?;
+    Ok(Tagged(order.version, order))
+}
+
+/// Lists what happened to an order, from its beginning.
+#[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "orders", operation_id = "orders.events",
+    params(("id" = OrderId, Path)), responses((status = 200, body = Page<OrderEvent>)))]
+async fn events(
+    State(orders): State<Api>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+) -> Result<Json<Page<OrderEvent>>, Problem<Error>> {
+    let items = orders.history(caller, id).await?;
+    Ok(Json(Page { items, next: None }))
+}
+
+/// Cancels an order that has not been shipped; 202 while money and stock are still on their way back.
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", operation_id = "orders.cancel",
+    params(("id" = OrderId, Path)), request_body = Option<Nothing>,
+    responses((status = 200, body = Order), (status = 202, body = Order)))]
+async fn cancel(
+    State(orders): State<Api>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
+    let order = orders.cancel(caller, id).await?;
+    let done = order.status == OrderStatus::Cancelled;
+    Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(order)))
+}
+
+/// Notes that a parcel has left the house. Staff.
+#[utoipa::path(post, path = "/v1/orders/{id}/shipments", tag = "orders", operation_id = "orders.ship",
+    params(("id" = OrderId, Path)), responses((status = 201, body = Order)))]
+async fn ship(
+    State(orders): State<Api>,
+    caller: Caller,
+    IdempotencyKey(key): IdempotencyKey,
+    Path(id): Path<OrderId>,
+    Body(shipment): Body<NewShipment>,
+) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
+    Ok((StatusCode::CREATED, Json(orders.ship(caller, id, key, shipment).await?)))
+}
+
+/// Pays some of an order back, or all that is left. Staff.
+#[utoipa::path(post, path = "/v1/orders/{id}/refunds", tag = "orders", operation_id = "orders.refund",
+    params(("id" = OrderId, Path)), responses((status = 201, body = Order)))]
+async fn refund(
+    State(orders): State<Api>,
+    caller: Caller,
+    IdempotencyKey(key): IdempotencyKey,
+    Path(id): Path<OrderId>,
+    Body(refund): Body<NewRefund>,
+) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
+    Ok((StatusCode::CREATED, Json(orders.refund(caller, id, key, refund).await?)))
+}

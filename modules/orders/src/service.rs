@@ -1,0 +1,306 @@
+//! Orders behind their trait.
+use std::{sync::Arc, time::Duration};
+
+use kernel::{
+    Call, Caller, Clock, Currency, Event as News, Executor, Fault, Page, PageQuery, Refusal, async_trait, text,
+};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+use users::{UserId, Users};
+use uuid::Uuid;
+
+use crate::{
+    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Quote,
+    checkout::{number, price},
+    domain::{State, owner},
+    event::{Created, Reason, Refund},
+    journal::{Decided, Saga as Effect},
+    lease,
+    reconciler::DRIVE,
+    saga::Saga,
+    store,
+};
+
+/// What is left of a caller's time when it is told how far the order is.
+const MARGIN: Duration = Duration::from_secs(1);
+/// How often one looks at an order that somebody else drives.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often an order gets another number where its number is taken.
+const NUMBERS: usize = 8;
+
+/// Orders.
+pub(crate) struct Service {
+    pub(crate) saga: Arc<Saga>,
+    pub(crate) users: Arc<dyn Users>,
+    pub(crate) tasks: kernel::Tasks,
+    pub(crate) currency: Currency,
+}
+
+/// A drive that goes on whoever stops waiting for it; its order's state if it came to rest.
+type Driver = JoinHandle<Option<State>>;
+
+#[async_trait]
+impl Orders for Service {
+    async fn quote(&self, caller: Caller, quote: NewQuote) -> Result<Quote, Error> {
+        let settings = &self.saga.settings;
+        let method = quote.method(settings)?;
+        let cart = self.saga.carts.get(caller).await.map_err(of_cart)?;
+        let priced = price(&cart, &quote.country, method, settings, self.currency)?;
+        Ok(quote.answer(priced, settings))
+    }
+
+    async fn place(&self, caller: Caller, key: String, order: NewOrder) -> Result<Order, Error> {
+        let fingerprint = order.fingerprint()?;
+        let order = order.checked(&caller, &self.saga.settings)?;
+        let key = checked_key(key)?;
+        if caller == Caller::System {
+            return Err(Refusal::Forbidden.into());
+        }
+        let owner = owner(&caller).ok_or(Error::CartEmpty)?;
+        let (state, driver) = match self.placed(&owner, &key).await? {
+            Some(state) => (state, None),
+            None => match self.begin(caller, &owner, &key, &fingerprint, order).await {
+                Ok((state, driver)) => (state, Some(driver)),
+                // Whoever sent the same request at the same time may have been quicker: then theirs is the answer.
+                Err(error) => (self.placed(&owner, &key).await?.ok_or(error)?, None),
+            },
+        };
+        if state.created.fingerprint != fingerprint {
+            return Err(Error::KeyReused);
+        }
+        self.attend(state.created.id, driver).await?.answer()
+    }
+
+    async fn get(&self, caller: Caller, id: OrderId) -> Result<Order, Error> {
+        Ok(self.visible(&caller, id).await?.view())
+    }
+
+    async fn list(&self, caller: Caller, query: OrderQuery) -> Result<Page<Order>, Error> {
+        let OrderQuery { status, limit, cursor } = query;
+        let (limit, before) = PageQuery { limit, cursor }.read::<Uuid>()?;
+        let owner = if caller.is_staff() { None } else { Some(owner(&caller).ok_or(Refusal::Unauthenticated)?) };
+        let before = before.unwrap_or(Uuid::max());
+        let orders = store::list(self.db(), owner, status, before, limit + 1).await?;
+        Ok(Page::new(orders, limit, |state| state.created.id.0).map(|state| state.view()))
+    }
+
+    async fn history(&self, caller: Caller, id: OrderId) -> Result<Vec<OrderEvent>, Error> {
+        self.visible(&caller, id).await?;
+        let staff = caller.is_staff();
+        let history = store::history(self.db(), id).await?;
+        let shown = history.into_iter().map(|(version, event, at)| OrderEvent {
+            version,
+            kind: event.kind().into(),
+            at,
+            data: event.shown(staff),
+        });
+        Ok(shown.collect())
+    }
+
+    async fn cancel(&self, caller: Caller, id: OrderId) -> Result<Order, Error> {
+        let state = self.visible(&caller, id).await?;
+        let reason = if state.is_of(&caller) { Reason::Customer } else { Reason::Staff };
+        let lease = self.saga.leases.new_for(id, false).await?;
+        let cancel = |state: &State| state.cancel(reason.clone());
+        let driver = match self.saga.journal.decide(state, Effect::Starts(&lease), cancel).await? {
+            Decided::Now(state) => Some(self.drive(lease, state)),
+            Decided::Moot(_) | Decided::Fenced => None,
+        };
+        Ok(self.attend(id, driver).await?.view())
+    }
+
+    async fn ship(&self, caller: Caller, id: OrderId, key: String, shipment: NewShipment) -> Result<Order, Error> {
+        caller.staff()?;
+        let (key, shipment) = (checked_key(key)?, shipment.checked()?);
+        let state = self.saga.journal.find(id).await?;
+        let at = self.clock().now();
+        self.note(state, |state| state.ship(&key, &shipment, at)).await
+    }
+
+    async fn refund(&self, caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Result<Order, Error> {
+        caller.staff()?;
+        let (key, refund) = (format!("refund-{}", checked_key(key)?), refund.checked()?);
+        let state = self.saga.journal.find(id).await?;
+        let Some(amount) = state.refundable(&key, refund.amount)? else { return Ok(state.view()) };
+        self.saga.payments.refund(id.0, key.clone(), amount).await.map_err(of_refund)?;
+        let made = Refund { key, amount, reason: refund.reason };
+        self.note(state, |state| Ok(state.refund(&made))).await
+    }
+
+    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<News>, Error> {
+        let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
+        Ok(self.saga.journal.outbox.read(after, limit, wait).await?)
+    }
+}
+
+impl Service {
+    fn db(&self) -> impl Executor<'_> {
+        &self.saga.journal.db
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.saga.journal.clock
+    }
+
+    /// The order `id`, which for whoever may not see it does not exist.
+    async fn visible(&self, caller: &Caller, id: OrderId) -> Result<State, Error> {
+        let state = self.saga.journal.find(id).await?;
+        if state.is_visible_to(caller) { Ok(state) } else { Err(Error::OrderNotFound) }
+    }
+
+    /// The order that was placed with this key.
+    async fn placed(&self, owner: &str, key: &str) -> Result<Option<State>, Error> {
+        Ok(store::find_by_key(self.db(), owner, key).await?)
+    }
+
+    /// Begins an order: everything about it is fixed here, and nothing has happened yet but that.
+    async fn begin(
+        &self,
+        caller: Caller,
+        owner: &str,
+        key: &str,
+        fingerprint: &str,
+        order: NewOrder,
+    ) -> Result<(State, Driver), Error> {
+        let Saga { settings, carts, payments, journal, leases, .. } = &*self.saga;
+        payments.check(order.payment.clone()).await.map_err(of_choice)?;
+        let cart = carts.get(caller.clone()).await.map_err(of_cart)?;
+        let cart_id = cart.id.ok_or(Error::CartEmpty)?;
+        let country = &order.shipping_address.country;
+        let method = settings.method(&order.shipping_method, country).ok_or_else(|| Fault::internal("no way"))?;
+        let priced = price(&cart, country, method, settings, self.currency)?;
+        order.expects(priced.totals.total)?;
+        let created = Created {
+            id: OrderId::new(),
+            number: number(),
+            key: key.into(),
+            fingerprint: fingerprint.into(),
+            cart_id,
+            email: self.email(&caller, order.email).await?,
+            payer: caller,
+            lines: priced.lines,
+            totals: priced.totals,
+            shipping_address: order.shipping_address,
+            shipping_method: order.shipping_method,
+            payment: order.payment,
+        };
+        for _ in 0..NUMBERS {
+            let lease = leases.new_for(created.id, true).await?;
+            let created = Created { number: number(), ..created.clone() };
+            if let Some(state) = journal.create(created, &lease).await? {
+                return Ok((state.clone(), self.drive(lease, state)));
+            }
+            if self.placed(owner, key).await?.is_some() {
+                return Err(Error::KeyReused);
+            }
+            if let Some(order_id) = store::find_by_cart(self.db(), cart_id).await? {
+                return Err(Error::CartOrdered { order_id });
+            }
+        }
+        Err(Fault::internal("no number is free").into())
+    }
+
+    /// Where mail about an order goes: as asked for, or to the account's address.
+    async fn email(&self, caller: &Caller, given: Option<String>) -> Result<String, Error> {
+        match given {
+            Some(given) => Ok(given),
+            None => Ok(self.users.contact(UserId(caller.account()?)).await.map_err(of_user)?.email),
+        }
+    }
+
+    /// Drives an order in a task of its own, for as long as it takes.
+    fn drive(&self, lease: lease::Lease, state: State) -> Driver {
+        let saga = Arc::clone(&self.saga);
+        let call = Call::current().with_timeout(DRIVE);
+        self.tasks.spawn(call.scope(async move { saga.drive(lease, state).await }))
+    }
+
+    /// The order once its saga rests, or as it is when the caller's time is nearly up.
+    ///
+    /// Whoever waits also drives the order, where nobody else does and it is due.
+    async fn attend(&self, id: OrderId, mut driver: Option<Driver>) -> Result<State, Error> {
+        let until = Instant::now() + Call::current().left().saturating_sub(MARGIN);
+        loop {
+            if let Some(driver) = driver.take()
+                && let Ok(Ok(Some(state))) = timeout_at(until, driver).await
+            {
+                return Ok(state);
+            }
+            let news = self.saga.news.notified();
+            let rest = lease::rest(self.db(), id).await?;
+            let state = self.saga.journal.find(id).await?;
+            if rest.is_none_or(|rest| rest.needs_operator) || Instant::now() >= until {
+                return Ok(state);
+            }
+            if let Some(lease) = self.saga.leases.claim(id).await? {
+                driver = Some(self.drive(lease, self.saga.journal.find(id).await?));
+            } else if state.awaits_customer() {
+                return Ok(state);
+            } else {
+                timeout_at(until.min(Instant::now() + LOOK), news).await.ok();
+            }
+        }
+    }
+
+    /// Writes down what somebody decided, beside whatever drives the order.
+    async fn note(
+        &self,
+        state: State,
+        decide: impl Fn(&State) -> Result<Option<crate::event::Event>, Error>,
+    ) -> Result<Order, Error> {
+        match self.saga.journal.decide(state, Effect::Aside, decide).await? {
+            Decided::Now(state) | Decided::Moot(state) => Ok(state.view()),
+            Decided::Fenced => Err(Fault::internal("there was no lease to lose").into()),
+        }
+    }
+}
+
+/// The key of a request, as a client may choose it.
+fn checked_key(key: String) -> Result<String, Error> {
+    let checked = text(&key, 1, 255);
+    checked.map_err(|flaw| kernel::Invalid::one("Idempotency-Key", flaw.code, flaw.detail).into())
+}
+
+fn of_cart(error: cart::Error) -> Error {
+    match error {
+        cart::Error::Refusal(refusal) => refusal.into(),
+        cart::Error::Fault(fault) => fault.into(),
+        error => Fault::internal(error).into(),
+    }
+}
+
+/// An account that is gone cannot order.
+fn of_user(error: users::Error) -> Error {
+    match error {
+        users::Error::UserNotFound => Refusal::Unauthenticated.into(),
+        users::Error::Refusal(refusal) => refusal.into(),
+        users::Error::Fault(fault) => fault.into(),
+        error => Fault::internal(error).into(),
+    }
+}
+
+/// What is wrong with a choice is wrong below `/payment`.
+fn of_choice(error: payments::Error) -> Error {
+    match error {
+        payments::Error::Refusal(Refusal::InvalidInput { mut errors }) => {
+            for error in errors.iter_mut().filter(|error| !error.pointer.starts_with("/payment")) {
+                error.pointer = format!("/payment{}", error.pointer);
+            }
+            Refusal::InvalidInput { errors }.into()
+        }
+        payments::Error::Refusal(refusal) => refusal.into(),
+        payments::Error::Fault(fault) => fault.into(),
+        error => Fault::internal(error).into(),
+    }
+}
+
+fn of_refund(error: payments::Error) -> Error {
+    match error {
+        payments::Error::RefundTooLarge { left } => Error::RefundTooLarge { left },
+        payments::Error::WrongState { status } => Error::WrongState { status },
+        payments::Error::PaymentNotFound => Error::OrderNotFound,
+        error => of_choice(error),
+    }
+}

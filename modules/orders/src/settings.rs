@@ -1,0 +1,114 @@
+//! What the shop decides about its orders: shipping, tax, and how patient it is.
+use std::{collections::BTreeSet, time::Duration};
+
+use chrono::TimeDelta;
+use kernel::{Money, StartError};
+use serde::Deserialize;
+
+use crate::{ShippingMethod, totals::TaxRate};
+
+/// The section `[orders]`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Settings {
+    payment_minutes: i64,
+    lease_seconds: u32,
+    attempts: i64,
+    shipping_methods: Vec<Method>,
+    tax_rates: Vec<TaxRate>,
+}
+
+/// A way to send an order, and what it costs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Method {
+    code: String,
+    name: String,
+    /// In minor units of the shop's currency.
+    price: i64,
+    /// What is in the cart must be worth so much for it to cost nothing.
+    free_from: Option<i64>,
+    /// Where it goes; everywhere where absent.
+    countries: Option<Vec<String>>,
+}
+
+/// Whether `text` has the form of ISO 3166-1 alpha-2.
+pub(crate) fn is_country(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+impl Settings {
+    /// Refuses what cannot be meant, in a sentence that names the setting.
+    pub(crate) fn checked(self) -> Result<Self, StartError> {
+        let ensure = |holds: bool, rule: &str| if holds { Ok(()) } else { Err(StartError::from(rule.to_owned())) };
+        ensure((1..=1440).contains(&self.payment_minutes), "`orders.payment_minutes` must be 1 to 1440")?;
+        ensure((3..=300).contains(&self.lease_seconds), "`orders.lease_seconds` must be 3 to 300")?;
+        ensure((1..=1000).contains(&self.attempts), "`orders.attempts` must be 1 to 1000")?;
+        ensure(!self.shipping_methods.is_empty(), "`orders.shipping_methods` must name at least one")?;
+        let codes: BTreeSet<_> = self.shipping_methods.iter().map(|method| &method.code).collect();
+        ensure(codes.len() == self.shipping_methods.len(), "`orders.shipping_methods` has the same `code` twice")?;
+        for method in &self.shipping_methods {
+            let at = |rule: &str| format!("`orders.shipping_methods` `{}`: {rule}", method.code);
+            ensure((1..=50).contains(&method.code.len()), &at("`code` must have 1 to 50 characters"))?;
+            ensure(!method.name.is_empty(), &at("`name` must not be empty"))?;
+            ensure(method.price >= 0, &at("`price` must not be negative"))?;
+            ensure(method.free_from.is_none_or(|from| from >= 0), &at("`free_from` must not be negative"))?;
+            let countries = method.countries.iter().flatten();
+            ensure(countries.clone().all(|country| is_country(country)), &at("`countries` must be as `DE`"))?;
+        }
+        let taxed: BTreeSet<_> = self.tax_rates.iter().map(|rate| &*rate.country).collect();
+        ensure(taxed.contains("*"), "`orders.tax_rates` must have a rate for `*`, every other country")?;
+        ensure(taxed.len() == self.tax_rates.len(), "`orders.tax_rates` has the same `country` twice")?;
+        for rate in &self.tax_rates {
+            let at = |rule: &str| format!("`orders.tax_rates` `{}`: {rule}", rate.country);
+            ensure(rate.country == "*" || is_country(&rate.country), &at("`country` must be as `DE`, or `*`"))?;
+            ensure((0..=10_000).contains(&rate.basis_points), &at("`basis_points` must be 0 to 10000"))?;
+        }
+        Ok(self)
+    }
+
+    /// How long a customer has for what a payment asks of them.
+    pub(crate) fn patience(&self) -> TimeDelta {
+        TimeDelta::minutes(self.payment_minutes)
+    }
+
+    /// How long a saga belongs to whoever drives it.
+    pub(crate) fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds.into())
+    }
+
+    /// How often a saga fails before a person has to look.
+    pub(crate) fn attempts(&self) -> i64 {
+        self.attempts
+    }
+
+    /// The tax of what goes to `country`.
+    pub(crate) fn tax_rate(&self, country: &str) -> Option<&TaxRate> {
+        let rate = |country: &str| self.tax_rates.iter().find(|rate| rate.country == country);
+        rate(country).or_else(|| rate("*"))
+    }
+
+    /// The way `code` to `country`, if there is one.
+    pub(crate) fn method(&self, code: &str, country: &str) -> Option<&Method> {
+        self.methods(country).find(|method| method.code == code)
+    }
+
+    /// The ways to `country`.
+    pub(crate) fn methods(&self, country: &str) -> impl Iterator<Item = &Method> {
+        self.shipping_methods.iter().filter(move |method| {
+            method.countries.as_ref().is_none_or(|countries| countries.iter().any(|one| one == country))
+        })
+    }
+}
+
+impl Method {
+    /// What it costs where what is sent is worth `items`.
+    pub(crate) fn price(&self, items: Money) -> Money {
+        let free = self.free_from.is_some_and(|from| items.amount >= from);
+        Money::new(if free { 0 } else { self.price }, items.currency)
+    }
+
+    /// As a customer chooses it.
+    pub(crate) fn offer(&self, items: Money) -> ShippingMethod {
+        ShippingMethod { code: self.code.clone(), name: self.name.clone(), price: self.price(items) }
+    }
+}

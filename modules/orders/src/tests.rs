@@ -1,0 +1,6 @@
+//! Orders told as stories, each on both engines.
+mod checkout;
+mod crashes;
+mod people;
+mod shop;
+mod world;

@@ -1,0 +1,194 @@
+//! Processes that die, drivers that were presumed dead and are not, and two that decide at the same time.
+use kernel::Executor;
+use payments::PaymentStatus;
+
+use super::{
+    shop::{Shop, customer, staff, tell},
+    world::Mishap,
+};
+use crate::{
+    Error, OrderStatus, Orders,
+    domain::State,
+    event::Reason,
+    journal::{Decided, Saga as Effect},
+    store,
+};
+
+/// Begins an order whose process dies in the middle of `step`; another process goes on once its lease has run out.
+async fn survives(shop: &Shop, step: &'static str, mishap: Mishap, method: &'static str) -> State {
+    let ada = customer();
+    shop.world.fill(&ada, &[("TEA", 1, 1000)]);
+    shop.world.scene(|scene| scene.effects.clear());
+    shop.world.mishap(step, mishap);
+    let (dying, key) = (shop.another(), format!("{step} {mishap:?} {method}"));
+    let placed = shop.context.tasks.spawn(async move { dying.place_in_a_hurry(&ada, &key, method).await });
+    shop.world.hanging().await;
+    shop.time_passes().await;
+    shop.another().go_on().await;
+    let settled = shop.all().await.remove(0);
+    let effects = shop.effects();
+    // The dead were only asleep; what they do now changes nothing.
+    shop.world.go_on();
+    placed.await.unwrap().ok();
+    shop.go_on().await;
+    assert_eq!(shop.all().await[0], settled, "{step} {mishap:?}");
+    assert_eq!((shop.effects(), shop.unsettled().await), (effects, 0), "{step} {mishap:?}");
+    settled
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_survives_its_process_at_every_step() {
+    tell(|shop| async move {
+        for step in ["reserve", "authorize", "commit", "capture", "close"] {
+            for mishap in [Mishap::HangsBefore, Mishap::HangsAfter] {
+                let order = survives(&shop, step, mishap, "ok").await;
+                assert_eq!((order.status, order.payment), (OrderStatus::Confirmed, PaymentStatus::Captured));
+                let mut effects = shop.effects();
+                effects.sort_unstable();
+                assert_eq!(effects, ["authorize", "capture", "close", "commit", "reserve"], "each once");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_order_survives_its_process_at_every_step() {
+    tell(|shop| async move {
+        for step in ["reserve", "authorize", "release"] {
+            for mishap in [Mishap::HangsBefore, Mishap::HangsAfter] {
+                let order = survives(&shop, step, mishap, "declined").await;
+                assert_eq!((order.status, order.payment), (OrderStatus::Cancelled, PaymentStatus::Declined));
+                assert_eq!((shop.effects(), shop.in_stock().0), (vec!["reserve", "release"], 100));
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_driver_whose_lease_was_taken_cannot_write() {
+    tell(|shop| async move {
+        let ada = shop.ada();
+        shop.world.mishap("commit", Mishap::HangsBefore);
+        let (first, placing) = (shop.another(), ada.clone());
+        shop.context.tasks.spawn(async move { first.place(&placing, "1", "ok").await });
+        shop.world.hanging().await;
+        let (state, leases) = (shop.only().await, &shop.orders.saga.leases);
+        shop.time_passes().await;
+        let old = leases.claim(state.created.id).await.unwrap().unwrap();
+        assert!(leases.claim(state.created.id).await.unwrap().is_none(), "it is being driven");
+        shop.time_passes().await;
+        leases.claim(state.created.id).await.unwrap().unwrap();
+        let journal = &shop.orders.saga.journal;
+        let confirm = |state: &State| Ok(state.confirm());
+        let fenced = journal.decide(state.clone(), Effect::GoesOn(&old), confirm).await.unwrap();
+        assert!(matches!(fenced, Decided::Fenced));
+        assert_eq!(shop.only().await, state);
+        // The control: without the fence nothing would have stopped it.
+        let unfenced = journal.decide(state.clone(), Effect::Aside, confirm).await.unwrap();
+        assert!(matches!(unfenced, Decided::Now(_)));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_who_decide_on_one_version_cannot_both_be_right() {
+    tell(|shop| async move {
+        let ada = shop.ada();
+        shop.place(&ada, "1", "action_required").await.unwrap();
+        let state = shop.only().await;
+        let (journal, db) = (&shop.orders.saga.journal, &shop.context.db);
+        let cancel = state.cancel(Reason::Customer).unwrap().unwrap();
+        let mut tx = db.begin().await.unwrap();
+        assert!(journal.write(&mut tx, &state, &state.confirm().unwrap()).await.unwrap().is_some());
+        tx.commit().await.unwrap();
+        let mut tx = db.begin().await.unwrap();
+        assert!(journal.write(&mut tx, &state, &cancel).await.unwrap().is_none(), "the order has moved on");
+        drop(tx);
+        // The control: whoever forgets to look at the version is stopped by the history itself.
+        let mut tx = db.begin().await.unwrap();
+        let moved = tx.query("UPDATE orders SET status = 'cancelling' WHERE id = $1").bind(state.created.id);
+        assert_eq!(moved.execute().await.unwrap(), 1);
+        let at = shop.context.clock.now();
+        assert!(store::append(&mut tx, state.created.id, state.version + 1, &cancel, at).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_that_races_the_checkout_always_ends_in_balance() {
+    tell(|shop| async move {
+        let mut ends = std::collections::BTreeSet::new();
+        for round in 0..30 {
+            let ada = customer();
+            shop.world.fill(&ada, &[("TEA", 1, 1000)]);
+            let (placing, who) = (shop.another(), ada.clone());
+            let placed = shop.context.tasks.spawn(async move { placing.place(&who, &format!("{round}"), "ok").await });
+            let id = loop {
+                let all = shop.all().await;
+                if all.len() > round {
+                    break all[0].created.id;
+                }
+            };
+            for _ in 0..round * 3 {
+                tokio::task::yield_now().await;
+            }
+            let cancelled = shop.orders.cancel(ada.clone(), id).await.unwrap();
+            assert_eq!(cancelled.status, OrderStatus::Cancelled);
+            placed.await.unwrap().unwrap();
+            assert_eq!(shop.orders.cancel(ada, id).await.unwrap(), cancelled, "once more changes nothing");
+            assert_eq!((shop.in_stock().0, shop.unsettled().await), (100, 0));
+            let payment = shop.world.scene(|scene| scene.payments.get(&id.0).map(|payment| payment.status));
+            let back = [None, Some(PaymentStatus::Voided), Some(PaymentStatus::Refunded)];
+            assert!(back.contains(&payment), "{payment:?}");
+            ends.insert(shop.kinds(id).await);
+        }
+        assert!(ends.iter().all(|kinds| kinds.last() == Some(&"OrderCancelled")), "{ends:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_fails_too_often_waits_for_a_person() {
+    tell(|shop| async move {
+        let ada = shop.ada();
+        let order = shop.place_in_a_hurry(&ada, "1", "slow").await.unwrap();
+        for _ in 0..40 {
+            shop.time_passes().await;
+            shop.go_on().await;
+        }
+        let sql = "SELECT attempts, needs_operator, last_error FROM sagas";
+        let (attempts, needs, error): (i64, bool, String) = shop.context.db.query(sql).fetch_one().await.unwrap();
+        assert_eq!((attempts, needs, &*error), (30, true, "the payment's outcome is not known yet"));
+        assert_eq!(shop.place(&ada, "1", "slow").await.unwrap().status, OrderStatus::Pending, "answered at once");
+        // News of it, or a person, and it goes on.
+        shop.world.resolve(order.id.0, PaymentStatus::Authorized);
+        shop.hear("payment.authorized", order.id, None).await;
+        shop.go_on().await;
+        assert_eq!(shop.only().await.status, OrderStatus::Confirmed);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_goes_on_until_money_and_stock_are_back() {
+    tell(|shop| async move {
+        let ada = shop.ada();
+        let order = shop.place(&ada, "1", "ok").await.unwrap();
+        for _ in 0..3 {
+            shop.world.mishap("cancel", Mishap::Lost);
+            shop.world.mishap("release", Mishap::ReplyLost);
+        }
+        let cancelled = shop.orders.cancel(staff(), order.id).await.unwrap();
+        assert_eq!((cancelled.status, cancelled.payment.status), (OrderStatus::Cancelled, PaymentStatus::Refunded));
+        assert_eq!(cancelled.cancellation.as_ref().unwrap().reason, "staff");
+        assert_eq!(cancelled.payment.refunded, order.totals.total);
+        assert_eq!((shop.in_stock(), shop.effects().len()), ((100, 3), 7));
+        assert_eq!(shop.published().await, ["order.confirmed", "order.cancelled"]);
+        let again = shop.place(&ada, "1", "ok").await;
+        assert_eq!(again, Ok(cancelled), "the same key is still the same order");
+        assert_eq!(shop.place(&ada, "2", "ok").await, Err(Error::CartEmpty));
+    })
+    .await;
+}

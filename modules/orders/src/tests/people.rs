@@ -1,0 +1,144 @@
+//! What customers and staff may see and do.
+use kernel::{Caller, Refusal};
+use payments::PaymentStatus;
+
+use super::{
+    shop::{customer, staff, tell},
+    world::{Mishap, eur},
+};
+use crate::{Error, NewRefund, NewShipment, OrderQuery, OrderStatus, Orders};
+
+fn parcel() -> NewShipment {
+    NewShipment { carrier: "DHL".into(), tracking_number: Some("1Z".into()) }
+}
+
+fn some(amount: i64) -> NewRefund {
+    NewRefund { amount: Some(eur(amount)), reason: Some("a broken cup".into()) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_seen_by_its_owner_and_by_staff() {
+    tell(|shop| async move {
+        let (ada, eve, bob) = (shop.ada(), customer(), staff());
+        let order = shop.place(&ada, "1", "ok").await.unwrap();
+        for stranger in [eve.clone(), Caller::Anonymous, Caller::Guest { cart: "0".repeat(64) }] {
+            assert_eq!(shop.orders.get(stranger.clone(), order.id).await, Err(Error::OrderNotFound));
+            assert_eq!(shop.orders.history(stranger.clone(), order.id).await, Err(Error::OrderNotFound));
+            assert_eq!(shop.orders.cancel(stranger.clone(), order.id).await, Err(Error::OrderNotFound));
+            assert!(shop.orders.ship(stranger.clone(), order.id, "1".into(), parcel()).await.is_err());
+            assert!(shop.orders.refund(stranger, order.id, "1".into(), some(1)).await.is_err());
+        }
+        let listed = |who: Caller, status| {
+            let query = OrderQuery { status, ..OrderQuery::default() };
+            let orders = shop.orders.clone();
+            async move { orders.list(who, query).await.map(|page| page.items.len()) }
+        };
+        assert_eq!(listed(ada.clone(), None).await, Ok(1));
+        assert_eq!(listed(ada.clone(), Some(OrderStatus::Pending)).await, Ok(0));
+        assert_eq!(listed(bob.clone(), Some(OrderStatus::Confirmed)).await, Ok(1));
+        assert_eq!(listed(eve, None).await, Ok(0));
+        assert_eq!(listed(Caller::Anonymous, None).await, Err(Refusal::Unauthenticated.into()));
+        let told = serde_json::to_string(&shop.orders.history(ada, order.id).await.unwrap()).unwrap();
+        assert!(!["payer", "fingerprint", "method\":\"ok", "user:"].iter().any(|word| told.contains(word)), "{told}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_goes_on_where_its_page_ended() {
+    tell(|shop| async move {
+        let ada = customer();
+        let mut placed = Vec::new();
+        for n in 0..5 {
+            shop.world.fill(&ada, &[("TEA", 1, 100)]);
+            placed.insert(0, shop.place(&ada, &n.to_string(), "ok").await.unwrap().id);
+        }
+        let (mut seen, mut cursor) = (Vec::new(), None);
+        loop {
+            let query = OrderQuery { limit: Some(2), cursor, ..OrderQuery::default() };
+            let page = shop.orders.list(ada.clone(), query).await.unwrap();
+            seen.extend(page.items.iter().map(|order| order.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, placed);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_parcel_is_noted_once_and_then_the_order_cannot_be_cancelled() {
+    tell(|shop| async move {
+        let (ada, bob) = (shop.ada(), staff());
+        let order = shop.place(&ada, "1", "ok").await.unwrap();
+        let ship = |key: &str, parcel| shop.orders.ship(bob.clone(), order.id, key.into(), parcel);
+        let shipped = ship("1", parcel()).await.unwrap();
+        assert_eq!((shipped.status, shipped.shipments.len()), (OrderStatus::Shipped, 1));
+        assert_eq!(ship("1", parcel()).await.unwrap(), shipped, "the same key is the same parcel");
+        let other = NewShipment { carrier: "UPS".into(), tracking_number: None };
+        assert_eq!(ship("1", other.clone()).await, Err(Error::KeyReused));
+        assert_eq!(ship("2", other).await.unwrap().shipments.len(), 2);
+        let wrong = Error::WrongState { status: "shipped".into() };
+        assert_eq!(shop.orders.cancel(ada.clone(), order.id).await, Err(wrong));
+        assert_eq!(shop.published().await, ["order.confirmed", "order.shipped", "order.shipped"]);
+        let waiting = shop.ada();
+        let waiting = shop.place(&waiting, "1", "action_required").await.unwrap();
+        let early = shop.orders.ship(bob.clone(), waiting.id, "1".into(), parcel()).await;
+        assert_eq!(early, Err(Error::WrongState { status: "pending".into() }));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_is_paid_once_and_never_more_than_was_taken() {
+    tell(|shop| async move {
+        let (ada, bob) = (shop.ada(), staff());
+        let order = shop.place(&ada, "1", "ok").await.unwrap();
+        let paying: Vec<_> = (0..8)
+            .map(|_| {
+                let (shop, bob) = (shop.another(), bob.clone());
+                let tasks = shop.context.tasks.clone();
+                tasks.spawn(async move { shop.orders.refund(bob, order.id, "1".into(), some(990)).await })
+            })
+            .collect();
+        for paid in paying {
+            let paid = paid.await.unwrap().unwrap();
+            let part = (PaymentStatus::PartiallyRefunded, eur(990));
+            assert_eq!((paid.payment.status, paid.payment.refunded), part);
+        }
+        let refund = |key: &str, refund| shop.orders.refund(bob.clone(), order.id, key.into(), refund);
+        assert_eq!(refund("1", some(1)).await, Err(Error::KeyReused));
+        assert_eq!(refund("2", some(2001)).await, Err(Error::RefundTooLarge { left: eur(2000) }));
+        assert!(matches!(refund("2", some(-1)).await, Err(Error::Refusal(Refusal::InvalidInput { .. }))));
+        let rest = refund("2", NewRefund { amount: None, reason: None }).await.unwrap();
+        assert_eq!((rest.payment.status, rest.payment.refunded), (PaymentStatus::Refunded, order.totals.total));
+        assert_eq!(refund("2", NewRefund { amount: None, reason: None }).await.unwrap(), rest);
+        assert_eq!(refund("3", some(1)).await, Err(Error::RefundTooLarge { left: eur(0) }));
+        assert_eq!(shop.published().await, ["order.confirmed", "order.refunded", "order.refunded"]);
+        let shown = |events: Vec<crate::OrderEvent>| events[3].data.clone();
+        let to_ada = shown(shop.orders.history(ada, order.id).await.unwrap());
+        let to_bob = shown(shop.orders.history(bob.clone(), order.id).await.unwrap());
+        assert_eq!((to_ada.get("reason"), to_bob["reason"].as_str()), (None, Some("a broken cup")));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_whose_maker_died_is_noted_from_the_news_of_it() {
+    tell(|shop| async move {
+        let (ada, bob) = (shop.ada(), staff());
+        let order = shop.place(&ada, "1", "ok").await.unwrap();
+        shop.world.mishap("refund", Mishap::ReplyLost);
+        assert!(shop.orders.refund(bob.clone(), order.id, "1".into(), some(500)).await.is_err());
+        assert_eq!(shop.only().await.refunded, eur(0));
+        for _ in 0..2 {
+            shop.hear("payment.refunded", order.id, Some(("refund-1", 500))).await;
+        }
+        let noted = shop.orders.get(ada, order.id).await.unwrap();
+        assert_eq!(noted.payment.refunded, eur(500));
+        assert_eq!(shop.orders.refund(bob, order.id, "1".into(), some(500)).await.unwrap(), noted);
+    })
+    .await;
+}
