@@ -35,7 +35,8 @@ pub(crate) async fn start(host: &mut Host) -> Result<App, StartError> {
     let users = host.module::<users::Module>(()).await?;
     let cart = host.module::<cart::Module>(Arc::clone(&products)).await?;
     let payments = host.module::<payments::Module>(()).await?;
-    let orders = host.module::<orders::Module>((products, Arc::clone(&cart), payments)).await?;
+    let deps = (products, Arc::clone(&users), Arc::clone(&cart), payments);
+    let orders = host.module::<orders::Module>(deps).await?;
     host.module::<notifications::Module>(orders).await?;
     Ok(App { users, cart })
 }

@@ -1,0 +1,33 @@
+# What people do here; `just` lists it. Everything works without just, too: each recipe is one command.
+
+_list:
+    @just --list --unsorted
+
+# The whole shop on http://localhost:8080, on SQLite under data/
+run *ARGS:
+    cargo run -- {{ARGS}}
+
+# The same shop as seven processes on the same port
+apart:
+    deploy/apart
+
+# Every test, with the servers that they need
+test *ARGS:
+    cargo test {{ARGS}}
+
+# The acceptance journey against a shop that runs
+tour URL="http://localhost:8080":
+    python3 tests/tour.py {{URL}}
+
+# Throughput and CPU, as ratios to floors measured in the same run
+bench *ARGS:
+    cargo bench --bench shop -- {{ARGS}}
+
+# What CI runs: the linters and every test
+ci:
+    .ci/run
+
+# Accepts the transcripts as they are now (look at the diff)
+accept:
+    INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop stories:: -- together_on_sqlite
+    INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop described
