@@ -161,6 +161,10 @@ impl<R: io::Read> Reader<R> {
         if self.draft.as_ref().is_none_or(|draft| draft.handle != handle) {
             self.ready.extend(self.draft.take().and_then(Draft::finish));
             let slug = slug(&handle);
+            if slug.is_empty() {
+                let flaw = Flaw::new("malformed_handle", "a handle has letters or digits");
+                return self.ready.push_back(Err(row.report(Broken(Column::Handle, flaw))));
+            }
             if !self.slugs.insert(slug.clone()) {
                 let flaw =
                     Flaw::new("handle_repeated", format!("`{slug}` came before; keep a product's rows together"));
