@@ -6,7 +6,7 @@ mod races;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use kernel::{Caller, Context, Fault, Refusal, Role, testing::Folder};
+use kernel::{Caller, Context, Fault, Local, Refusal, Role, Wire, testing::Folder};
 use products::Sku;
 use uuid::Uuid;
 
@@ -21,11 +21,14 @@ struct Shop {
 }
 
 /// A shop on each engine that sells A for 1.00, B for 2.50, and V0 to V149 for 0.01.
+///
+/// They are called as in a checked process: through serde, and what may be repeated is.
 async fn shops() -> Vec<Shop> {
     let contexts = kernel::testing::contexts("cart", &<Module as kernel::Module>::MIGRATIONS).await;
     let open = |(context, folder)| {
         let shelf = Arc::new(Shelf::new());
         let carts = Arc::new(service::Service::new(&context, shelf.clone()));
+        let carts = <dyn Carts>::local(carts, Local::new(context.tasks.clone(), true, 64, 256));
         Shop { carts, shelf, context, _folder: folder }
     };
     contexts.into_iter().map(open).collect()

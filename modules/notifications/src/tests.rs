@@ -7,7 +7,7 @@ mod races;
 use std::{path::Path, sync::Arc};
 
 use chrono::DateTime;
-use kernel::{Caller, Context, Executor, Handler, PageQuery, Refusal, Role, Verdict, testing::Folder};
+use kernel::{Caller, Context, Executor, Handler, Local, PageQuery, Refusal, Role, Verdict, Wire, testing::Folder};
 use serde_json::json;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -27,6 +27,8 @@ struct Post {
 }
 
 /// A post office on each engine, in which nothing moves by itself.
+///
+/// It is called as in a checked process: through serde, and what may be repeated is.
 async fn posts() -> Vec<Post> {
     let mut posts = Vec::new();
     for (context, folder) in kernel::testing::contexts("notifications", &<Module as kernel::Module>::MIGRATIONS).await {
@@ -35,6 +37,7 @@ async fn posts() -> Vec<Post> {
         let consumer = Consumer::new(&context, writer(), Arc::new(Notify::new()));
         let sender = Sender::new(&context, Arc::new(mailbox));
         let api = Arc::new(Service::new(&context));
+        let api = <dyn Notifications>::local(api, Local::new(context.tasks.clone(), true, 64, 256));
         posts.push(Post { context, consumer: Arc::new(consumer), sender, api, folder });
     }
     posts

@@ -39,7 +39,7 @@ impl Channel for Mailbox {
     async fn send(&self, message: &Message) -> Result<(), Undelivered> {
         let bytes = compose(&self.from, message)?;
         let path = self.folder.join(format!("{}.eml", message.id));
-        put(&path, &bytes).await.map_err(|error| Undelivered::ForNow(error.to_string()))
+        put(&self.folder, &path, &bytes).await.map_err(|error| Undelivered::ForNow(error.to_string()))
     }
 }
 
@@ -71,13 +71,14 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// Writes a file that appears whole or not at all, and replaces the one that is there.
-async fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file that appears whole or not at all, replaces the one that is there, and outlives the machine.
+async fn put(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension(format!("{}.tmp", Uuid::new_v4().simple()));
     let mut file = File::create(&unfinished).await?;
     file.write_all(bytes).await?;
     file.sync_all().await?;
-    fs::rename(&unfinished, path).await
+    fs::rename(&unfinished, path).await?;
+    File::open(folder).await?.sync_all().await
 }
 
 #[cfg(test)]
