@@ -11,7 +11,7 @@ use products::Sku;
 use uuid::Uuid;
 
 use self::fake::Shelf;
-use crate::{Added, Cart, Carts, Error, Module, NewItem, OrderedItem, service, store};
+use crate::{Added, Cart, Carts, Error, Module, NewItem, OrderedItem, guests, service};
 
 struct Shop {
     carts: Arc<dyn Carts>,
@@ -352,7 +352,7 @@ async fn a_guest_is_forgotten_and_an_account_is_not() {
         shop.carts.set_quantity(busy.clone(), "A".into(), 2, None).await.unwrap();
         shop.context.clock.advance(TimeDelta::days(11));
         let before = shop.context.clock.now() - TimeDelta::days(30);
-        assert_eq!(store::sweep(&shop.context.db, before).await.unwrap(), 2, "the idle one and the merged one");
+        assert_eq!(guests::sweep(&shop.context.db, before).await.unwrap(), 2, "the idle one and the merged one");
         assert_eq!(lines(&shop.get(&ada).await), [("A", 2)]);
         assert_eq!(lines(&shop.get(&busy).await), [("A", 2)]);
         for lost in [idle, gone] {
