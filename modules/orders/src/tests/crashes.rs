@@ -199,7 +199,7 @@ async fn the_reconciler_goes_on_by_itself() {
         let ada = shop.ada();
         shop.world.mishap("commit", Mishap::HangsBefore);
         let (dying, who) = (shop.another(), ada.clone());
-        shop.context.tasks.spawn(async move { dying.place(&who, "1", "ok").await });
+        shop.context.tasks.spawn(async move { dying.place_in_a_hurry(&who, "1", "ok").await });
         shop.world.hanging().await;
         shop.time_passes().await;
         let world = shop.world.clone();
