@@ -44,7 +44,7 @@ impl Handler for Consumer {
             "payment.refunded" => {
                 let PaymentChanged { payment, refund } = changed(news)?;
                 if let Some(RefundNote { key, amount }) = refund {
-                    self.refunded(tx, OrderId(payment.order_id), Refund { key, amount, reason: None }).await?;
+                    self.refunded(tx, OrderId(payment.order_id), key, amount).await?;
                 }
             }
             _ => {}
@@ -60,8 +60,10 @@ impl Handler for Consumer {
 
 impl Consumer {
     /// Notes a refund that was made but whose maker did not live to note it.
-    async fn refunded(&self, tx: &mut Tx, id: OrderId, refund: Refund) -> Result<(), Verdict> {
+    async fn refunded(&self, tx: &mut Tx, id: OrderId, key: String, amount: Money) -> Result<(), Verdict> {
         let Some(state) = store::find(&mut *tx, id).await? else { return Ok(()) };
+        let meant = store::intended(&mut *tx, id, &key, amount.currency).await?;
+        let refund = Refund { key, amount, reason: meant.and_then(|meant| meant.reason) };
         let Some(event) = state.refund(&refund) else { return Ok(()) };
         match self.journal.write(tx, &state, &event).await? {
             Some(_) => Ok(()),

@@ -192,3 +192,28 @@ async fn a_cancellation_goes_on_until_money_and_stock_are_back() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reconciler_goes_on_by_itself() {
+    tell(|shop| async move {
+        let ada = shop.ada();
+        shop.world.mishap("commit", Mishap::HangsBefore);
+        let (dying, who) = (shop.another(), ada.clone());
+        shop.context.tasks.spawn(async move { dying.place_in_a_hurry(&who, "1", "ok").await });
+        shop.world.hanging().await;
+        shop.time_passes().await;
+        let world = shop.world.clone();
+        let deps = (world.clone() as _, world.clone() as _, world.clone() as _, world as _);
+        let orders = <crate::Module as kernel::Module>::start(shop.context.clone(), deps).await.unwrap();
+        let id = shop.only().await.created.id;
+        let settled = async {
+            while orders.get(ada.clone(), id).await.unwrap().payment.status != PaymentStatus::Captured {
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(20), settled).await.unwrap();
+        shop.world.go_on();
+        assert!(shop.context.tasks.shutdown(std::time::Duration::from_secs(20)).await, "everything ends");
+    })
+    .await;
+}

@@ -133,11 +133,14 @@ async fn a_refund_whose_maker_died_is_noted_from_the_news_of_it() {
         shop.world.mishap("refund", Mishap::ReplyLost);
         assert!(shop.orders.refund(bob.clone(), order.id, "1".into(), some(500)).await.is_err());
         assert_eq!(shop.only().await.refunded, eur(0));
+        let other = shop.orders.refund(bob.clone(), order.id, "1".into(), some(400)).await;
+        assert_eq!(other, Err(Error::KeyReused), "what was meant first stays");
         for _ in 0..2 {
             shop.hear("payment.refunded", order.id, Some(("refund-1", 500))).await;
         }
         let noted = shop.orders.get(ada, order.id).await.unwrap();
         assert_eq!(noted.payment.refunded, eur(500));
+        assert_eq!(shop.orders.history(bob.clone(), order.id).await.unwrap()[3].data["reason"], "a broken cup");
         assert_eq!(shop.orders.refund(bob, order.id, "1".into(), some(500)).await.unwrap(), noted);
     })
     .await;

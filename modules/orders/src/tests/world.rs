@@ -2,6 +2,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Mutex,
+    time::Duration,
 };
 
 use cart::{Added, Cart, CartId, CartItem, Carts, NewItem, OrderedItem};
@@ -374,7 +375,8 @@ impl Payments for World {
     async fn webhook(&self, _: String, _: String, _: String) -> Result<(), payments::Error> {
         unreachable!()
     }
-    async fn events(&self, _: i64, _: i64, _: i64) -> Result<Vec<Event>, payments::Error> {
+    async fn events(&self, _: i64, _: i64, wait_ms: i64) -> Result<Vec<Event>, payments::Error> {
+        tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
         Ok(Vec::new())
     }
 }
