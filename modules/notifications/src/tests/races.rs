@@ -103,7 +103,7 @@ async fn the_module_reads_events_and_sends_each_message_once() {
             }
         };
         tokio::time::timeout(Duration::from_secs(20), arrived).await.expect("four messages are sent");
-        context.tasks.stop();
+        context.tasks.shutdown(Duration::ZERO).await;
         assert_eq!(mails(&folder.0).len(), 4);
         assert_eq!(api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items.len(), 4);
     }
