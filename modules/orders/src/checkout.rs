@@ -68,8 +68,7 @@ impl NewQuote {
 impl NewOrder {
     /// What tells it from another order under the same key.
     pub(crate) fn fingerprint(&self) -> Result<String, Fault> {
-        let bytes = serde_json::to_vec(self).map_err(Fault::internal)?;
-        Ok(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)))
+        serde_json::to_vec(self).map(digest).map_err(Fault::internal)
     }
 
     /// The order without stray blanks, or everything that is wrong with its form.
@@ -109,6 +108,11 @@ impl NewOrder {
             Err(Error::TotalChanged { total })
         }
     }
+}
+
+/// What stands for something longer: 43 characters.
+pub(crate) fn digest(of: impl AsRef<[u8]>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(of))
 }
 
 fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Flaw> {

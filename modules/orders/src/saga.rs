@@ -202,17 +202,7 @@ impl Saga {
         self.renew(lease).await?;
         let id = state.created.id.0;
         let begun = state.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
-        let undo = async {
-            if !begun {
-                return Ok(None);
-            }
-            match self.limited(self.payments.cancel(id)).await {
-                Ok(payment) => Ok(Some(payment)),
-                // There is nothing to give back.
-                Err(payments::Error::PaymentNotFound | payments::Error::Cancelled) => Ok(None),
-                Err(error) => Err(error),
-            }
-        };
+        let undo = async { if begun { self.limited(self.payments.cancel(id)).await.map(Some) } else { Ok(None) } };
         let (payment, released) = tokio::join!(undo, self.limited(self.products.release(id)));
         let payment = payment.map_err(|error| Stop::Later(format!("cannot give the money back: {error}")))?;
         released.map_err(|error| Stop::Later(format!("cannot give the stock back: {error}")))?;

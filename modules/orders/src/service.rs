@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Quote,
-    checkout::{number, price},
+    checkout::{digest, number, price},
     domain::{State, owner},
     event::{Created, Reason, Refund},
     journal::{Decided, Saga as Effect},
@@ -120,7 +120,8 @@ impl Orders for Service {
 
     async fn refund(&self, caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Result<Order, Error> {
         caller.staff()?;
-        let (key, refund) = (format!("refund-{}", checked_key(key)?), refund.checked()?);
+        // Payments take a shorter key, and have names for their own.
+        let (key, refund) = (format!("refund-{}", digest(checked_key(key)?)), refund.checked()?);
         let state = self.saga.journal.find(id).await?;
         let asked = refund.amount;
         let Some(amount) = state.refundable(&key, asked)? else { return Ok(state.view()) };

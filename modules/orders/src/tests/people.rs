@@ -115,6 +115,8 @@ async fn a_refund_is_paid_once_and_never_more_than_was_taken() {
         let rest = refund("2", NewRefund { amount: None, reason: None }).await.unwrap();
         assert_eq!((rest.payment.status, rest.payment.refunded), (PaymentStatus::Refunded, order.totals.total));
         assert_eq!(refund("2", NewRefund { amount: None, reason: None }).await.unwrap(), rest);
+        assert!(shop.world.scene(|scene| scene.refunds.keys().all(|key| key.len() <= 100)));
+        assert!(matches!(refund(&"k".repeat(256), some(1)).await, Err(Error::Refusal(_))));
         assert_eq!(refund("3", some(1)).await, Err(Error::RefundTooLarge { left: eur(0) }));
         assert_eq!(shop.published().await, ["order.confirmed", "order.refunded", "order.refunded"]);
         let shown = |events: Vec<crate::OrderEvent>| events[3].data.clone();
@@ -135,8 +137,9 @@ async fn a_refund_whose_maker_died_is_noted_from_the_news_of_it() {
         assert_eq!(shop.only().await.refunded, eur(0));
         let other = shop.orders.refund(bob.clone(), order.id, "1".into(), some(400)).await;
         assert_eq!(other, Err(Error::KeyReused), "what was meant first stays");
+        let key = shop.world.scene(|scene| scene.refunds.keys().next().unwrap().clone());
         for _ in 0..2 {
-            shop.hear("payment.refunded", order.id, Some(("refund-1", 500))).await;
+            shop.hear("payment.refunded", order.id, Some((&key, 500))).await;
         }
         let noted = shop.orders.get(ada, order.id).await.unwrap();
         assert_eq!(noted.payment.refunded, eur(500));

@@ -337,9 +337,19 @@ impl Payments for World {
 
     async fn cancel(&self, order_id: Uuid) -> Result<Payment, payments::Error> {
         self.play("cancel", |scene| {
-            let Some(payment) = scene.payments.get_mut(&order_id) else {
-                return Err(payments::Error::PaymentNotFound);
-            };
+            // One that never began can no longer begin.
+            let payment = scene.payments.entry(order_id).or_insert_with(|| Payment {
+                id: PaymentId::new(),
+                order_id,
+                provider: "test".into(),
+                status: PaymentStatus::Voided,
+                amount: eur(0),
+                refunded: eur(0),
+                reason: None,
+                action: None,
+                created_at: at(),
+                updated_at: at(),
+            });
             match payment.status {
                 PaymentStatus::Captured | PaymentStatus::PartiallyRefunded => {
                     (payment.status, payment.refunded) = (PaymentStatus::Refunded, payment.amount);
