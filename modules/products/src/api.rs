@@ -143,6 +143,8 @@ pub struct NewProduct {
     #[serde(default)]
     pub images: Vec<Image>,
     /// What can be bought, at least one.
+    // Its absence is refused by the module, and so after the caller's rights are known.
+    #[serde(default)]
     pub variants: Vec<NewVariant>,
     /// Active where absent.
     pub status: Option<ProductStatus>,
@@ -242,7 +244,7 @@ pub enum MovementReason {
 }
 
 /// A line of the stock ledger; the deltas of a variant add up to its `on_hand`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::FromRow)]
 pub struct StockMovement {
     /// Its place in the variant's ledger, from 1.
     pub number: i64,

@@ -6,9 +6,8 @@ use kernel::Flaw;
 use super::{
     header::{Broken, Column, Row},
     limits,
-    slug::slug,
 };
-use crate::{ImportedProduct, NewProduct, OptionValue, ProductStatus};
+use crate::{ImportedProduct, NewProduct, OptionValue, ProductStatus, slug::from_name as slug};
 
 /// The product without its variants and pictures.
 pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken> {

@@ -8,7 +8,7 @@ use super::{
     cells::{barcode, grams, options, product, quantity, url},
     header::{Broken, Column, Row},
     limits, price,
-    slug::sku,
+    sku::sku,
 };
 use crate::{Image, ImportedProduct, NewVariant, Sku};
 

@@ -39,7 +39,7 @@ mod draft;
 mod header;
 mod price;
 mod read;
-mod slug;
+mod sku;
 #[cfg(test)]
 mod tests;
 mod write;

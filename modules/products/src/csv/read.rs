@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     draft::Draft,
     header::{Broken, Column, Header, Row},
-    slug::slug,
 };
-use crate::ImportedProduct;
+use crate::{ImportedProduct, slug::from_name as slug};
 
 /// The most bytes of a row; more is a quote that nobody closed.
 const ROW: usize = 16 * 1024 * 1024;

@@ -1,40 +1,15 @@
-//! Names for addresses, and SKUs for those who have none.
-use uuid::Uuid;
+//! SKUs for those who have none.
+use crate::{Sku, slug::from_name};
 
-use crate::Sku;
-
-/// The most characters of a slug, and of a SKU.
-const SLUG: usize = 100;
+/// The most characters of a SKU.
 const SKU: usize = 64;
-
-/// `text` in lower-case Latin letters, digits and hyphens: `Ελαιόλαδο 5 L` is `elaiolado-5-l`.
-///
-/// A slug gives itself; what has neither letter nor digit gives nothing.
-pub(super) fn slug(text: &str) -> String {
-    let folded = deunicode::deunicode_with_tofu(text, "").to_ascii_lowercase();
-    let mut slug = String::new();
-    for word in folded.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-        if slug.len() + 1 + word.len() > SLUG {
-            break;
-        }
-        if !slug.is_empty() {
-            slug.push('-');
-        }
-        slug.push_str(word);
-    }
-    if slug.is_empty() {
-        slug = folded.chars().filter(char::is_ascii_alphanumeric).take(SLUG).collect();
-    }
-    // A path takes an identifier or a slug, so none may look like the other.
-    if slug.parse::<Uuid>().is_ok() { slug + "-x" } else { slug }
-}
 
 /// A SKU for the variant of `product` with these option values; `other` where that one is taken.
 ///
 /// It depends on nothing else, so a second import of the file meets the variants of the first.
 pub(super) fn sku<'a>(product: &'a str, values: impl Iterator<Item = &'a str>, other: bool) -> Option<Sku> {
     let parts: Vec<&str> = std::iter::once(product).chain(values).collect();
-    let slugs = parts.iter().map(|part| slug(part)).filter(|slug| !slug.is_empty());
+    let slugs = parts.iter().map(|part| from_name(part)).filter(|slug| !slug.is_empty());
     let mut sku = slugs.collect::<Vec<_>>().join("-");
     if other || sku.len() > SKU {
         let digest = digest(&parts);
@@ -57,6 +32,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::slug::from_name as slug;
 
     #[test]
     fn a_slug_spells_every_script() {
