@@ -32,14 +32,16 @@ pub(crate) fn router(api: Arc<dyn Payments>) -> OpenApiRouter {
 }
 
 /// The payment of an order, for the one who pays and for staff.
-#[utoipa::path(get, path = "/v1/orders/{id}/payment", tag = "payments", params(("id" = Uuid, Path, description = "The order")),
+#[utoipa::path(get, path = "/v1/orders/{id}/payment", tag = "payments",
+    params(("id" = Uuid, Path, description = "The order")),
     responses((status = 200, body = Payment)))]
 async fn payment(State(api): Api, caller: Caller, Path(id): Path<Uuid>) -> Result<Json<Payment>, Problem<Error>> {
     Ok(Json(api.get(caller, id).await?))
 }
 
 /// What a provider has to tell, signed in `Stoa-Signature` or `Stripe-Signature` as `t=…,v1=…`.
-#[utoipa::path(post, path = "/v1/payments/webhooks/{provider}", tag = "payments", params(("provider" = String, Path, description = "The provider")),
+#[utoipa::path(post, path = "/v1/payments/webhooks/{provider}", tag = "payments",
+    params(("provider" = String, Path, description = "The provider")),
     request_body(content = String, content_type = "application/json"),
     responses((status = 204, description = "Taken in, now or before")))]
 async fn webhook(
@@ -63,7 +65,8 @@ fn unreadable(rejection: StringRejection) -> Response {
 }
 
 /// The test provider's customer decides here: a page with two buttons.
-#[utoipa::path(get, path = "/v1/payments/test/{reference}", tag = "payments", params(("reference" = String, Path, description = "The charge")),
+#[utoipa::path(get, path = "/v1/payments/test/{reference}", tag = "payments",
+    params(("reference" = String, Path, description = "The charge")),
     responses((status = 200, body = String, content_type = "text/html")))]
 async fn bank(State(api): Api, Path(reference): Path<String>) -> Result<Response, Problem<Error>> {
     let choice = PaymentChoice { provider: TEST.into(), method: "action_required".into() };
@@ -75,7 +78,8 @@ async fn bank(State(api): Api, Path(reference): Path<String>) -> Result<Response
 }
 
 /// The test provider's customer agrees.
-#[utoipa::path(post, path = "/v1/payments/test/{reference}/approve", tag = "payments", params(("reference" = String, Path, description = "The charge")),
+#[utoipa::path(post, path = "/v1/payments/test/{reference}/approve", tag = "payments",
+    params(("reference" = String, Path, description = "The charge")),
     responses((status = 204, description = "The payment goes on")))]
 async fn approve(State(api): Api, Path(reference): Path<String>) -> Result<StatusCode, Problem<Error>> {
     api.act(TEST.into(), reference, true).await?;
@@ -83,7 +87,8 @@ async fn approve(State(api): Api, Path(reference): Path<String>) -> Result<Statu
 }
 
 /// The test provider's customer refuses.
-#[utoipa::path(post, path = "/v1/payments/test/{reference}/decline", tag = "payments", params(("reference" = String, Path, description = "The charge")),
+#[utoipa::path(post, path = "/v1/payments/test/{reference}/decline", tag = "payments",
+    params(("reference" = String, Path, description = "The charge")),
     responses((status = 204, description = "The payment is declined")))]
 async fn decline(State(api): Api, Path(reference): Path<String>) -> Result<StatusCode, Problem<Error>> {
     api.act(TEST.into(), reference, false).await?;

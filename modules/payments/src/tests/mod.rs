@@ -20,6 +20,7 @@ use crate::{
     test_provider,
 };
 
+mod edge;
 mod races;
 mod stories;
 mod unknown;
