@@ -2,9 +2,8 @@
 use std::sync::Arc;
 
 use kernel::{Event as News, Handler, Money, Tx, Verdict, async_trait};
-use serde::Deserialize;
+use payments::{PaymentChanged, RefundNote};
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use crate::{OrderId, event::Refund, journal::Journal, lease, store};
 
@@ -13,24 +12,6 @@ pub(crate) struct Consumer {
     pub(crate) journal: Journal,
     /// Wakes the reconciler.
     pub(crate) wake: Arc<Notify>,
-}
-
-/// Stands in for `payments::PaymentChanged`, of which it is what matters here.
-#[derive(Debug, Deserialize)]
-struct PaymentChanged {
-    payment: Subject,
-    refund: Option<RefundNote>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Subject {
-    order_id: Uuid,
-}
-
-#[derive(Debug, Deserialize)]
-struct RefundNote {
-    key: String,
-    amount: Money,
 }
 
 #[async_trait]

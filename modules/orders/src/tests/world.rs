@@ -385,6 +385,9 @@ impl Payments for World {
     async fn webhook(&self, _: String, _: String, _: String) -> Result<(), payments::Error> {
         unreachable!()
     }
+    async fn act(&self, _: String, _: String, _: bool) -> Result<(), payments::Error> {
+        unreachable!()
+    }
     async fn events(&self, _: i64, _: i64, wait_ms: i64) -> Result<Vec<Event>, payments::Error> {
         tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
         Ok(Vec::new())
