@@ -65,12 +65,6 @@ impl Transcript {
         self.text.push('\n');
     }
 
-    /// Adds text that is not HTTP, such as a mail.
-    pub(crate) fn add(&mut self, text: &str) {
-        let text = self.alias(text);
-        writeln!(self.text, "{text}\n").unwrap();
-    }
-
     /// The whole story.
     pub(crate) fn text(&self) -> &str {
         &self.text
