@@ -268,3 +268,38 @@ async fn an_absurd_product_is_refused_with_a_pointer() {
         }
     }
 }
+
+#[tokio::test]
+async fn through_serde_and_with_every_call_repeated_nothing_changes() {
+    for shop in shops().await {
+        let api: std::sync::Arc<dyn Products> = std::sync::Arc::new(shop.service.clone());
+        let checked = kernel::Local::new(shop.context.tasks.clone(), true, 8, 8);
+        let api = <dyn Products as kernel::Wire>::local(api, checked);
+        let created = api.create(staff(), shirt()).await.unwrap();
+        assert_eq!(api.get(staff(), created.id.to_string()).await.unwrap(), created);
+        let sku: Sku = "TEE-S".parse().unwrap();
+        assert_eq!(api.set_stock(staff(), sku.clone(), 5).await.unwrap().available, 5);
+        let order = Uuid::now_v7();
+        api.reserve(order, vec![line("TEE-S", 2)]).await.unwrap();
+        api.commit(order).await.unwrap();
+        assert_eq!(api.offers(vec![sku.clone()]).await.unwrap()[0].available, 3);
+        api.release(order).await.unwrap();
+        assert_eq!(api.commit(order).await, Err(Error::Released));
+        assert_eq!(api.stock(staff(), sku.clone()).await.unwrap().available, 5);
+        let short = crate::Shortage { sku, requested: 6, available: 5 };
+        let refused = api.reserve(Uuid::now_v7(), vec![line("TEE-S", 6)]).await;
+        assert_eq!(refused, Err(Error::SoldOut { lines: vec![short] }));
+        api.archive(staff(), created.slug.clone()).await.unwrap();
+        assert_eq!(api.get(staff(), created.slug).await.unwrap().version, 2);
+        shop.audit("TEE-S").await;
+    }
+}
+
+#[tokio::test]
+async fn the_module_starts_with_the_settings_of_the_shop() {
+    for shop in shops().await {
+        let api = Module::start(shop.context.clone(), ()).await.unwrap();
+        assert!(api.categories().await.is_ok());
+        assert!(shop.context.tasks.shutdown(std::time::Duration::from_secs(5)).await, "the sweep ends");
+    }
+}

@@ -133,3 +133,18 @@ async fn what_is_malformed_is_refused_by_its_place() {
         assert_eq!(status, StatusCode::FORBIDDEN);
     }
 }
+
+#[tokio::test]
+async fn the_description_says_where_each_parameter_goes() {
+    let shop = shops().await.remove(0);
+    let (_, described) = crate::routes::routes(Arc::new(shop.service.clone())).split_for_parts();
+    let described = serde_json::to_value(described).unwrap();
+    let places = |path: &str, method: &str| {
+        let parameters = described["paths"][path][method]["parameters"].as_array().unwrap().clone();
+        parameters.into_iter().map(|one| format!("{} {}", one["in"], one["name"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    let list = ["query q", "query category", "query sort", "query status", "query limit", "query cursor"];
+    assert_eq!(places("/v1/products", "get"), list);
+    assert_eq!(places("/v1/products/{product}", "patch"), ["path product", "header If-Match"]);
+    assert_eq!(places("/v1/variants/{sku}/ledger", "get"), ["path sku", "query limit", "query cursor"]);
+}
