@@ -164,3 +164,65 @@ pub(crate) fn variant_name(options: &[OptionValue]) -> String {
 pub(crate) fn lowest_price(variants: &[Draft]) -> i64 {
     variants.iter().map(|variant| variant.price).min().unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use kernel::Money;
+
+    use super::*;
+    use crate::NewVariant;
+
+    fn euro() -> Currency {
+        "EUR".parse().unwrap()
+    }
+
+    fn variant(sku: &str, size: &str) -> NewVariant {
+        NewVariant {
+            sku: sku.into(),
+            options: vec![OptionValue { name: "Size".into(), value: size.into() }],
+            price: Money::new(1999, euro()),
+            compare_at_price: None,
+            weight_g: 0,
+            barcode: None,
+            on_hand: 0,
+        }
+    }
+
+    fn change(patch: ProductPatch) -> Change {
+        Change::read(patch, euro()).unwrap()
+    }
+
+    #[test]
+    fn what_is_absent_stays_and_what_is_empty_goes() {
+        let before =
+            Details { vendor: Some("Stoa".into()), category: Some("men".into()), ..Details::empty("a".into()) };
+        assert_eq!(change(ProductPatch::default()).apply(before.clone()), before);
+        let patch = ProductPatch { vendor: Some(" ".into()), category: Some(String::new()), ..ProductPatch::default() };
+        let after = change(patch).apply(before);
+        assert_eq!((after.vendor, after.category, &*after.slug), (None, None, "a"));
+    }
+
+    #[test]
+    fn variants_change_and_are_added_but_never_go() {
+        let with = |variants| change(ProductPatch { variants: Some(variants), ..ProductPatch::default() });
+        let before = with(vec![variant("A", "S"), variant("B", "M")]).merge(vec![]).unwrap();
+        let after = with(vec![variant("C", "XL"), variant("B", "L")]).merge(before.clone()).unwrap();
+        let names: Vec<_> = after.iter().map(|draft| (draft.sku.as_str(), variant_name(&draft.options))).collect();
+        assert_eq!(names, [("A", "S".into()), ("B", "L".into()), ("C", "XL".into())]);
+        let twin = with(vec![variant("C", "L"), variant("D", "S")]).merge(before.clone()).unwrap_err();
+        assert_eq!((&*twin.0[0].pointer, &*twin.0[0].code), ("/variants/1/options", "duplicate_options"));
+        let swapped = with(vec![variant("A", "M"), variant("B", "S")]).merge(before);
+        assert!(swapped.is_ok(), "what counts is how they end up");
+    }
+
+    #[test]
+    fn words_are_looked_for_in_name_vendor_and_tags() {
+        let details = Details {
+            name: "Käse".into(),
+            vendor: Some("STOA".into()),
+            tags: vec!["Été".into()],
+            ..Details::empty("a".into())
+        };
+        assert_eq!(details.search(), "kase\nstoa\nete");
+    }
+}

@@ -16,6 +16,8 @@ pub(crate) const MAX_CATEGORY: usize = 100;
 /// Ten tonnes.
 const MAX_WEIGHT_G: i64 = 10_000_000;
 const MAX_DESCRIPTION: usize = 50_000;
+/// Tags within tags cost the parser the square of their number.
+const MAX_TAGS_OF_HTML: usize = 4_000;
 const MAX_TAGS: usize = 50;
 const MAX_IMAGES: usize = 50;
 const MAX_OPTIONS: usize = 5;
@@ -23,6 +25,9 @@ const MAX_OPTIONS: usize = 5;
 /// HTML without what is dangerous in it.
 pub(crate) fn description(html: &str) -> Result<String, Flaw> {
     let html = text(&html.replace("\r\n", "\n"), 0, MAX_DESCRIPTION)?;
+    if html.matches('<').count() > MAX_TAGS_OF_HTML {
+        return Err(Flaw::new("too_many_tags", format!("must have at most {MAX_TAGS_OF_HTML} HTML tags")));
+    }
     Ok(ammonia::clean(&html))
 }
 
@@ -127,4 +132,52 @@ pub(crate) fn within(given: i64, max: i64) -> Result<i64, Flaw> {
 
 fn at_most(checks: &mut Checks, pointer: &str, count: usize, max: usize) {
     checks.ensure(count <= max, pointer, "too_many", format!("must be at most {max}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_loses_what_is_dangerous_and_keeps_the_rest() {
+        for (html, clean) in [
+            ("<p>Soft &amp; <b>warm</b></p>", "<p>Soft &amp; <b>warm</b></p>"),
+            ("<script>alert(1)</script>x", "x"),
+            ("<img src=x onerror=alert(1)>", "<img src=\"x\">"),
+            ("<a href=\"javascript:alert(1)\">x</a>", "<a rel=\"noopener noreferrer\">x</a>"),
+            ("<p>unclosed", "<p>unclosed</p>"),
+            ("a\r\nb", "a\nb"),
+        ] {
+            let once = description(html).unwrap();
+            assert_eq!(once, clean);
+            assert_eq!(description(&once).unwrap(), clean, "twice is as once");
+        }
+        assert_eq!(description("a\0b").unwrap_err().code, "control_character");
+        assert_eq!(description(&"x".repeat(MAX_DESCRIPTION + 1)).unwrap_err().code, "too_long");
+    }
+
+    #[test]
+    fn deep_html_is_no_trouble() {
+        assert!(description(&"<b>".repeat(MAX_TAGS_OF_HTML)).is_ok());
+        assert_eq!(description(&"<b>".repeat(MAX_TAGS_OF_HTML + 1)).unwrap_err().code, "too_many_tags");
+    }
+
+    #[test]
+    fn pictures_are_on_the_web() {
+        for good in ["https://example.com/a.jpg", "http://[::1]:80/a?b=c"] {
+            assert_eq!(url(good), Ok(good.into()));
+        }
+        let long = format!("https://example.com/{}", "x".repeat(2000));
+        for bad in
+            ["", "a.jpg", "/a.jpg", "javascript:alert(1)", "data:image/png;base64,AA", "https://", "https://a b", &long]
+        {
+            assert!(url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tag_counts_once_however_it_is_written() {
+        let mut checks = Checks::new();
+        assert_eq!(tags(&mut checks, vec!["Men".into(), " men ".into(), "Summer".into()]), ["Men", "Summer"]);
+    }
 }

@@ -193,10 +193,10 @@ macro_rules! listings {
     };
 }
 
-static NEWEST: [[&str; 2]; 2] = listings!("created_at", "<", "DESC");
-static NAME: [[&str; 2]; 2] = listings!("sort_name", ">", "ASC");
-static PRICE: [[&str; 2]; 2] = listings!("price", ">", "ASC");
-static PRICE_DOWN: [[&str; 2]; 2] = listings!("price", "<", "DESC");
+pub(crate) static NEWEST: [[&str; 2]; 2] = listings!("created_at", "<", "DESC");
+pub(crate) static NAME: [[&str; 2]; 2] = listings!("sort_name", ">", "ASC");
+pub(crate) static PRICE: [[&str; 2]; 2] = listings!("price", ">", "ASC");
+pub(crate) static PRICE_DOWN: [[&str; 2]; 2] = listings!("price", "<", "DESC");
 
 #[cfg(test)]
 mod tests {

@@ -30,20 +30,29 @@ pub(crate) fn routes(api: Arc<dyn Products>) -> OpenApiRouter {
 }
 
 /// Lists products.
-#[utoipa::path(get, path = "/v1/products", tag = "products", params(ProductQuery), responses((status = 200, body = Page<Product>)))]
+#[utoipa::path(
+    get, path = "/v1/products", tag = "products", params(ProductQuery),
+    responses((status = 200, body = Page<Product>)),
+)]
 async fn list(State(api): Api, caller: Caller, Query(query): Query<ProductQuery>) -> Answer<Json<Page<Product>>> {
     Ok(Json(api.list(caller, query).await?))
 }
 
 /// Looks up a product by its identifier or its slug.
-#[utoipa::path(get, path = "/v1/products/{product}", tag = "products", params(("product" = String, Path)), responses((status = 200, body = Product)))]
+#[utoipa::path(
+    get, path = "/v1/products/{product}", tag = "products", params(("product" = String, Path)),
+    responses((status = 200, body = Product)),
+)]
 async fn get(State(api): Api, caller: Caller, Path(product): Path<String>) -> Answer<Tagged<Product>> {
     let product = api.get(caller, product).await?;
     Ok(Tagged(product.version, product))
 }
 
 /// Creates a product. Staff.
-#[utoipa::path(post, path = "/v1/products", tag = "products", request_body = NewProduct, responses((status = 201, body = Product)))]
+#[utoipa::path(
+    post, path = "/v1/products", tag = "products", request_body = NewProduct,
+    responses((status = 201, body = Product)),
+)]
 async fn create(
     State(api): Api,
     caller: Caller,
@@ -55,7 +64,11 @@ async fn create(
 }
 
 /// Changes a product; what is absent stays. Staff.
-#[utoipa::path(patch, path = "/v1/products/{product}", tag = "products", params(("product" = String, Path)), request_body = ProductPatch, responses((status = 200, body = Product)))]
+#[utoipa::path(
+    patch, path = "/v1/products/{product}", tag = "products", request_body = ProductPatch,
+    params(("product" = String, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` it had")),
+    responses((status = 200, body = Product)),
+)]
 async fn update(
     State(api): Api,
     caller: Caller,
@@ -68,7 +81,10 @@ async fn update(
 }
 
 /// Archives a product: customers no longer see it. Staff.
-#[utoipa::path(delete, path = "/v1/products/{product}", tag = "products", params(("product" = String, Path)), responses((status = 204)))]
+#[utoipa::path(
+    delete, path = "/v1/products/{product}", tag = "products", params(("product" = String, Path)),
+    responses((status = 204)),
+)]
 async fn archive(State(api): Api, caller: Caller, Path(product): Path<String>) -> Answer<StatusCode> {
     api.archive(caller, product).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -84,13 +100,19 @@ struct Categories {
 }
 
 /// Lists the categories by name.
-#[utoipa::path(get, path = "/v1/categories", tag = "products", responses((status = 200, body = Categories)))]
+#[utoipa::path(
+    get, path = "/v1/categories", tag = "products",
+    responses((status = 200, body = Categories)),
+)]
 async fn categories(State(api): Api) -> Answer<Json<Categories>> {
     Ok(Json(Categories { items: api.categories().await?, next: None }))
 }
 
 /// Creates a category. Staff.
-#[utoipa::path(post, path = "/v1/categories", tag = "products", request_body = NewCategory, responses((status = 201, body = Category)))]
+#[utoipa::path(
+    post, path = "/v1/categories", tag = "products", request_body = NewCategory,
+    responses((status = 201, body = Category)),
+)]
 async fn create_category(
     State(api): Api,
     caller: Caller,
@@ -102,7 +124,10 @@ async fn create_category(
 }
 
 /// Tells how many of a variant there are. Staff.
-#[utoipa::path(get, path = "/v1/variants/{sku}/stock", tag = "products", params(("sku" = String, Path)), responses((status = 200, body = Stock)))]
+#[utoipa::path(
+    get, path = "/v1/variants/{sku}/stock", tag = "products", params(("sku" = String, Path)),
+    responses((status = 200, body = Stock)),
+)]
 async fn stock(State(api): Api, caller: Caller, Path(sku): Path<Sku>) -> Answer<Json<Stock>> {
     Ok(Json(api.stock(caller, sku).await?))
 }
@@ -117,7 +142,10 @@ struct Count {
 }
 
 /// Sets how many of a variant are on hand. Staff.
-#[utoipa::path(put, path = "/v1/variants/{sku}/stock", tag = "products", params(("sku" = String, Path)), request_body = Count, responses((status = 200, body = Stock)))]
+#[utoipa::path(
+    put, path = "/v1/variants/{sku}/stock", tag = "products", params(("sku" = String, Path)), request_body = Count,
+    responses((status = 200, body = Stock)),
+)]
 async fn set_stock(
     State(api): Api,
     caller: Caller,
@@ -128,7 +156,10 @@ async fn set_stock(
 }
 
 /// Lists a variant's ledger, the latest movement first. Staff.
-#[utoipa::path(get, path = "/v1/variants/{sku}/ledger", tag = "products", params(("sku" = String, Path), PageQuery), responses((status = 200, body = Page<StockMovement>)))]
+#[utoipa::path(
+    get, path = "/v1/variants/{sku}/ledger", tag = "products", params(("sku" = String, Path), PageQuery),
+    responses((status = 200, body = Page<StockMovement>)),
+)]
 async fn ledger(
     State(api): Api,
     caller: Caller,

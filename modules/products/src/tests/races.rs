@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree};
 
 use super::*;
 use crate::Error;
@@ -45,21 +45,25 @@ async fn sixty_four_orders_fight_for_a_hundred_units_and_get_exactly_those() {
 async fn without_the_guard_the_same_fight_oversells() {
     for shop in shops().await {
         shop.stocked("A", 100).await;
-        // The control: what is read is written back later, in two statements.
-        let ended = all(&shop, 64, |shop, _| async move {
-            let (reserved, on_hand): (i64, i64) =
-                shop.db.query("SELECT reserved, on_hand FROM stock WHERE sku = 'A'").fetch_one().await.unwrap();
-            tokio::task::yield_now().await;
-            if on_hand - reserved < 3 {
-                return 0;
+        // The control: everybody reads, and then writes what follows from it.
+        let all_have_read = Arc::new(tokio::sync::Barrier::new(64));
+        let ended = all(&shop, 64, move |shop, _| {
+            let all_have_read = Arc::clone(&all_have_read);
+            async move {
+                let (reserved, on_hand): (i64, i64) =
+                    shop.db.query("SELECT reserved, on_hand FROM stock WHERE sku = 'A'").fetch_one().await.unwrap();
+                all_have_read.wait().await;
+                if on_hand - reserved < 3 {
+                    return 0;
+                }
+                let naive = shop.db.query("UPDATE stock SET reserved = $1 WHERE sku = 'A'").bind(reserved + 3);
+                naive.execute().await.unwrap();
+                3
             }
-            let naive = shop.db.query("UPDATE stock SET reserved = $1 WHERE sku = 'A'").bind(reserved + 3);
-            naive.execute().await.unwrap();
-            3
         });
         let promised: i64 = ended.await.iter().sum();
-        let (_, reserved) = shop.levels("A").await;
-        assert!(promised > reserved, "promised {promised}, but noted {reserved}");
+        assert!(promised > 100, "{promised} of 100 are promised");
+        assert_eq!(shop.levels("A").await, (100, 3), "and all but one promise is forgotten");
     }
 }
 
@@ -89,6 +93,29 @@ async fn orders_of_the_same_variants_in_opposite_orders_do_not_deadlock() {
         for sku in ["A", "b", "C"] {
             shop.audit(sku).await;
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_one_order_of_locks_two_transactions_deadlock() {
+    for shop in shops().await.into_iter().filter(|shop| matches!(shop.db, kernel::Db::Postgres(_))) {
+        shop.stocked("A", 10).await;
+        shop.stocked("B", 10).await;
+        let both_have_one = Arc::new(tokio::sync::Barrier::new(2));
+        let ended = all(&shop, 2, move |shop, n| {
+            let both_have_one = Arc::clone(&both_have_one);
+            async move {
+                let [first, second] = if n == 0 { ["A", "B"] } else { ["B", "A"] };
+                let mut tx = shop.db.begin().await?;
+                let take = "UPDATE stock SET reserved = reserved + 1 WHERE sku = $1";
+                tx.query(take).bind(first).execute().await?;
+                both_have_one.wait().await;
+                tx.query(take).bind(second).execute().await?;
+                tx.commit().await
+            }
+        });
+        let ended = ended.await;
+        assert_eq!(ended.iter().filter(|one| one.is_err()).count(), 1, "{ended:?}");
     }
 }
 

@@ -6,6 +6,7 @@ mod store;
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use kernel::{Checks, Fault, Invalid, Tx};
 use uuid::Uuid;
 
@@ -87,20 +88,26 @@ impl Service {
     pub(crate) async fn expire(&self) -> Result<bool, Fault> {
         let now = self.db.now(self.clock.now()).await?;
         let due = store::due(&self.db, now, BATCH).await?;
-        let more = i64::try_from(due.len()).is_ok_and(|found| found == BATCH);
+        let mut more = i64::try_from(due.len()).is_ok_and(|found| found == BATCH);
         for order_id in due {
-            let mut tx = self.db.begin().await?;
-            // It may have been renewed, committed or released since we looked.
-            if store::expire(&mut tx, order_id, now).await? {
-                for line in &held(&mut tx, order_id).await? {
-                    stock::unhold(&mut tx, line).await?;
-                }
-                tx.commit().await?;
-                metrics::counter!("stoa_reservations_expired_total").increment(1);
-                tracing::info!(order.id = %order_id, "its reservation expired");
-            }
+            // One that cannot be ended keeps none of the others waiting; the fault has been logged.
+            more &= self.expire_one(order_id, now).await.is_ok();
         }
         Ok(more)
+    }
+
+    async fn expire_one(&self, order_id: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
+        let mut tx = self.db.begin().await?;
+        // It may have been renewed, committed or released since we looked.
+        if store::expire(&mut tx, order_id, now).await? {
+            for line in &held(&mut tx, order_id).await? {
+                stock::unhold(&mut tx, line).await?;
+            }
+            tx.commit().await?;
+            metrics::counter!("stoa_reservations_expired_total").increment(1);
+            tracing::info!(order.id = %order_id, "its reservation expired");
+        }
+        Ok(())
     }
 }
 
