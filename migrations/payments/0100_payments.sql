@@ -8,8 +8,8 @@ CREATE TABLE payments (
     -- Both empty where an order was cancelled before its payment began: a tombstone.
     provider   TEXT        NOT NULL,
     method     TEXT        NOT NULL,
-    status     TEXT        NOT NULL CHECK (status IN ('pending', 'action_required', 'authorized', 'captured', 'declined',
-                                                      'voided', 'refunded', 'partially_refunded')),
+    status     TEXT        NOT NULL CHECK (status IN ('pending', 'action_required', 'authorized', 'captured',
+                                                      'declined', 'voided', 'refunded', 'partially_refunded')),
     -- Decided by `cancel` and never undone: whatever is still held or taken goes back.
     given_up   BOOLEAN     NOT NULL,
     -- What the provider was asked to do without an answer that was noted; the reconciler asks again.

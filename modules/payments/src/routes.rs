@@ -99,7 +99,8 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
-            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; form-action 'self'",
+            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+             connect-src 'self'; form-action 'self'",
         ),
     ),
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),

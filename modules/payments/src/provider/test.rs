@@ -212,7 +212,11 @@ impl Row {
 
 fn by_key<'c>(executor: impl Executor<'c>, key: &str) -> Statement<'c> {
     executor
-        .query("SELECT reference, order_id, method, amount, state, reason, refunded, asked FROM test_charges WHERE key = $1")
+        .query(
+            "SELECT reference, order_id, method, amount, state, reason, refunded, asked
+               FROM test_charges
+              WHERE key = $1",
+        )
         .bind(key.to_owned())
 }
 
@@ -234,7 +238,8 @@ async fn insert(
     now: DateTime<Utc>,
 ) -> sqlx::Result<Row> {
     db.query(
-        "INSERT INTO test_charges (reference, key, order_id, method, amount, currency, state, reason, refunded, asked, at)
+        "INSERT INTO test_charges (reference, key, order_id, method, amount, currency, state, reason,
+                                   refunded, asked, at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 1, $9)
          ON CONFLICT (key) DO UPDATE SET asked = test_charges.asked + 1
          RETURNING reference, order_id, method, amount, state, reason, refunded, asked",
