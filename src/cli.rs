@@ -33,8 +33,8 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// What runs here: all, gateway, a module's name, or several with commas
-    #[arg(long, global = true, value_name = "ROLE")]
-    role: Option<String>,
+    #[arg(long = "role", value_name = "ROLE")]
+    hosted: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -105,7 +105,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Does what was asked.
 #[tokio::main]
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode, StartError> {
-    let config = config::load(cli.config.as_deref(), cli.role.as_deref())?;
+    let config = config::load(cli.config.as_deref(), cli.hosted.as_deref())?;
     telemetry::log(&config)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config).await?,

@@ -182,6 +182,12 @@ fn refuse(error: Malformed) -> Response {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
+    // Serde would take an array for a struct, field by field.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        let json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
+        json.map_err(|cause| Malformed::MalformedJson { reason: cause.to_string() })?;
+        return Err(Invalid::one("", "wrong_type", "must be an object").into());
+    }
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
         let cause = error.into_inner();
@@ -207,6 +213,8 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
 fn invalid(pointer: String, message: &str) -> Invalid {
     let named = |prefix: &str| message.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
     let detail = message.split(" at line ").next().unwrap_or(message);
+    let detail =
+        [" i64", " u32", " u64"].iter().fold(detail.to_owned(), |text, kind| text.replace(kind, " a whole number"));
     if let Some(field) = named("missing field `") {
         return Invalid::one(format!("{pointer}/{field}"), "missing_field", "is required");
     }
@@ -296,15 +304,14 @@ mod tests {
             (r#"{"lines":[{"sku":"A","quantity":-1}]}"#, "/lines/0/quantity", "wrong_value"),
             (r#"{"lines":[{"sku":"A","quantity":1.5}]}"#, "/lines/0/quantity", "wrong_type"),
             (r#"{"lines":[{"sku":"A","sku":"B","quantity":1}]}"#, "/lines/0/sku", "duplicate_field"),
-            ("[]", "/lines", "missing_field"),
+            ("[]", "", "wrong_type"),
+            (r#"[[{"sku":"A","quantity":1}]]"#, "", "wrong_type"),
             ("7", "", "wrong_type"),
         ] {
             let Err(Malformed::Refusal(Refusal::InvalidInput { errors })) = parse::<Wish>(body.as_bytes()) else {
                 panic!("{body}")
             };
-            if body != "[]" {
-                assert_eq!((&*errors[0].pointer, &*errors[0].code), (pointer, code), "{body}: {errors:?}");
-            }
+            assert_eq!((&*errors[0].pointer, &*errors[0].code), (pointer, code), "{body}: {errors:?}");
         }
         for body in ["", "{", r#"{"lines":[]} x"#, "\u{0}"] {
             assert!(matches!(parse::<Wish>(body.as_bytes()), Err(Malformed::MalformedJson { .. })), "{body}");

@@ -71,7 +71,7 @@ pub(crate) fn of_choice(error: payments::Error) -> Error {
 pub(crate) fn of_refund(error: payments::Error) -> Error {
     match error {
         payments::Error::RefundTooLarge { left } => Error::RefundTooLarge { left },
-        payments::Error::WrongState { status } => Error::WrongState { status },
+        payments::Error::WrongState { state } => Error::WrongState { state },
         payments::Error::PaymentNotFound => Error::OrderNotFound,
         error => of_choice(error),
     }

@@ -80,13 +80,13 @@ async fn a_parcel_is_noted_once_and_then_the_order_cannot_be_cancelled() {
         let other = NewShipment { carrier: "UPS".into(), tracking_number: None };
         assert_eq!(ship("1", other.clone()).await, Err(Error::KeyReused));
         assert_eq!(ship("2", other).await.unwrap().shipments.len(), 2);
-        let wrong = Error::WrongState { status: "shipped".into() };
+        let wrong = Error::WrongState { state: "shipped".into() };
         assert_eq!(shop.orders.cancel(ada.clone(), order.id).await, Err(wrong));
         assert_eq!(shop.published().await, ["order.confirmed", "order.shipped", "order.shipped"]);
         let waiting = shop.ada();
         let waiting = shop.place(&waiting, "1", "action_required").await.unwrap();
         let early = shop.orders.ship(bob.clone(), waiting.id, "1".into(), parcel()).await;
-        assert_eq!(early, Err(Error::WrongState { status: "pending".into() }));
+        assert_eq!(early, Err(Error::WrongState { state: "pending".into() }));
     })
     .await;
 }

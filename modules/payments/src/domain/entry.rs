@@ -225,7 +225,7 @@ impl Entry {
 
     /// The error of one that is not far enough, or too far.
     pub(crate) fn wrong_state(&self) -> Error {
-        Error::WrongState { status: self.status.to_string() }
+        Error::WrongState { state: self.status.to_string() }
     }
 
     /// Whether `caller` may look.

@@ -105,7 +105,7 @@ impl Provider for Test {
         let row = row.ok_or(Error::PaymentNotFound)?;
         let fits = if approve { !matches!(&*row.state, "declined" | "voided") } else { row.state == "declined" };
         if !fits {
-            return Err(Error::WrongState { status: row.state });
+            return Err(Error::WrongState { state: row.state });
         }
         Ok(self.webhook(&row)?)
     }

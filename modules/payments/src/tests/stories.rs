@@ -50,7 +50,7 @@ async fn a_declined_payment_stays_declined() {
                 assert_eq!(declined, Err(Error::Declined { reason: reason.into() }));
             }
             let refused = shop.payments.capture(order).await;
-            assert_eq!(refused, Err(Error::WrongState { status: "declined".into() }));
+            assert_eq!(refused, Err(Error::WrongState { state: "declined".into() }));
             assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "declined");
             assert_eq!(shop.told(order).await, "declined");
         }
@@ -81,9 +81,9 @@ async fn a_customer_approves_or_declines_at_the_bank() {
         let (reference, other) = (shop.reference(yes).await, shop.reference(no).await);
         act(reference.clone(), true).await.unwrap();
         act(reference.clone(), true).await.unwrap();
-        assert_eq!(act(reference, false).await, Err(Error::WrongState { status: "authorized".into() }));
+        assert_eq!(act(reference, false).await, Err(Error::WrongState { state: "authorized".into() }));
         act(other.clone(), false).await.unwrap();
-        assert_eq!(act(other, true).await, Err(Error::WrongState { status: "declined".into() }));
+        assert_eq!(act(other, true).await, Err(Error::WrongState { state: "declined".into() }));
         assert_eq!(shop.told(yes).await, "action_required authorized");
         assert_eq!(shop.authorize(yes, "action_required").await.unwrap().action, None);
         assert_eq!(
@@ -108,9 +108,9 @@ async fn a_cancel_gives_back_whatever_there_is() {
             assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "voided");
             assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "voided", "again");
             assert_eq!((shop.held(order).await, shop.done(order, "void").await.0), ("voided".into(), 1));
-            assert_eq!(shop.payments.capture(order).await, Err(Error::WrongState { status: "voided".into() }));
+            assert_eq!(shop.payments.capture(order).await, Err(Error::WrongState { state: "voided".into() }));
             let refused = shop.refund(order, "r", 1).await;
-            assert_eq!(refused, Err(Error::WrongState { status: "voided".into() }));
+            assert_eq!(refused, Err(Error::WrongState { state: "voided".into() }));
         }
         assert_eq!(shop.authorize(held, "ok").await, Err(Error::Cancelled));
         assert_eq!(shop.told(held).await, "authorized voided");

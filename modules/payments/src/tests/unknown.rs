@@ -23,7 +23,7 @@ async fn a_lost_reply_is_pending_until_somebody_asks_again() {
     for shop in shops().await {
         let order = Uuid::now_v7();
         assert_eq!(shop.authorize(order, "lost_reply").await.unwrap().status.word(), "pending");
-        assert_eq!(shop.payments.capture(order).await, Err(Error::WrongState { status: "pending".into() }));
+        assert_eq!(shop.payments.capture(order).await, Err(Error::WrongState { state: "pending".into() }));
         assert_eq!(shop.authorize(order, "lost_reply").await.unwrap().status.word(), "authorized");
         assert_eq!((shop.charges(order).await, &*shop.told(order).await), (1, "authorized"));
         let attempts: Vec<(String, Option<String>)> = shop
