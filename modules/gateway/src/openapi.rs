@@ -75,7 +75,7 @@ pub(crate) fn describe(modules: OpenApi) -> OpenApi {
     document.security =
         Some(vec![SecurityRequirement::default(), SecurityRequirement::new(BEARER, Vec::<String>::new())]);
     for (path, item) in &mut document.paths.paths {
-        let guests = ["/v1/cart", "/v1/orders"].iter().any(|own| path.starts_with(own)) || path == "/v1/sessions";
+        let guests = for_guests(path);
         for (posts, operation) in operations(item) {
             complete(operation);
             if guests {
@@ -90,6 +90,12 @@ pub(crate) fn describe(modules: OpenApi) -> OpenApi {
     document
 }
 
+/// Whether a guest may ask there: everything of carts and orders but what staff does.
+fn for_guests(path: &str) -> bool {
+    let guests = path == "/v1/sessions" || ["/v1/cart", "/v1/orders"].iter().any(|own| path.starts_with(own));
+    guests && !["/shipments", "/refunds"].iter().any(|staff| path.ends_with(staff))
+}
+
 /// An item's operations, and whether each is its POST.
 fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
     let others = [&mut item.get, &mut item.put, &mut item.patch, &mut item.delete];
@@ -97,15 +103,15 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation
     item.post.as_mut().map(|operation| (true, operation)).into_iter().chain(others)
 }
 
-/// Gives it a problem for an answer, and a name that is unique: `list` of products is `products_list`.
+/// Gives it a problem for an answer, and a name that is unique: `list` of products is `products.list`.
 fn complete(operation: &mut Operation) {
     let problem = || RefOr::Ref(Ref::from_response_name("Problem"));
     operation.responses.responses.entry("default".into()).or_insert_with(problem);
     let tag = operation.tags.iter().flatten().next();
     if let (Some(tag), Some(id)) = (tag, &mut operation.operation_id)
-        && !id.starts_with(&format!("{tag}_"))
+        && !id.starts_with(&format!("{tag}."))
     {
-        *id = format!("{tag}_{id}");
+        *id = format!("{tag}.{id}");
     }
 }
 
@@ -128,4 +134,19 @@ fn bearer() -> SecurityScheme {
 fn problem() -> utoipa::openapi::Response {
     let body = Content::new(Some(Ref::from_schema_name("Problem")));
     ResponseBuilder::new().description("What went wrong.").content("application/problem+json", body).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_may_ask_for_carts_and_orders_but_not_do_what_staff_does() {
+        for path in ["/v1/cart", "/v1/cart/items/{sku}", "/v1/orders", "/v1/orders/{id}/payment", "/v1/sessions"] {
+            assert!(for_guests(path), "{path}");
+        }
+        for path in ["/v1/orders/{id}/shipments", "/v1/orders/{id}/refunds", "/v1/users/me", "/v1/sessions/refresh"] {
+            assert!(!for_guests(path), "{path}");
+        }
+    }
 }

@@ -24,7 +24,7 @@ pub(crate) async fn of_failures(request: Request, next: Next) -> Response {
         return response;
     }
     let body = match response.status() {
-        StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => problem(Error::BadRequest),
+        StatusCode::BAD_REQUEST => problem(Error::BadRequest),
         StatusCode::NOT_FOUND => problem(Malformed::NotFound),
         StatusCode::METHOD_NOT_ALLOWED => problem(Malformed::MethodNotAllowed),
         StatusCode::PAYLOAD_TOO_LARGE => problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }),
