@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A lease that is short enough to wait for.
-const SETTINGS: [(&str, &str); 2] = [("STOA_ORDERS__LEASE_SECONDS", "2"), ("STOA_PAYMENTS__TEST_SLOW_MS", "1500")];
+const SETTINGS: [(&str, &str); 2] = [("STOA_ORDERS__LEASE_SECONDS", "3"), ("STOA_PAYMENTS__TEST_SLOW_MS", "1500")];
 
 /// Kills `role` in the middle of an order, starts it again, and looks how the order ends.
 async fn killed_in_the_middle(topology: Topology, engine: Engine, role: &str) {
