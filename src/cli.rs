@@ -16,8 +16,8 @@ use crate::{app, config, import, serve, telemetry};
 /// The back end of an online shop: one process or seven, one story.
 ///
 /// Without a command it serves: on SQLite under ./data, in dev mode, with a demo catalogue, on
-/// http://localhost:8080. `stoa config` shows every setting; each can be given in stoa.toml or in the
-/// environment (STOA_DATABASE__URL is `url` in `[database]`).
+/// <http://localhost:8080>. `stoa config` shows every setting; each can be given in stoa.toml or in the
+/// environment (`STOA_DATABASE__URL` is `url` in `[database]`).
 #[derive(Debug, Parser)]
 #[command(
     version,

@@ -47,7 +47,7 @@ impl Load {
         self.clone().phase(connections, time / 5).await;
         let (before, begun) = (cpu(processes), Instant::now());
         let mut times = self.phase(connections, time).await;
-        let (spent, elapsed) = (cpu(processes) - before, begun.elapsed());
+        let (spent, elapsed) = (cpu(processes).saturating_sub(before), begun.elapsed());
         summary(&mut times, spent, elapsed)
     }
 
@@ -90,7 +90,7 @@ impl Load {
 /// The times and the CPU of one run.
 pub(crate) fn summary(times: &mut [Duration], spent: Duration, elapsed: Duration) -> Figures {
     times.sort_unstable();
-    let count = times.len().max(1) as f64;
+    let count = f64::from(u32::try_from(times.len().max(1)).expect("fewer than 2^32 requests"));
     let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
     Figures {
         per_second: count / elapsed.as_secs_f64(),

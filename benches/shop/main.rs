@@ -9,7 +9,7 @@ mod shop;
 use std::time::Duration;
 
 use load::{Figures, Load};
-use shop::{Engine, Shop, Topology};
+use shop::{Engine, PRODUCT, Shop, Topology};
 
 /// Connections that ask at the same time.
 const CONNECTIONS: usize = 16;
@@ -34,15 +34,15 @@ async fn run(time: Duration) {
             let shop = Shop::open(topology, engine).await;
             let name = |what: &str| format!("{engine:?}, {topology:?}: {what}");
             for (what, path) in
-                [("a product", shop.product_path()), ("a page of 20", "/v1/products?limit=20&sort=name".into())]
+                [("a product", PRODUCT.0), ("a page of 20", "/v1/products?limit=20&sort=name")]
             {
-                let body = shop.get(&path).await;
+                let body = shop.get(path).await;
                 let floor = floor::bare(&body, CONNECTIONS, time).await;
                 row(&format!("bare axum, {} bytes", body.len()), floor, None);
-                let figures = Load::get(&shop.address, &path).run(CONNECTIONS, time, &shop.processes()).await;
+                let figures = Load::get(&shop.address, path).run(CONNECTIONS, time, &shop.processes()).await;
                 row(&name(what), figures, Some(floor));
             }
-            let figures = Load::journey(&shop.address, &shop.sku()).run(CONNECTIONS, time, &shop.processes()).await;
+            let figures = Load::journey(&shop.address, PRODUCT.1).run(CONNECTIONS, time, &shop.processes()).await;
             row(&name("an order, cart to capture"), figures, Some(orders));
         }
     }

@@ -24,6 +24,8 @@ pub(crate) enum Engine {
 
 /// Products in the catalogue.
 const PRODUCTS: usize = 10_000;
+/// The one that is looked at and ordered.
+pub(crate) const PRODUCT: (&str, &str) = ("/v1/products/product-5000", "SKU-5000");
 const ROLES: [&str; 7] = ["gateway", "products", "users", "cart", "payments", "orders", "notifications"];
 
 pub(crate) struct Shop {
@@ -82,15 +84,6 @@ impl Shop {
 
     pub(crate) fn processes(&self) -> Vec<u32> {
         self.children.iter().map(Child::id).collect()
-    }
-
-    pub(crate) fn product_path(&self) -> String {
-        format!("/v1/products/product-{}", PRODUCTS / 2)
-    }
-
-    /// What is ordered.
-    pub(crate) fn sku(&self) -> String {
-        format!("SKU-{}", PRODUCTS / 2)
     }
 
     /// The body at `path`.

@@ -137,7 +137,7 @@ async fn bodies_that_are_no_requests() {
     ] {
         let reply = client().post(&url).header("content-type", kind).body(body.to_owned()).send().await.unwrap();
         let shown: serde_json::Value = serde_json::from_str(&reply_text(reply, status).await).unwrap();
-        assert_eq!(shown["code"], code, "{kind} {:.80}", body);
+        assert_eq!(shown["code"], code, "{kind} {body:.80}");
     }
     let raw = client().post(&url).header("content-type", json).body(vec![0xff, 0xfe, 0x00]).send().await.unwrap();
     reply_text(raw, 400).await;
