@@ -77,7 +77,6 @@ pub struct DeliveryQuery {
 
 /// What somebody wants to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Preferences {
     /// Shipments and other news of one's orders. Confirmations, cancellations and refunds are always sent.
     pub order_updates: bool,

@@ -70,7 +70,6 @@ pub struct Action {
 
 /// How a customer means to pay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct PaymentChoice {
     /// The provider.
     #[schema(example = "test")]

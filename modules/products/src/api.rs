@@ -59,7 +59,6 @@ pub struct Product {
 
 /// A picture, by address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Image {
     /// http or https.
     #[schema(example = "https://example.com/shirt.jpg")]
@@ -92,7 +91,6 @@ pub struct Variant {
 
 /// One choice: `Size` is `Small`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct OptionValue {
     /// What is chosen.
     pub name: String,

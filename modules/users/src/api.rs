@@ -125,7 +125,6 @@ pub struct Address {
 
 /// A postal address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
-#[serde(deny_unknown_fields)]
 pub struct PostalAddress {
     /// Who gets the parcel.
     pub name: String,
