@@ -90,11 +90,11 @@ impl Local {
         E: Failure,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let call = Call::current();
+        let call = Call::current().bounded();
         if call.left().is_zero() {
             return Err(Fault::DeadlineExceeded.into());
         }
-        let _place = self.waiting.try_acquire().map_err(|_| Fault::Overloaded)?;
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| Fault::Overloaded)?;
         let turn = Arc::clone(&self.running).acquire_owned();
         let turn =
             tokio::time::timeout(call.left(), turn).await.map_err(|_| Fault::Overloaded)?.map_err(Fault::internal)?;
@@ -104,7 +104,8 @@ impl Local {
         let work = call.scope(AssertUnwindSafe(work).catch_unwind().map(caught));
         let ended = self.tasks.spawn(async move {
             let outcome = work.await;
-            drop(turn);
+            // Whoever stopped waiting, the work took up its place until here.
+            drop((turn, place));
             outcome
         });
         match tokio::time::timeout(call.left(), ended).await {
