@@ -72,6 +72,12 @@ impl Call {
         Self::new(trace.unwrap_or_else(|| Uuid::new_v4().as_u128()), left)
     }
 
+    /// The same call with no more time than one may ask for: what a module is given, in every topology.
+    #[must_use]
+    pub(crate) fn bounded(self) -> Self {
+        self.with_timeout(self.left().min(DEFAULT_TIMEOUT))
+    }
+
     /// The headers that carry this call to the next process.
     #[must_use]
     pub fn headers(self) -> HeaderMap {

@@ -7,7 +7,7 @@ use sqlx::types::Json;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{Call, Clock, Db, Executor, Fault, Tasks, Tx};
+use crate::{Call, Clock, Db, Executor, Fault, Tasks, Tx, call::DEFAULT_TIMEOUT};
 
 /// Something that happened in a module: CloudEvents 1.0, JSON format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +31,14 @@ pub struct Event {
     pub position: i64,
     /// The trace of the call that caused it (32 hex digits).
     pub traceid: String,
+}
+
+impl Event {
+    /// The call that its handling is: of the trace that caused it, with time of its own.
+    pub(crate) fn call(&self) -> Call {
+        u128::from_str_radix(&self.traceid, 16)
+            .map_or_else(|_| Call::fresh(DEFAULT_TIMEOUT), |trace| Call::new(trace, DEFAULT_TIMEOUT))
+    }
 }
 
 /// Where a module publishes: a table of its own database.

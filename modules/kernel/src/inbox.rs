@@ -1,16 +1,19 @@
 //! Consuming: an event's effect and the note that it was handled are committed together.
-use std::{fmt::Display, future::Future, sync::Arc, time::Duration};
+use std::{fmt::Display, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use sqlx::types::Json;
 
-use crate::{Call, Context, Event, Executor, Fault, Tx};
+use crate::{Call, Context, Event, Executor, Fault, Tx, call::DEFAULT_TIMEOUT};
 
 /// What a module does when something happens in another.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// Brings about the event's effect in `tx`, which also notes that it was handled.
+    ///
+    /// It runs in the trace of the event's cause, and has as long as any call may have.
     async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), Verdict>;
     /// Called once that is committed.
     fn committed(&self) {}
@@ -48,6 +51,8 @@ impl<E: Into<Fault>> From<E> for Verdict {
 const ATTEMPTS: i64 = 10;
 const BATCH: i64 = 100;
 const WAIT: Duration = Duration::from_secs(4);
+/// For an event as a whole: its handler's time, and as much for the database.
+const PATIENCE: Duration = DEFAULT_TIMEOUT.saturating_mul(2);
 
 /// Reads one source to its end and keeps reading.
 struct Consumer {
@@ -75,8 +80,7 @@ impl Context {
         let step = move || {
             let (consumer, pull) = (Arc::clone(&consumer), pull.clone());
             async move {
-                let call = Call::fresh(crate::call::DEFAULT_TIMEOUT);
-                let outcome = call.run(consumer.step(pull)).await;
+                let outcome = consumer.step(pull).await;
                 outcome
                     .inspect_err(|fault| tracing::warn!(source, %fault, "cannot read events; trying again"))
                     .unwrap_or(false)
@@ -93,7 +97,7 @@ impl Consumer {
         F: Future<Output = Result<Vec<Event>, Fault>>,
     {
         let db = &self.context.db;
-        let parked = self.retry_parked().await?;
+        let parked = Call::fresh(PATIENCE).run(self.retry_parked()).await?;
         let cursor: Option<(i64,)> =
             db.query("SELECT position FROM inbox_cursors WHERE source = $1").bind(self.source).fetch_optional().await?;
         let after = cursor.map_or(0, |(position,)| position);
@@ -104,9 +108,16 @@ impl Consumer {
         } else {
             WAIT
         };
-        let events = pull(after, BATCH, i64::try_from(wait.as_millis()).map_err(Fault::internal)?).await?;
+        let wait = i64::try_from(wait.as_millis()).map_err(Fault::internal)?;
+        let events = tokio::select! {
+            events = Call::fresh(DEFAULT_TIMEOUT).run(pull(after, BATCH, wait)) => events?,
+            () = self.context.tasks.stopping() => return Ok(false),
+        };
         for event in &events {
-            self.receive(event).await?;
+            if self.context.tasks.is_stopping() {
+                break;
+            }
+            event.call().with_timeout(PATIENCE).run(self.receive(event)).await?;
         }
         Ok(true)
     }
@@ -123,38 +134,44 @@ impl Consumer {
         if !self.advance(&mut tx, event).await? {
             return Ok(());
         }
+        if self.seen(&mut tx, event).await? {
+            return Ok(tx.commit().await?);
+        }
         let (blocked,): (bool,) = tx
             .query("SELECT EXISTS (SELECT 1 FROM inbox WHERE source = $1 AND subject = $2 AND state = 'parked')")
             .bind(self.source)
             .bind(&*event.subject)
             .fetch_one()
             .await?;
-        let verdict = if blocked {
+        let outcome = if blocked {
+            drop(tx);
             Err(Verdict::Retry { reason: "an earlier event of the same aggregate waits".into() })
         } else {
-            self.handler.handle(&mut tx, event).await
+            self.attempt(tx, event, 1).await
         };
-        match verdict {
-            Ok(()) => {
-                self.note(&mut tx, event, "done", 1, None).await?;
-                tx.commit().await?;
-                self.handler.committed();
-                return Ok(());
-            }
-            Err(verdict) => {
-                drop(tx);
-                let mut tx = self.context.db.begin().await?;
-                if self.advance(&mut tx, event).await? {
-                    let (state, reason) = self.judge(event, i64::from(!blocked), verdict);
-                    self.note(&mut tx, event, state, i64::from(!blocked), Some(reason)).await?;
-                    tx.commit().await?;
-                }
-            }
+        let Err(verdict) = outcome else { return Ok(()) };
+        let mut tx = self.context.db.begin().await?;
+        if self.advance(&mut tx, event).await? {
+            self.judge(&mut tx, event, i64::from(!blocked), verdict).await?;
+            tx.commit().await?;
         }
         Ok(())
     }
 
-    /// Moves the cursor to `event`; false if another replica has, or the event came before.
+    /// Brings about the event's effect and notes that, or says what went wrong: whatever it is, in the
+    /// handler or in the database, it concerns this event and must not stop the next.
+    async fn attempt(&self, mut tx: Tx, event: &Event, attempts: i64) -> Result<(), Verdict> {
+        let handled = AssertUnwindSafe(self.handler.handle(&mut tx, event)).catch_unwind();
+        let handled =
+            handled.map(|outcome| outcome.unwrap_or_else(|_| Err(Fault::internal("a handler panicked").into())));
+        event.call().run(handled).await?;
+        self.note(&mut tx, event, "done", attempts, None).await?;
+        tx.commit().await?;
+        self.handler.committed();
+        Ok(())
+    }
+
+    /// Moves the cursor to `event`; false if another replica has.
     async fn advance(&self, tx: &mut Tx, event: &Event) -> Result<bool, Fault> {
         tx.query("INSERT INTO inbox_cursors (source, position) VALUES ($1, 0) ON CONFLICT (source) DO NOTHING")
             .bind(self.source)
@@ -166,13 +183,14 @@ impl Consumer {
             .bind(event.position)
             .execute()
             .await?;
-        let seen: Option<(i64,)> = tx
-            .query("SELECT attempts FROM inbox WHERE source = $1 AND event_id = $2")
-            .bind(self.source)
-            .bind(event.id)
-            .fetch_optional()
-            .await?;
-        Ok(moved == 1 && seen.is_none())
+        Ok(moved == 1)
+    }
+
+    /// Whether `event` came before: it is sent again after a publisher or a cursor was restored.
+    async fn seen(&self, tx: &mut Tx, event: &Event) -> Result<bool, Fault> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM inbox WHERE source = $1 AND event_id = $2)";
+        let (seen,): (bool,) = tx.query(sql).bind(self.source).bind(event.id).fetch_one().await?;
+        Ok(seen)
     }
 
     async fn note(
@@ -205,7 +223,8 @@ impl Consumer {
         Ok(())
     }
 
-    fn judge(&self, event: &Event, attempts: i64, verdict: Verdict) -> (&'static str, String) {
+    /// Notes that `event` waits for another attempt, or for a person.
+    async fn judge(&self, tx: &mut Tx, event: &Event, attempts: i64, verdict: Verdict) -> Result<(), Fault> {
         let (state, reason) = match verdict {
             Verdict::Retry { reason } if attempts < ATTEMPTS => ("parked", reason),
             Verdict::Retry { reason } | Verdict::Reject { reason } => ("dead", reason),
@@ -214,7 +233,7 @@ impl Consumer {
             metrics::counter!("stoa_events_dead_total", "source" => self.source).increment(1);
             tracing::error!(source = self.source, event.id = %event.id, event.kind, reason, "event put among the dead letters");
         }
-        (state, reason)
+        self.note(tx, event, state, attempts, Some(reason)).await
     }
 
     /// Tries the first due event that waits, unless an earlier one of its aggregate does too; true if there was one.
@@ -237,19 +256,22 @@ impl Consumer {
             .fetch_optional()
             .await?;
         let Some(Parked { attempts, event: Json(event) }) = parked else { return Ok(false) };
-        match self.handler.handle(&mut tx, &event).await {
-            Ok(()) => {
-                self.note(&mut tx, &event, "done", attempts + 1, None).await?;
-                tx.commit().await?;
-                self.handler.committed();
-            }
-            Err(verdict) => {
-                drop(tx);
-                let mut tx = self.context.db.begin().await?;
-                let (state, reason) = self.judge(&event, attempts + 1, verdict);
-                self.note(&mut tx, &event, state, attempts + 1, Some(reason)).await?;
-                tx.commit().await?;
-            }
+        let Err(verdict) = self.attempt(tx, &event, attempts + 1).await else { return Ok(true) };
+        let mut tx = self.context.db.begin().await?;
+        // Its lock was let go with the attempt: another replica may have handled it since.
+        let untouched: Option<(i64,)> = tx
+            .query(
+                "SELECT attempts FROM inbox WHERE source = $1 AND event_id = $2 AND state = 'parked' AND attempts = $3",
+            )
+            .bind(self.source)
+            .bind(event.id)
+            .bind(attempts)
+            .for_update()
+            .fetch_optional()
+            .await?;
+        if untouched.is_some() {
+            self.judge(&mut tx, &event, attempts + 1, verdict).await?;
+            tx.commit().await?;
         }
         Ok(true)
     }

@@ -86,6 +86,7 @@ impl Host {
     /// The process that `config` describes. `known` are the names that a role may have.
     pub fn new(config: Figment, known: &[&str]) -> Result<Self, StartError> {
         let settings: Settings = config.extract()?;
+        settings.check()?;
         let roles = parse_roles(&settings.role, known)?;
         if let Some(stranger) = settings.peers.keys().find(|name| !known.contains(&&***name)) {
             return Err(format!("`peers.{stranger}` names no module; there are {}", known.join(", ")).into());

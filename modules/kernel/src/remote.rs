@@ -10,7 +10,7 @@ use std::{
 use axum::http::{StatusCode, header::AUTHORIZATION};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Call, Delivery, Failure, Fault, Problem, Seal};
+use crate::{Call, Delivery, Failure, Fault, Problem, Seal, rpc::ANSWER};
 
 /// Another process that hosts a module.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl Remote {
             Err(error) if error.is_timeout() => return Attempt::Unclear(Fault::DeadlineExceeded),
             Err(error) => return Attempt::Unclear(Fault::unavailable(error)),
         };
-        let status = reply.status();
+        let (status, own) = (reply.status(), reply.headers().contains_key(ANSWER));
         let bytes = match reply.bytes().await {
             Ok(bytes) => bytes,
             Err(error) if error.is_timeout() => return Attempt::Unclear(Fault::DeadlineExceeded),
@@ -113,11 +113,17 @@ impl Remote {
         }
         match serde_json::from_slice::<Problem<E>>(&bytes) {
             // Whatever the module says is its answer, a fault included: it, or the one it called, has retried.
-            Ok(Problem { error, .. }) => Attempt::Answered(Err(error)),
-            Err(_) if status == StatusCode::SERVICE_UNAVAILABLE => {
+            Ok(Problem { error, .. }) if own => Attempt::Answered(Err(error)),
+            // A proxy on the way, which does not know what became of it.
+            _ if matches!(
+                status,
+                StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+            ) =>
+            {
                 Attempt::Unclear(Fault::unavailable(format!("{path}: {status}")))
             }
-            Err(_) => Attempt::Answered(Err(Fault::internal(format!("{}{path} answered {status}", self.base)).into())),
+            // Our own mistake, not the customer's: a wrong secret, an address that leads to another module.
+            _ => Attempt::Answered(Err(Fault::internal(format!("{}{path} answered {status}", self.base)).into())),
         }
     }
 }

@@ -3,6 +3,7 @@ use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
     Json, Router,
+    extract::DefaultBodyLimit,
     http::HeaderMap,
     response::IntoResponse,
     routing::{MethodRouter, post},
@@ -90,11 +91,11 @@ impl Local {
         E: Failure,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let call = Call::current();
+        let call = Call::current().bounded();
         if call.left().is_zero() {
             return Err(Fault::DeadlineExceeded.into());
         }
-        let _place = self.waiting.try_acquire().map_err(|_| Fault::Overloaded)?;
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| Fault::Overloaded)?;
         let turn = Arc::clone(&self.running).acquire_owned();
         let turn =
             tokio::time::timeout(call.left(), turn).await.map_err(|_| Fault::Overloaded)?.map_err(Fault::internal)?;
@@ -104,7 +105,8 @@ impl Local {
         let work = call.scope(AssertUnwindSafe(work).catch_unwind().map(caught));
         let ended = self.tasks.spawn(async move {
             let outcome = work.await;
-            drop(turn);
+            // Whoever stopped waiting, the work took up its place until here.
+            drop((turn, place));
             outcome
         });
         match tokio::time::timeout(call.left(), ended).await {
@@ -128,6 +130,11 @@ fn round_trip<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, Fault> {
     serde_json::from_str(&text).map_err(|error| Fault::internal(format!("{text} does not survive the wire: {error}")))
 }
 
+/// Marks a failure as the module's own answer.
+///
+/// A refused token, an unknown address or a proxy may well answer with a body of the same form.
+pub(crate) const ANSWER: &str = "x-module-answer";
+
 /// The server's side of [`Remote::call`].
 pub fn method<A, T, E, F>(serve: impl Fn(A) -> F + Clone + Send + Sync + 'static) -> MethodRouter
 where
@@ -136,15 +143,17 @@ where
     E: Failure,
     F: Future<Output = Result<T, E>> + Send,
 {
-    post(move |headers: HeaderMap, Json(args): Json<A>| {
+    let method = post(move |headers: HeaderMap, Json(args): Json<A>| {
         let call = Call::from_headers(&headers);
         call.scope(async move {
             match serve(args).await {
                 Ok(value) => Json(value).into_response(),
-                Err(error) => Problem::from(error).into_response(),
+                Err(error) => ([(ANSWER, "1")], Problem::from(error)).into_response(),
             }
         })
-    })
+    });
+    // Only processes of this shop come this far, and in one process there is no limit either.
+    method.layer(DefaultBodyLimit::disable())
 }
 
 /// Defines a module's trait, and every way to call it.

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Currency;
+use crate::{Currency, StartError};
 
 /// How strict the shop is with its own configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,23 @@ pub struct Settings {
     pub bulkhead: Bulkhead,
     /// For tests.
     pub testing: Testing,
+}
+
+impl Settings {
+    /// Refuses what would start and then never answer.
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        let Self { bulkhead, database, .. } = self;
+        for (setting, none) in [
+            ("bulkhead.running", bulkhead.running == 0),
+            ("database.connections", database.connections == 0),
+            ("database.readers", database.readers == 0),
+        ] {
+            if none {
+                return Err(format!("`{setting}` must be at least 1").into());
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Where rows are kept.

@@ -1,6 +1,7 @@
 //! Work that outlives the call that asked for it, and is awaited at shutdown.
-use std::{future::Future, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 
+use futures_util::FutureExt;
 use tokio::task::JoinHandle;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,6 +21,8 @@ impl Tasks {
     }
 
     /// Runs `step` again and again until shutdown: at once after `true`, else after `pause` or once `wake` is done.
+    ///
+    /// A step that panics is logged and not the last.
     pub fn repeat<S, W>(
         &self,
         pause: Duration,
@@ -32,7 +35,8 @@ impl Tasks {
         let stop = self.stop.clone();
         self.spawn(async move {
             while !stop.is_cancelled() {
-                let more = step().await;
+                let more = AssertUnwindSafe(async { step().await }).catch_unwind().await;
+                let more = more.inspect_err(|_| tracing::error!("a background step panicked")).unwrap_or(false);
                 if !more {
                     tokio::select! {
                         () = stop.cancelled() => break,

@@ -1,0 +1,354 @@
+//! Consuming: one effect for each event, in order within its aggregate, and no neighbour blocked.
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use chrono::TimeDelta;
+use kernel::{Call, Context, Event, Executor, Fault, Handler, Tx, Verdict, async_trait};
+use serde_json::json;
+use tokio::sync::{Semaphore, watch};
+
+use crate::database::{another, contexts, is_postgres};
+
+/// What a handler shall do with one event, in this attempt of it (from 1).
+type Script = dyn Fn(&Event, usize) -> Turn + Send + Sync;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Work,
+    Retry,
+    Reject,
+    Panic,
+    /// Break a rule of the database, and say that all is well.
+    Swallow,
+    /// Take for ever.
+    Hang,
+    /// Take a place that the test gives, then fail.
+    RetryAfterPlace,
+}
+
+/// Notes each event in `marks`, unless its script says otherwise.
+struct Marks {
+    script: Box<Script>,
+    attempts: Mutex<HashMap<uuid::Uuid, usize>>,
+    seen: watch::Sender<Vec<(String, i64, Turn)>>,
+    traces: Mutex<Vec<(String, Duration)>>,
+    places: Semaphore,
+}
+
+impl Marks {
+    fn new(script: impl Fn(&Event, usize) -> Turn + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            script: Box::new(script),
+            attempts: Mutex::default(),
+            seen: watch::Sender::default(),
+            traces: Mutex::default(),
+            places: Semaphore::new(0),
+        })
+    }
+
+    /// Waits until what was attempted is as `wanted` says.
+    async fn until(&self, wanted: impl Fn(&[(String, i64, Turn)]) -> bool) {
+        let mut seen = self.seen.subscribe();
+        let outcome = tokio::time::timeout(Duration::from_secs(25), seen.wait_for(|seen| wanted(seen))).await;
+        assert!(outcome.is_ok(), "{:?}", self.seen.borrow());
+    }
+}
+
+fn n(event: &Event) -> i64 {
+    event.data["n"].as_i64().expect("a number")
+}
+
+#[async_trait]
+impl Handler for Marks {
+    async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), Verdict> {
+        let attempt = {
+            let mut attempts = self.attempts.lock().expect("nobody panicked");
+            let attempt = attempts.entry(event.id).or_default();
+            *attempt += 1;
+            *attempt
+        };
+        self.traces.lock().expect("nobody panicked").push((Call::current().trace(), Call::current().left()));
+        // Undone with everything else unless it is noted.
+        let sql = "INSERT INTO marks (subject, n) VALUES ($1, $2)";
+        tx.query(sql).bind(&*event.subject).bind(n(event)).execute().await?;
+        let turn = (self.script)(event, attempt);
+        self.seen.send_modify(|seen| seen.push((event.subject.clone(), n(event), turn)));
+        match turn {
+            Turn::Work => Ok(()),
+            Turn::Retry => Err(Fault::Unavailable.into()),
+            Turn::Reject => Err(Verdict::reject("never")),
+            Turn::Panic => panic!("a bug that was asked for"),
+            Turn::Swallow => {
+                tx.query("INSERT INTO counters (id, n) VALUES (1, 0)").execute().await.expect_err("it is there");
+                Ok(())
+            }
+            Turn::Hang => std::future::pending().await,
+            Turn::RetryAfterPlace => {
+                if let Ok(place) = self.places.acquire().await {
+                    place.forget();
+                }
+                Err(Fault::Unavailable.into())
+            }
+        }
+    }
+}
+
+/// Publishes the numbers of each subject, in this order.
+async fn publish(context: &Context, events: &[(&str, i64)]) {
+    let mut tx = context.db.begin().await.unwrap();
+    for (subject, n) in events {
+        context.outbox.add(&mut tx, "mark.made", subject, &json!({ "n": n })).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    context.outbox.wake();
+}
+
+/// Lets `handler` consume what `context`'s module publishes.
+fn subscribe(context: &Context, handler: &Arc<Marks>) {
+    let outbox = context.outbox.clone();
+    let pull = move |after, limit, wait: i64| {
+        let outbox = outbox.clone();
+        async move { outbox.read(after, limit, Duration::from_millis(wait.unsigned_abs())).await }
+    };
+    context.subscribe("sample", pull, Arc::clone(handler) as Arc<dyn Handler>);
+}
+
+/// What has had an effect, by subject, as often as it had it.
+async fn effects(context: &Context) -> BTreeMap<String, Vec<i64>> {
+    let sql = "SELECT subject, n FROM marks ORDER BY subject, n";
+    let rows: Vec<(String, i64)> = context.db.query(sql).fetch_all().await.unwrap();
+    rows.into_iter().fold(BTreeMap::new(), |mut all, (subject, n)| {
+        all.entry(subject).or_insert_with(Vec::new).push(n);
+        all
+    })
+}
+
+/// The state of each event that is not done.
+async fn resting(context: &Context) -> Vec<(String, i64, String, i64)> {
+    let sql = "SELECT subject, position, state, attempts FROM inbox WHERE state <> 'done' ORDER BY position";
+    context.db.query(sql).fetch_all().await.unwrap()
+}
+
+/// Waits until `count` events are in the state `state`, and moves the clock on so that what waits is due.
+async fn settled(context: &Context, state: &'static str, count: i64) {
+    let until = Instant::now() + Duration::from_secs(25);
+    loop {
+        let sql = "SELECT COUNT(*) FROM inbox WHERE state = $1";
+        let (there,): (i64,) = context.db.query(sql).bind(state).fetch_one().await.unwrap();
+        if there >= count {
+            return;
+        }
+        assert!(Instant::now() < until, "{there} of {count} {state}: {:?}", resting(context).await);
+        context.clock.advance(TimeDelta::minutes(5));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn stop(context: &Context) {
+    assert!(context.tasks.shutdown(Duration::from_secs(9)).await, "the consumer ends");
+}
+
+#[tokio::test]
+async fn each_event_has_one_effect_however_often_it_is_delivered() {
+    for (context, _folder) in contexts().await {
+        let handler = Marks::new(|_, _| Turn::Work);
+        publish(&context, &[("a", 1), ("b", 1), ("a", 2)]).await;
+        subscribe(&context, &handler);
+        settled(&context, "done", 3).await;
+        // Somebody restores an old cursor: all of it comes again.
+        context.db.query("UPDATE inbox_cursors SET position = 0").execute().await.unwrap();
+        publish(&context, &[("a", 3)]).await;
+        settled(&context, "done", 4).await;
+        assert_eq!(effects(&context).await, [("a".into(), vec![1, 2, 3]), ("b".into(), vec![1])].into());
+        assert_eq!(handler.seen.borrow().len(), 4, "the handler was not asked again");
+        stop(&context).await;
+    }
+}
+
+/// More than one batch of known events, and nothing new behind them.
+#[tokio::test]
+async fn a_replay_of_known_events_comes_to_its_end() {
+    for (context, _folder) in contexts().await {
+        let handler = Marks::new(|_, _| Turn::Work);
+        let many: Vec<_> = (0..150).map(|n| ("a", n)).collect();
+        publish(&context, &many).await;
+        subscribe(&context, &handler);
+        settled(&context, "done", 150).await;
+        context.db.query("UPDATE inbox_cursors SET position = 0").execute().await.unwrap();
+        context.outbox.wake();
+        let until = Instant::now() + Duration::from_secs(10);
+        let at = async || context.db.query("SELECT position FROM inbox_cursors").fetch_one::<(i64,)>().await.unwrap().0;
+        while at().await < 150 {
+            assert!(Instant::now() < until, "the cursor stays at {}", at().await);
+            context.outbox.wake();
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!(effects(&context).await["a"].len(), 150);
+        stop(&context).await;
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_fails_holds_up_its_aggregate_and_no_other() {
+    for (context, _folder) in contexts().await {
+        let handler = Marks::new(|event, attempt| match (&*event.subject, n(event)) {
+            ("a", 1) if attempt < 4 => Turn::Retry,
+            _ => Turn::Work,
+        });
+        publish(&context, &[("a", 1), ("b", 1), ("a", 2), ("b", 2), ("a", 3)]).await;
+        subscribe(&context, &handler);
+        handler.until(|seen| seen.iter().filter(|(subject, ..)| subject == "b").count() == 2).await;
+        assert!(!effects(&context).await.contains_key("a"), "its neighbours did not wait, its successors do");
+        settled(&context, "done", 5).await;
+        let seen = handler.seen.borrow().clone();
+        let order: Vec<_> =
+            seen.iter().filter(|(s, _, turn)| s == "a" && *turn == Turn::Work).map(|(_, n, _)| *n).collect();
+        assert_eq!(order, [1, 2, 3], "in order once it works");
+        assert_eq!(effects(&context).await, [("a".into(), vec![1, 2, 3]), ("b".into(), vec![1, 2])].into());
+        stop(&context).await;
+    }
+}
+
+#[tokio::test]
+async fn after_its_attempts_an_event_is_dead_and_its_successors_go_on() {
+    for (context, _folder) in contexts().await {
+        let handler = Marks::new(|event, _| match (&*event.subject, n(event)) {
+            ("a", 1) => Turn::Retry,
+            ("b", 1) => Turn::Reject,
+            _ => Turn::Work,
+        });
+        publish(&context, &[("a", 1), ("a", 2), ("b", 1), ("b", 2), ("a", 3)]).await;
+        subscribe(&context, &handler);
+        settled(&context, "done", 3).await;
+        assert_eq!(effects(&context).await, [("a".into(), vec![2, 3]), ("b".into(), vec![2])].into());
+        let resting = resting(&context).await;
+        assert_eq!(resting, [("a".into(), 1, "dead".into(), 10), ("b".into(), 3, "dead".into(), 1)]);
+        let sql = "SELECT event FROM inbox WHERE state = 'dead' ORDER BY position LIMIT 1";
+        let (kept,): (sqlx::types::Json<Event>,) = context.db.query(sql).fetch_one().await.unwrap();
+        assert_eq!((kept.0.position, n(&kept.0)), (1, 1), "a person can look at it, and replay it");
+        stop(&context).await;
+    }
+}
+
+#[tokio::test]
+async fn a_handler_with_a_bug_stops_nobody_else() {
+    for bug in [Turn::Panic, Turn::Swallow] {
+        for (context, _folder) in contexts().await {
+            if bug == Turn::Swallow && !is_postgres(&context.db) {
+                continue; // On SQLite a statement that failed does not spoil its transaction.
+            }
+            let handler = Marks::new(move |event, _| if event.subject == "a" { bug } else { Turn::Work });
+            publish(&context, &[("a", 1), ("b", 1)]).await;
+            subscribe(&context, &handler);
+            settled(&context, "done", 1).await;
+            settled(&context, "dead", 1).await;
+            assert_eq!(effects(&context).await, [("b".into(), vec![1])].into(), "{bug:?}");
+            stop(&context).await;
+        }
+    }
+}
+
+/// The handler's calls belong to the trace of what caused the event, and each event has its own time.
+#[tokio::test]
+async fn an_event_is_handled_in_its_own_trace_and_time() {
+    for (context, _folder) in contexts().await {
+        let call = Call::fresh(Duration::from_secs(5));
+        call.scope(publish(&context, &[("a", 1)])).await;
+        let handler = Marks::new(|_, attempt| if attempt == 1 { Turn::Retry } else { Turn::Work });
+        subscribe(&context, &handler);
+        settled(&context, "done", 1).await;
+        for (trace, left) in handler.traces.lock().unwrap().iter() {
+            assert_eq!(*trace, call.trace());
+            assert!(*left > Duration::from_secs(5), "{left:?}");
+        }
+        stop(&context).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_that_hangs_is_given_up_and_stops_nobody_else() {
+    futures_util::future::join_all(contexts().await.into_iter().map(async |(context, _folder)| {
+        let handler =
+            Marks::new(|event, attempt| if event.subject == "a" && attempt == 1 { Turn::Hang } else { Turn::Work });
+        publish(&context, &[("a", 1), ("b", 1)]).await;
+        subscribe(&context, &handler);
+        settled(&context, "done", 2).await;
+        assert_eq!(effects(&context).await, [("a".into(), vec![1]), ("b".into(), vec![1])].into());
+        let sql = "SELECT attempts FROM inbox WHERE subject = 'a'";
+        assert_eq!(context.db.query(sql).fetch_one::<(i64,)>().await.unwrap(), (2,));
+        stop(&context).await;
+    }))
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_share_the_work_and_each_event_has_one_effect() {
+    for (context, _folder) in contexts().await {
+        // Every third event fails twice before it works.
+        let handler =
+            Marks::new(|event, attempt| if event.position % 3 == 0 && attempt <= 2 { Turn::Retry } else { Turn::Work });
+        for _ in 0..3 {
+            let mut replica = context.clone();
+            replica.db = another(&context.db, 3).await;
+            subscribe(&replica, &handler);
+        }
+        for round in 0..10 {
+            let subjects = ["a", "b", "c", "d"];
+            let batch: Vec<_> = subjects.iter().map(|subject| (*subject, round)).collect();
+            publish(&context, &batch).await;
+        }
+        settled(&context, "done", 40).await;
+        let all: Vec<i64> = (0..10).collect();
+        for (subject, numbers) in effects(&context).await {
+            assert_eq!(numbers, all, "{subject}: each once");
+            let seen = handler.seen.borrow();
+            let order: Vec<_> =
+                seen.iter().filter(|(s, _, turn)| *s == subject && *turn == Turn::Work).map(|(_, n, _)| *n).collect();
+            assert!(order.is_sorted(), "{subject}: {order:?}");
+        }
+        assert!(resting(&context).await.is_empty());
+        stop(&context).await;
+    }
+}
+
+/// One replica fails at an event and, before it can note that, another one handles it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_note_of_a_failure_does_not_undo_what_another_replica_did() {
+    for (context, _folder) in contexts().await {
+        if !is_postgres(&context.db) {
+            continue; // A SQLite file has one process.
+        }
+        let slow = Marks::new(|_, attempt| if attempt == 1 { Turn::Retry } else { Turn::RetryAfterPlace });
+        let mut first = context.clone();
+        first.db = another(&context.db, 1).await;
+        publish(&context, &[("a", 1)]).await;
+        subscribe(&first, &slow);
+        settled(&context, "parked", 1).await;
+        context.clock.advance(TimeDelta::minutes(5));
+        slow.until(|seen| seen.len() == 2).await;
+        // The slow replica's one connection goes to us as soon as its transaction is undone.
+        let pool = first.db.clone();
+        let line = tokio::spawn(async move { pool.begin().await.unwrap() });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        slow.places.add_permits(1);
+        let held = line.await.unwrap();
+        let quick = Marks::new(|_, _| Turn::Work);
+        let mut second = context.clone();
+        second.db = another(&context.db, 2).await;
+        subscribe(&second, &quick);
+        settled(&context, "done", 1).await;
+        drop(held);
+        let until = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < until {
+            assert!(resting(&context).await.is_empty(), "what is done stays done: {:?}", resting(&context).await);
+            context.clock.advance(TimeDelta::minutes(5));
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(effects(&context).await, [("a".into(), vec![1])].into());
+        slow.places.close();
+        stop(&context).await;
+    }
+}

@@ -1,0 +1,149 @@
+//! Publishing: each committed event is read once, in its order, by whoever reads meanwhile.
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use kernel::{Call, Context, Event, Executor};
+use serde_json::json;
+
+use crate::database::{contexts, is_postgres};
+
+const WRITERS: i64 = 32;
+const EVENTS: i64 = 8;
+const SUBJECTS: i64 = 4;
+
+/// Publishes `{subject}/{n}` with the increment that it tells of, and rolls every fifth back.
+async fn write(context: &Context, writer: i64) {
+    for round in 0..EVENTS {
+        let id = (writer + round) % SUBJECTS + 1;
+        let mut tx = context.db.begin().await.unwrap();
+        let sql = "UPDATE counters SET n = n + 1 WHERE id = $1 RETURNING n";
+        let (n,): (i64,) = tx.query(sql).bind(id).fetch_one().await.unwrap();
+        let lost = (writer + round) % 5 == 0;
+        context.outbox.add(&mut tx, "counter.moved", id, &json!({ "n": n, "lost": lost })).await.unwrap();
+        if lost {
+            drop(tx);
+        } else {
+            tx.commit().await.unwrap();
+            context.outbox.wake();
+        }
+    }
+}
+
+/// Reads until `count` events have come.
+async fn read(context: &Context, count: usize) -> Vec<Event> {
+    let mut events: Vec<Event> = Vec::new();
+    while events.len() < count {
+        let after = events.last().map_or(0, |event| event.position);
+        let call = Call::fresh(Duration::from_secs(5));
+        let batch = call.scope(context.outbox.read(after, 7, Duration::from_millis(500))).await.unwrap();
+        assert!(batch.len() <= 7);
+        events.extend(batch);
+    }
+    events
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_event_is_read_once_in_order_while_others_write() {
+    for (context, _folder) in contexts().await {
+        let kept = (0..WRITERS).flat_map(|w| (0..EVENTS).map(move |r| (w + r) % 5)).filter(|rest| *rest != 0).count();
+        let context = Arc::new(context);
+        let readers: Vec<_> = (0..2)
+            .map(|_| {
+                let context = Arc::clone(&context);
+                tokio::spawn(async move { read(&context, kept).await })
+            })
+            .collect();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let context = Arc::clone(&context);
+                tokio::spawn(async move { write(&context, writer).await })
+            })
+            .collect();
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let mut told = Vec::new();
+        for reader in readers {
+            told.push(tokio::time::timeout(Duration::from_secs(20), reader).await.expect("all come").unwrap());
+        }
+        assert_eq!(told[0], told[1], "every reader is told the same");
+        let events = &told[0];
+        let positions: Vec<_> = events.iter().map(|event| event.position).collect();
+        let gapless: Vec<_> = (1..=i64::try_from(kept).unwrap()).collect();
+        assert_eq!(positions, gapless);
+        let mut subjects = BTreeMap::<&str, Vec<i64>>::new();
+        for event in events {
+            assert_eq!(event.data["lost"], false, "it was rolled back");
+            subjects.entry(&event.subject).or_default().push(event.data["n"].as_i64().unwrap());
+        }
+        for (subject, order) in subjects {
+            let expected: Vec<_> = (1..=i64::try_from(order.len()).unwrap()).collect();
+            assert_eq!(order, expected, "the order of {subject}");
+        }
+        let rest = context.outbox.read(positions.len().try_into().unwrap(), 100, Duration::ZERO).await.unwrap();
+        assert!(rest.is_empty(), "{rest:?}");
+    }
+}
+
+/// Sequence order is not commit order: the control reads “seq > last seen”, as one might.
+#[tokio::test]
+async fn a_late_commit_is_not_missed() {
+    for (context, _folder) in contexts().await {
+        if !is_postgres(&context.db) {
+            continue; // One connection writes: nobody can be late.
+        }
+        let naive = async |last: i64| {
+            let sql = "SELECT seq FROM outbox WHERE seq > $1 ORDER BY seq";
+            context.db.query(sql).bind(last).fetch_all::<(i64,)>().await.unwrap()
+        };
+        let (mut late, mut early) = (context.db.begin().await.unwrap(), context.db.begin().await.unwrap());
+        context.outbox.add(&mut late, "late", "a", &()).await.unwrap();
+        context.outbox.add(&mut early, "early", "b", &()).await.unwrap();
+        early.commit().await.unwrap();
+        let first = context.outbox.read(0, 10, Duration::ZERO).await.unwrap();
+        let seen = naive(0).await;
+        late.commit().await.unwrap();
+        assert!(naive(seen[0].0).await.is_empty(), "the control misses the late one for ever");
+        let second = context.outbox.read(first[0].position, 10, Duration::ZERO).await.unwrap();
+        assert_eq!((&*first[0].kind, &*second[0].kind), ("early", "late"));
+        assert_eq!((first.len(), second.len(), first[0].position, second[0].position), (1, 1, 1, 2));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_waits_is_woken_and_not_longer_than_it_said() {
+    for (context, _folder) in contexts().await {
+        let since = Instant::now();
+        assert!(context.outbox.read(0, 10, Duration::from_millis(50)).await.unwrap().is_empty());
+        assert!(since.elapsed() >= Duration::from_millis(50));
+        let (outbox, started) = (context.outbox.clone(), Instant::now());
+        let waiting = tokio::spawn(async move { outbox.read(0, 10, Duration::from_secs(5)).await });
+        tokio::task::yield_now().await;
+        let trace = Call::fresh(Duration::from_secs(5));
+        trace
+            .scope(async {
+                let mut tx = context.db.begin().await.unwrap();
+                context.outbox.add(&mut tx, "a.b", 7, &json!({ "x": [1] })).await.unwrap();
+                tx.commit().await.unwrap();
+            })
+            .await;
+        context.outbox.wake();
+        let events = waiting.await.unwrap().unwrap();
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+        let [event] = &*events else { panic!("{events:?}") };
+        assert_eq!(
+            (&*event.specversion, &*event.source, &*event.kind, &*event.subject),
+            ("1.0", "/sample", "a.b", "7")
+        );
+        assert_eq!((event.position, &event.data, &*event.traceid), (1, &json!({ "x": [1] }), &*trace.trace()));
+        let wire: Event = serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
+        assert_eq!(&wire, event, "times are as precise as both engines store them");
+        // Shutdown does not wait for those who wait for news.
+        let (outbox, tasks) = (context.outbox.clone(), context.tasks.clone());
+        tasks.spawn(async move { outbox.read(1, 10, Duration::from_secs(5)).await });
+        assert!(context.tasks.shutdown(Duration::from_secs(4)).await);
+    }
+}
