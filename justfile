@@ -29,5 +29,5 @@ ci:
 
 # Accepts the transcripts as they are now (look at the diff)
 accept:
-    INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop stories:: -- together_on_sqlite
+    INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop together_on_sqlite
     INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop described

@@ -16,8 +16,8 @@ use crate::{app, config, import, serve, telemetry};
 /// The back end of an online shop: one process or seven, one story.
 ///
 /// Without a command it serves: on SQLite under ./data, in dev mode, with a demo catalogue, on
-/// http://localhost:8080. `stoa config` shows every setting; each can be given in stoa.toml or in the
-/// environment (STOA_DATABASE__URL is `url` in `[database]`).
+/// <http://localhost:8080>. `stoa config` shows every setting; each can be given in stoa.toml or in the
+/// environment (`STOA_DATABASE__URL` is `url` in `[database]`).
 #[derive(Debug, Parser)]
 #[command(
     version,
@@ -33,8 +33,8 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// What runs here: all, gateway, a module's name, or several with commas
-    #[arg(long, global = true, value_name = "ROLE")]
-    role: Option<String>,
+    #[arg(long = "role", value_name = "ROLE")]
+    hosted: Option<String>,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -105,7 +105,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Does what was asked.
 #[tokio::main]
 pub(crate) async fn run(cli: Cli) -> Result<ExitCode, StartError> {
-    let config = config::load(cli.config.as_deref(), cli.role.as_deref())?;
+    let config = config::load(cli.config.as_deref(), cli.hosted.as_deref())?;
     telemetry::log(&config)?;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve::run(config).await?,

@@ -29,11 +29,6 @@ pub(crate) fn load(file: Option<&Path>, role: Option<&str>) -> Result<Figment, S
         Some(role) => given.merge(Named("--role", Serialized::default("role", role))),
         None => given,
     };
-    let port: Option<u16> = Env::raw()
-        .only(&["PORT"])
-        .data()
-        .ok()
-        .and_then(|_| Figment::from(Env::raw().only(&["PORT"])).extract_inner("port").ok());
     let known: Dict = defaults.extract()?;
     let asked: Dict = given.extract()?;
     if let Some(stranger) = unknown(&known, &asked, "") {
@@ -41,14 +36,11 @@ pub(crate) fn load(file: Option<&Path>, role: Option<&str>) -> Result<Figment, S
         return Err(format!("there is no setting `{stranger}`{source}; `stoa config` lists those there are").into());
     }
     let config = defaults.merge(given);
-    Ok(match port {
-        Some(port) => {
-            let public: String = config.extract_inner("listen.public")?;
-            let host = public.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
-            config.merge(Named("PORT", Serialized::default("listen.public", format!("{host}:{port}"))))
-        }
-        None => config,
-    })
+    let Ok(port) = Figment::from(Env::raw().only(&["PORT"])).extract_inner::<Value>("port") else { return Ok(config) };
+    let port = port.to_u128().and_then(|port| u16::try_from(port).ok()).ok_or("`PORT` must be a port, 0 to 65535")?;
+    let public: String = config.extract_inner("listen.public")?;
+    let host = public.rsplit_once(':').map_or("127.0.0.1", |(host, _)| host);
+    Ok(config.merge(Named("PORT", Serialized::default("listen.public", format!("{host}:{port}")))))
 }
 
 /// The first setting of `asked` that `known` does not have.

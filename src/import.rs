@@ -105,7 +105,9 @@ pub(crate) async fn export(host: &mut Host, path: Option<&Path>) -> Result<ExitC
         }
     }
     let missing = writer.finish()?;
-    missing.iter().for_each(|product| eprintln!("not in the file: {product}"));
+    for product in &missing {
+        eprintln!("not in the file: {product}");
+    }
     eprintln!("{} products written", count - missing.len());
     Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -34,6 +34,17 @@ CREATE TABLE order_events (
     UNIQUE (order_id, kind, key)
 );
 
+-- What staff mean to pay back, written before payments are asked to: the same key is the same amount, and its reason
+-- is known to whoever notes that it was paid.
+CREATE TABLE refunds (
+    order_id UUID   NOT NULL REFERENCES orders (id),
+    key      TEXT   NOT NULL,
+    -- In minor units of the order's currency.
+    amount   BIGINT NOT NULL CHECK (amount > 0),
+    reason   TEXT,
+    PRIMARY KEY (order_id, key)
+);
+
 -- Orders on which something is still to be done; a row goes when all of it is. Times are the database's own.
 CREATE TABLE sagas (
     order_id       UUID        NOT NULL PRIMARY KEY REFERENCES orders (id),

@@ -26,9 +26,10 @@ const SHOWN: [&str; 9] = [
 ];
 
 static UUID: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").unwrap());
+    LazyLock::new(|| Regex::new(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}").unwrap());
 static TIME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)").unwrap());
+static CURSOR: LazyLock<Regex> = LazyLock::new(|| Regex::new("cursor=[A-Za-z0-9_-]{16,}").unwrap());
 static NUMBER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\b[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}\b").unwrap());
 
@@ -59,16 +60,10 @@ impl Transcript {
             }
         }
         if !body.is_null() {
-            let body = serde_json::to_string_pretty(&self.aliased(body.clone(), "")).unwrap();
-            writeln!(self.text, "{body}").unwrap();
+            let body = self.aliased(body.clone(), "");
+            writeln!(self.text, "{}", pretty(&body, 0)).unwrap();
         }
         self.text.push('\n');
-    }
-
-    /// Adds text that is not HTTP, such as a mail.
-    pub(crate) fn add(&mut self, text: &str) {
-        let text = self.alias(text);
-        writeln!(self.text, "{text}\n").unwrap();
     }
 
     /// The whole story.
@@ -97,6 +92,7 @@ impl Transcript {
     /// `text` with every identifier, number and time in it replaced; the same one always by the same alias.
     fn alias(&mut self, text: &str) -> String {
         let text = TIME.replace_all(text, "<time>");
+        let text = CURSOR.replace_all(&text, "cursor=<cursor>");
         let aliases = &mut self.aliases;
         let mut name = |kind: &str, found: &str| {
             let next = 1 + aliases.values().filter(|alias| alias.starts_with(&format!("<{kind}-"))).count();
@@ -105,4 +101,24 @@ impl Transcript {
         let text = UUID.replace_all(&text, |found: &regex::Captures<'_>| name("id", &found[0]));
         NUMBER.replace_all(&text, |found: &regex::Captures<'_>| name("number", &found[0])).into_owned()
     }
+}
+
+/// JSON with what fits on a line on one.
+fn pretty(value: &Value, indent: usize) -> String {
+    const WIDTH: usize = 110;
+    let short = value.to_string();
+    if short.len() + indent <= WIDTH {
+        return short;
+    }
+    let inner = " ".repeat(indent + 2);
+    let lines = |all: Vec<String>| all.join(&format!(",\n{inner}"));
+    let (open, all, close) = match value {
+        Value::Object(map) => {
+            let field = |(name, value): (&String, &Value)| format!("\"{name}\": {}", pretty(value, indent + 2));
+            ('{', map.iter().map(field).collect(), '}')
+        }
+        Value::Array(items) => ('[', items.iter().map(|item| pretty(item, indent + 2)).collect(), ']'),
+        _ => return short,
+    };
+    format!("{open}\n{inner}{}\n{}{close}", lines(all), " ".repeat(indent))
 }

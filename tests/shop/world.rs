@@ -103,7 +103,7 @@ impl Shop {
     /// Waits until every process says that it is ready.
     pub(crate) async fn ready(&mut self) {
         let client = crate::actor::client();
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         for index in 0..self.processes.len() {
             let Process { role, internal, .. } = self.processes[index];
             let url = format!("http://127.0.0.1:{internal}/health/ready");

@@ -2,6 +2,7 @@
 mod api;
 mod domain;
 mod error;
+mod guests;
 mod routes;
 mod service;
 mod store;

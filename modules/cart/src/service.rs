@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::{
     Added, Cart, CartId, Carts, Error, NewItem, OrderedItem,
     domain::{self, Contents, LINES, Label, Owner},
+    guests,
     store::{self, Locked, State},
     token::Token,
 };
@@ -49,14 +50,14 @@ impl Service {
         now: DateTime<Utc>,
     ) -> Result<(Owner, Option<String>), Fault> {
         let known = match owner {
-            Some(Owner::Guest(hash)) => store::touch_guest(tx, &hash, now).await?.then_some(Owner::Guest(hash)),
+            Some(Owner::Guest(hash)) => guests::touch(tx, &hash, now).await?.then_some(Owner::Guest(hash)),
             other => other,
         };
         if let Some(owner) = known {
             return Ok((owner, None));
         }
         let token = Token::new();
-        store::add_guest(tx, &token.hash(), now).await?;
+        guests::add(tx, &token.hash(), now).await?;
         Ok((Owner::Guest(token.hash()), Some(token.reveal())))
     }
 
@@ -64,7 +65,7 @@ impl Service {
     async fn lock(&self, tx: &mut Tx, owner: Option<&Owner>, now: DateTime<Utc>) -> Result<Option<Locked>, Fault> {
         let Some(owner) = owner else { return Ok(None) };
         if let Owner::Guest(hash) = owner
-            && !store::touch_guest(tx, hash, now).await?
+            && !guests::touch(tx, hash, now).await?
         {
             return Ok(None);
         }
@@ -187,7 +188,7 @@ impl Carts for Service {
     async fn merge(&self, guest: String, user: Uuid) -> Result<(), Error> {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        if !store::end_guest(&mut tx, &guest, user).await? {
+        if !guests::end(&mut tx, &guest, user).await? {
             return Ok(());
         }
         if let Some(from) = store::lock_open(&mut tx, &Owner::Guest(guest)).await? {
@@ -207,7 +208,7 @@ impl Carts for Service {
         let mut tx = self.db.begin().await?;
         let owner = store::owner(&mut tx, id).await?;
         if let Some(Owner::Guest(hash)) = &owner {
-            store::touch_guest(&mut tx, hash, self.clock.now()).await?;
+            guests::touch(&mut tx, hash, self.clock.now()).await?;
         }
         let (Some(owner), Some(cart)) = (owner, store::lock(&mut tx, id).await?) else {
             tracing::warn!(cart.id = %id, order.id = %order_id, "the cart of an order is gone");
@@ -236,7 +237,7 @@ pub(crate) fn sweep(context: &Context, guest_days: i64) {
     let step = move || {
         let (db, before) = (db.clone(), clock.now() - TimeDelta::days(guest_days));
         async move {
-            let swept = store::sweep(&db, before).await.map_err(Fault::from).unwrap_or(0);
+            let swept = guests::sweep(&db, before).await.map_err(Fault::from).unwrap_or(0);
             if swept > 0 {
                 tracing::info!(swept, "forgot guests and their carts");
             }

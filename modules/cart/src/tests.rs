@@ -6,12 +6,12 @@ mod races;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use kernel::{Caller, Context, Fault, Refusal, Role, testing::Folder};
+use kernel::{Caller, Context, Fault, Local, Refusal, Role, Wire, testing::Folder};
 use products::Sku;
 use uuid::Uuid;
 
 use self::fake::Shelf;
-use crate::{Added, Cart, Carts, Error, Module, NewItem, OrderedItem, service, store};
+use crate::{Added, Cart, Carts, Error, Module, NewItem, OrderedItem, guests, service};
 
 struct Shop {
     carts: Arc<dyn Carts>,
@@ -21,11 +21,14 @@ struct Shop {
 }
 
 /// A shop on each engine that sells A for 1.00, B for 2.50, and V0 to V149 for 0.01.
+///
+/// They are called as in a checked process: through serde, and what may be repeated is.
 async fn shops() -> Vec<Shop> {
     let contexts = kernel::testing::contexts("cart", &<Module as kernel::Module>::MIGRATIONS).await;
     let open = |(context, folder)| {
         let shelf = Arc::new(Shelf::new());
         let carts = Arc::new(service::Service::new(&context, shelf.clone()));
+        let carts = <dyn Carts>::local(carts, Local::new(context.tasks.clone(), true, 64, 256));
         Shop { carts, shelf, context, _folder: folder }
     };
     contexts.into_iter().map(open).collect()
@@ -349,7 +352,7 @@ async fn a_guest_is_forgotten_and_an_account_is_not() {
         shop.carts.set_quantity(busy.clone(), "A".into(), 2, None).await.unwrap();
         shop.context.clock.advance(TimeDelta::days(11));
         let before = shop.context.clock.now() - TimeDelta::days(30);
-        assert_eq!(store::sweep(&shop.context.db, before).await.unwrap(), 2, "the idle one and the merged one");
+        assert_eq!(guests::sweep(&shop.context.db, before).await.unwrap(), 2, "the idle one and the merged one");
         assert_eq!(lines(&shop.get(&ada).await), [("A", 2)]);
         assert_eq!(lines(&shop.get(&busy).await), [("A", 2)]);
         for lost in [idle, gone] {

@@ -1,1 +1,86 @@
-//! x
+#![doc = include_str!("../README.md")]
+mod caller;
+mod config;
+mod cors;
+mod digest;
+mod error;
+mod headers;
+mod idempotency;
+mod keys;
+mod limits;
+mod merge;
+mod openapi;
+mod pages;
+mod problems;
+mod request;
+mod store;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+};
+use kernel::{BODY_LIMIT, Context, StartError, sqlx::migrate::Migrator};
+use tower::ServiceBuilder;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{caller::Gate, config::Config, idempotency::Ledger, keys::Keys};
+pub use error::Error;
+pub use openapi::openapi;
+
+/// The migrations of the edge's own database.
+pub const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/gateway");
+
+/// Puts the edge around the public routes of all modules.
+///
+/// It never waits for a module: where one is not there yet, what needs it is answered 503.
+#[expect(clippy::unused_async, reason = "it starts as every module does")]
+pub async fn start(
+    context: Context,
+    users: Arc<dyn users::Users>,
+    cart: Arc<dyn cart::Carts>,
+    public: OpenApiRouter,
+) -> Result<Router, StartError> {
+    let config = context.config()?;
+    assemble(&context, &config, users, cart, public)
+}
+
+fn assemble(
+    context: &Context,
+    config: &Config,
+    users: Arc<dyn users::Users>,
+    cart: Arc<dyn cart::Carts>,
+    public: OpenApiRouter,
+) -> Result<Router, StartError> {
+    let (timeout, cors) = (config.timeout()?, cors::layer(config.origins()?));
+    let (routes, document) = public.split_for_parts();
+    let pages = pages::routes(&openapi::describe(document))?;
+
+    let keys = Arc::new(Keys::new(users));
+    keys::keep_fresh(Arc::clone(&keys), &context.tasks);
+    let ledger = Ledger::new(context, timeout);
+    ledger.keep_short();
+
+    // Both stacks read from the outside in. The inner one is only around what has a handler.
+    let handlers = ServiceBuilder::new()
+        .layer(from_fn_with_state(ledger, idempotency::once))
+        .layer(from_fn_with_state(cart, merge::at_sign_in))
+        .layer(CatchPanicLayer::custom(problems::of_panic));
+    let everything = ServiceBuilder::new()
+        .layer(headers::compression())
+        .layer(from_fn_with_state(timeout, request::begin))
+        .layer(from_fn(headers::secure))
+        .option_layer(cors)
+        .layer(from_fn(problems::of_failures))
+        .layer(from_fn(limits::deadline))
+        .layer(from_fn(limits::body))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn_with_state(Gate::new(keys, context.clock.clone()), caller::identify));
+    Ok(routes.merge(pages).route_layer(handlers).layer(everything))
+}

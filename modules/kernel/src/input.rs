@@ -149,9 +149,14 @@ crate::failure!(Malformed {
 /// The largest body that the public API takes, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
 
+/// How many fields that nothing reads are named; a body could have thousands.
+const NAMED: usize = 20;
+
 /// A JSON body, read strictly.
 ///
-/// Request types say `#[serde(deny_unknown_fields)]`; the first flaw of form is pointed at.
+/// The first flaw of form is pointed at, and every field that nothing reads. Types that are only sent
+/// to us say `#[serde(deny_unknown_fields)]` too, for the API's description; those that we also answer
+/// with cannot, or a process could not read what one of a later release adds.
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
@@ -182,31 +187,63 @@ fn refuse(error: Malformed) -> Response {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer = pointer(error.path());
-        let cause = error.into_inner();
-        match cause.classify() {
-            serde_json::error::Category::Data => invalid(pointer, &cause.to_string()).into(),
-            _ => Malformed::MalformedJson { reason: cause.to_string() },
+    // Serde would take an array for a struct, field by field.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
+        let json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
+        json.map_err(|cause| Malformed::MalformedJson { reason: cause.to_string() })?;
+        return Err(Invalid::one("", "wrong_type", "must be an object").into());
+    }
+    let (mut track, mut unread) = (serde_path_to_error::Track::new(), Vec::new());
+    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+    let value = serde_ignored::deserialize(tracked, |path| {
+        if unread.len() < NAMED {
+            unread.push(unknown(&path));
         }
+    });
+    let value = value.map_err(|cause| match cause.classify() {
+        serde_json::error::Category::Data => invalid(pointer(&track.path()), &cause.to_string()).into(),
+        _ => Malformed::MalformedJson { reason: cause.to_string() },
     })?;
     reader.end().map_err(|cause| Malformed::MalformedJson { reason: cause.to_string() })?;
-    Ok(value)
+    if unread.is_empty() { Ok(value) } else { Err(Invalid(unread).into()) }
+}
+
+/// A field that nothing reads.
+fn unknown(path: &serde_ignored::Path<'_>) -> Violation {
+    let field = if let serde_ignored::Path::Map { key, .. } = path { key } else { "" };
+    Violation::new(ignored(path), "unknown_field", format!("unknown field `{}`", field.escape_debug()))
+}
+
+fn ignored(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    match path {
+        Path::Root => String::new(),
+        Path::Map { parent, key } => format!("{}/{}", ignored(parent), escaped(key)),
+        Path::Seq { parent, index } => format!("{}/{index}", ignored(parent)),
+        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => ignored(parent),
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter().fold(String::new(), |pointer, segment| match segment {
-        Segment::Map { key } => format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Map { key } => format!("{pointer}/{}", escaped(key)),
         Segment::Seq { index } => format!("{pointer}/{index}"),
         Segment::Enum { .. } | Segment::Unknown => pointer,
     })
+}
+
+/// A field's name as a step of a JSON Pointer (RFC 6901, section 3).
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// What serde says of a flaw of form, as a violation.
 fn invalid(pointer: String, message: &str) -> Invalid {
     let named = |prefix: &str| message.strip_prefix(prefix)?.split('`').next().map(str::to_owned);
     let detail = message.split(" at line ").next().unwrap_or(message);
+    let detail =
+        [" i64", " u32", " u64"].iter().fold(detail.to_owned(), |text, kind| text.replace(kind, " a whole number"));
     if let Some(field) = named("missing field `") {
         return Invalid::one(format!("{pointer}/{field}"), "missing_field", "is required");
     }
@@ -287,6 +324,30 @@ mod tests {
         lines: Vec<Line>,
     }
 
+    /// As a type is that is also answered with.
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Place {
+        city: Option<String>,
+        next: Option<Box<Place>>,
+    }
+
+    #[test]
+    fn every_field_that_nothing_reads_is_pointed_at() {
+        let body = r#"{"city":"Berlin","x/y":[{"z":1}],"next":{"city":null,"town":"Rome"}}"#;
+        let expected = Invalid(vec![
+            Violation::new("/x~1y", "unknown_field", "unknown field `x/y`"),
+            Violation::new("/next/town", "unknown_field", "unknown field `town`"),
+        ]);
+        assert_eq!(parse::<Place>(body.as_bytes()), Err(expected.into()));
+        let many: Vec<_> = (0..100).map(|n| format!("\"x{n}\":1")).collect();
+        let Err(Malformed::Refusal(Refusal::InvalidInput { errors })) =
+            parse::<Place>(format!("{{{}}}", many.join(",")).as_bytes())
+        else {
+            panic!("a hundred unknown fields")
+        };
+        assert_eq!(errors.len(), NAMED);
+    }
+
     #[test]
     fn each_flaw_of_form_has_a_code_and_a_pointer() {
         for (body, pointer, code) in [
@@ -296,15 +357,14 @@ mod tests {
             (r#"{"lines":[{"sku":"A","quantity":-1}]}"#, "/lines/0/quantity", "wrong_value"),
             (r#"{"lines":[{"sku":"A","quantity":1.5}]}"#, "/lines/0/quantity", "wrong_type"),
             (r#"{"lines":[{"sku":"A","sku":"B","quantity":1}]}"#, "/lines/0/sku", "duplicate_field"),
-            ("[]", "/lines", "missing_field"),
+            ("[]", "", "wrong_type"),
+            (r#"[[{"sku":"A","quantity":1}]]"#, "", "wrong_type"),
             ("7", "", "wrong_type"),
         ] {
             let Err(Malformed::Refusal(Refusal::InvalidInput { errors })) = parse::<Wish>(body.as_bytes()) else {
                 panic!("{body}")
             };
-            if body != "[]" {
-                assert_eq!((&*errors[0].pointer, &*errors[0].code), (pointer, code), "{body}: {errors:?}");
-            }
+            assert_eq!((&*errors[0].pointer, &*errors[0].code), (pointer, code), "{body}: {errors:?}");
         }
         for body in ["", "{", r#"{"lines":[]} x"#, "\u{0}"] {
             assert!(matches!(parse::<Wish>(body.as_bytes()), Err(Malformed::MalformedJson { .. })), "{body}");

@@ -56,7 +56,6 @@ impl fmt::Display for Currency {
 
 /// An amount of one currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Money {
     /// In minor units: 1999 is 19.99 EUR.
     #[schema(example = 1999)]

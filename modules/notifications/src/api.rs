@@ -2,7 +2,7 @@
 use chrono::{DateTime, Utc};
 use kernel::{Caller, Page, PageQuery};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::Error;
@@ -63,9 +63,20 @@ pub struct Delivery {
     pub last_error: Option<String>,
 }
 
+/// Which deliveries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct DeliveryQuery {
+    /// Only those that are so far.
+    pub status: Option<DeliveryStatus>,
+    /// How many at the most, 1 to 100; 20 where absent.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
 /// What somebody wants to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Preferences {
     /// Shipments and other news of one's orders. Confirmations, cancellations and refunds are always sent.
     pub order_updates: bool,
@@ -79,8 +90,8 @@ kernel::api! {
         /// Lists one's notifications, the latest first.
         read async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<Notification>, Error>;
 
-        /// Lists every delivery, the latest first. Staff.
-        read async fn deliveries(&self, caller: Caller, page: PageQuery) -> Result<Page<Delivery>, Error>;
+        /// Lists deliveries to everybody, the latest first. Staff.
+        read async fn deliveries(&self, caller: Caller, query: DeliveryQuery) -> Result<Page<Delivery>, Error>;
 
         /// What one wants to be told.
         read async fn preferences(&self, caller: Caller) -> Result<Preferences, Error>;

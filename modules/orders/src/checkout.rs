@@ -5,7 +5,6 @@ use kernel::{Caller, Checks, Currency, Fault, Flaw, Invalid, Money, text};
 use payments::PaymentChoice;
 use products::Shortage;
 use sha2::{Digest, Sha256};
-use users::PostalAddress;
 
 use crate::{
     Error, NewOrder, NewQuote, OrderLine, Quote, Totals,
@@ -68,8 +67,7 @@ impl NewQuote {
 impl NewOrder {
     /// What tells it from another order under the same key.
     pub(crate) fn fingerprint(&self) -> Result<String, Fault> {
-        let bytes = serde_json::to_vec(self).map_err(Fault::internal)?;
-        Ok(BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)))
+        serde_json::to_vec(self).map(digest).map_err(Fault::internal)
     }
 
     /// The order without stray blanks, or everything that is wrong with its form.
@@ -82,7 +80,7 @@ impl NewOrder {
                 checks.field("/email", Err(Flaw::new("required", "sign in, or say where mail about the order goes")))
             }
         };
-        let shipping_address = address(&mut checks, "/shipping_address", self.shipping_address);
+        let shipping_address = self.shipping_address.checked(&mut checks, "/shipping_address");
         let shipping_method = shipping_address.as_ref().and_then(|address| {
             let found = method(settings, &self.shipping_method, &address.country);
             checks.field("/shipping_method", found.map(|_| self.shipping_method.clone()))
@@ -111,6 +109,11 @@ impl NewOrder {
     }
 }
 
+/// What stands for something longer: 43 characters.
+pub(crate) fn digest(of: impl AsRef<[u8]>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(of))
+}
+
 fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Flaw> {
     settings.method(code, country).ok_or_else(|| Flaw::new("unknown_value", "is not a way to that country"))
 }
@@ -122,32 +125,6 @@ fn email(given: &str) -> Result<String, Flaw> {
     } else {
         Err(Flaw::new("malformed_email", "is not an e-mail address"))
     }
-}
-
-/// Stands in for `PostalAddress::checked` of the users module: the same rules but for the list of countries.
-fn address(checks: &mut Checks, at: &str, given: PostalAddress) -> Option<PostalAddress> {
-    let optional = |given: Option<String>, max| given.map(|given| text(&given, 0, max)).transpose();
-    let country = given.country.trim().to_ascii_uppercase();
-    let known = is_country(&country).then_some(country);
-    let country = known.ok_or_else(|| Flaw::new("unknown_country", "must be a country's code of two letters"));
-    let name = checks.field(format!("{at}/name"), text(&given.name, 1, 100));
-    let line1 = checks.field(format!("{at}/line1"), text(&given.line1, 1, 200));
-    let line2 = checks.field(format!("{at}/line2"), optional(given.line2, 200));
-    let city = checks.field(format!("{at}/city"), text(&given.city, 1, 100));
-    let region = checks.field(format!("{at}/region"), optional(given.region, 100));
-    let postal_code = checks.field(format!("{at}/postal_code"), text(&given.postal_code, 0, 20));
-    let country = checks.field(format!("{at}/country"), country);
-    let phone = checks.field(format!("{at}/phone"), optional(given.phone, 30));
-    Some(PostalAddress {
-        name: name?,
-        line1: line1?,
-        line2: line2?,
-        city: city?,
-        region: region?,
-        postal_code: postal_code?,
-        country: country?,
-        phone: phone?,
-    })
 }
 
 /// Crockford's base 32: no I, L, O or U, so that a number can be read out over a telephone.

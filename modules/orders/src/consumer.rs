@@ -2,9 +2,8 @@
 use std::sync::Arc;
 
 use kernel::{Event as News, Handler, Money, Tx, Verdict, async_trait};
-use serde::Deserialize;
+use payments::{PaymentChanged, RefundNote};
 use tokio::sync::Notify;
-use uuid::Uuid;
 
 use crate::{OrderId, event::Refund, journal::Journal, lease, store};
 
@@ -13,24 +12,6 @@ pub(crate) struct Consumer {
     pub(crate) journal: Journal,
     /// Wakes the reconciler.
     pub(crate) wake: Arc<Notify>,
-}
-
-/// Stands in for `payments::PaymentChanged`, of which it is what matters here.
-#[derive(Debug, Deserialize)]
-struct PaymentChanged {
-    payment: Subject,
-    refund: Option<RefundNote>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Subject {
-    order_id: Uuid,
-}
-
-#[derive(Debug, Deserialize)]
-struct RefundNote {
-    key: String,
-    amount: Money,
 }
 
 #[async_trait]
@@ -44,7 +25,7 @@ impl Handler for Consumer {
             "payment.refunded" => {
                 let PaymentChanged { payment, refund } = changed(news)?;
                 if let Some(RefundNote { key, amount }) = refund {
-                    self.refunded(tx, OrderId(payment.order_id), Refund { key, amount, reason: None }).await?;
+                    self.refunded(tx, OrderId(payment.order_id), key, amount).await?;
                 }
             }
             _ => {}
@@ -60,8 +41,10 @@ impl Handler for Consumer {
 
 impl Consumer {
     /// Notes a refund that was made but whose maker did not live to note it.
-    async fn refunded(&self, tx: &mut Tx, id: OrderId, refund: Refund) -> Result<(), Verdict> {
+    async fn refunded(&self, tx: &mut Tx, id: OrderId, key: String, amount: Money) -> Result<(), Verdict> {
         let Some(state) = store::find(&mut *tx, id).await? else { return Ok(()) };
+        let meant = store::intended(&mut *tx, id, &key, amount.currency).await?;
+        let refund = Refund { key, amount, reason: meant.and_then(|meant| meant.reason) };
         let Some(event) = state.refund(&refund) else { return Ok(()) };
         match self.journal.write(tx, &state, &event).await? {
             Some(_) => Ok(()),

@@ -186,6 +186,6 @@ impl State {
             OrderStatus::Cancelling => "cancelling",
             OrderStatus::Cancelled => "cancelled",
         };
-        Error::WrongState { status: status.into() }
+        Error::WrongState { state: status.into() }
     }
 }

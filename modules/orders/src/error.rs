@@ -44,10 +44,10 @@ pub enum Error {
     #[error("there is no such order")]
     OrderNotFound,
     /// The order is not far enough, or too far, for that.
-    #[error("an order that is {status} cannot do that")]
+    #[error("an order that is {state} cannot do that")]
     WrongState {
         /// How far it is.
-        status: String,
+        state: String,
     },
     /// More than what is left of it.
     #[error("only {left} can be paid back")]

@@ -9,6 +9,7 @@ mod event;
 mod journal;
 mod lease;
 mod reconciler;
+mod refusals;
 mod routes;
 mod saga;
 mod service;

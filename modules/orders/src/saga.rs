@@ -9,7 +9,7 @@ use cart::{Carts, OrderedItem};
 use chrono::TimeDelta;
 use kernel::{Call, Failure, Fault};
 use payments::{Authorization, Payment, PaymentStatus, Payments};
-use products::{Products, Shortage};
+use products::Products;
 use tokio::sync::Notify;
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     event::{Event, Reason},
     journal::{Decided, Journal, Saga as Effect},
     lease::{self, Lease, Leases},
+    refusals::{declined, sold_out},
     settings::Settings,
 };
 
@@ -80,9 +81,11 @@ impl From<Error> for Stop {
 /// The longest pause between two attempts, in ms.
 const LONGEST_PAUSE: i64 = 60_000;
 
-/// Twice as long after each failure, beginning with 0.1 s.
+/// Twice as long after each failure, beginning with 0.1 s; half of it by chance, so that orders that failed together
+/// do not all come back together.
 fn pause(attempts: i64) -> TimeDelta {
-    TimeDelta::milliseconds((100_i64 << attempts.clamp(0, 10)).min(LONGEST_PAUSE))
+    let most = (100_i64 << attempts.clamp(0, 10)).min(LONGEST_PAUSE);
+    TimeDelta::milliseconds(rand::random_range(most / 2..=most))
 }
 
 impl Saga {
@@ -115,11 +118,16 @@ impl Saga {
         // On a first drive no payment has begun yet; on a later one it may have.
         let begun = !lease.is_first;
         if let Err(error) = self.step(lease, self.products.reserve(order_id, state.stock())).await? {
-            return self.refuse(lease, state, sold_out(error), begun).await;
+            let reason = sold_out(error, &state.stock());
+            return self.refuse(lease, state, reason, begun).await;
         }
         let payment = match self.step(lease, self.payments.authorize(authorization(&state))).await? {
             Ok(payment) => payment,
-            Err(error) => return self.refuse(lease, state, declined(&error), !is_declined(&error)).await,
+            Err(error) => {
+                // The provider's own no is final: there is nothing to undo.
+                let undo = !matches!(error, payments::Error::Declined { .. });
+                return self.refuse(lease, state, declined(&error), undo).await;
+            }
         };
         match payment.status {
             PaymentStatus::Authorized | PaymentStatus::Captured => {}
@@ -136,7 +144,8 @@ impl Saga {
         }
         // Before the pivot, while there is a way back: a reservation that has run out cannot oversell.
         if let Err(error) = self.step(lease, self.products.commit(order_id)).await? {
-            return self.refuse(lease, state, sold_out(error), true).await;
+            let reason = sold_out(error, &state.stock());
+            return self.refuse(lease, state, reason, true).await;
         }
         self.decide(state, Effect::GoesOn(lease), State::confirm).await.map(Decision::on)
     }
@@ -193,17 +202,7 @@ impl Saga {
         self.renew(lease).await?;
         let id = state.created.id.0;
         let begun = state.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
-        let undo = async {
-            if !begun {
-                return Ok(None);
-            }
-            match self.limited(self.payments.cancel(id)).await {
-                Ok(payment) => Ok(Some(payment)),
-                // There is nothing to give back.
-                Err(payments::Error::PaymentNotFound | payments::Error::Cancelled) => Ok(None),
-                Err(error) => Err(error),
-            }
-        };
+        let undo = async { if begun { self.limited(self.payments.cancel(id)).await.map(Some) } else { Ok(None) } };
         let (payment, released) = tokio::join!(undo, self.limited(self.products.release(id)));
         let payment = payment.map_err(|error| Stop::Later(format!("cannot give the money back: {error}")))?;
         released.map_err(|error| Stop::Later(format!("cannot give the stock back: {error}")))?;
@@ -287,32 +286,4 @@ fn authorization(state: &State) -> Authorization {
 fn ordered(state: &State) -> Vec<OrderedItem> {
     let item = |line: products::StockLine| OrderedItem { sku: line.sku, quantity: line.quantity };
     state.stock().into_iter().map(item).collect()
-}
-
-/// Stock said no, whatever its words: what it names, where it names something.
-fn sold_out(error: products::Error) -> Reason {
-    let lines = match error {
-        products::Error::SoldOut { lines } => lines,
-        products::Error::SkuNotFound { sku } => vec![Shortage { sku, requested: 1, available: 0 }],
-        error => {
-            tracing::error!(%error, "stock was refused for no reason that an order expects");
-            Vec::new()
-        }
-    };
-    Reason::SoldOut { lines }
-}
-
-/// Payments said no, whatever its words.
-fn declined(error: &payments::Error) -> Reason {
-    let reason = match error {
-        payments::Error::Declined { reason } => reason,
-        payments::Error::Cancelled => "cancelled",
-        _ => "refused",
-    };
-    Reason::Declined { reason: reason.to_owned() }
-}
-
-/// Whether no money can be held: the provider's own no is final.
-fn is_declined(error: &payments::Error) -> bool {
-    matches!(error, payments::Error::Declined { .. })
 }

@@ -1,9 +1,7 @@
 //! Orders behind their trait.
 use std::{sync::Arc, time::Duration};
 
-use kernel::{
-    Call, Caller, Clock, Currency, Event as News, Executor, Fault, Page, PageQuery, Refusal, async_trait, text,
-};
+use kernel::{Call, Caller, Clock, Currency, Db, Event as News, Fault, Page, PageQuery, Refusal, async_trait, text};
 use tokio::{
     task::JoinHandle,
     time::{Instant, timeout_at},
@@ -13,12 +11,13 @@ use uuid::Uuid;
 
 use crate::{
     Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Quote,
-    checkout::{number, price},
+    checkout::{digest, number, price},
     domain::{State, owner},
     event::{Created, Reason, Refund},
     journal::{Decided, Saga as Effect},
     lease,
     reconciler::DRIVE,
+    refusals::{of_cart, of_choice, of_refund, of_user},
     saga::Saga,
     store,
 };
@@ -121,12 +120,17 @@ impl Orders for Service {
 
     async fn refund(&self, caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Result<Order, Error> {
         caller.staff()?;
-        let (key, refund) = (format!("refund-{}", checked_key(key)?), refund.checked()?);
+        // Payments take a shorter key, and have names for their own.
+        let (key, refund) = (format!("refund-{}", digest(checked_key(key)?)), refund.checked()?);
         let state = self.saga.journal.find(id).await?;
-        let Some(amount) = state.refundable(&key, refund.amount)? else { return Ok(state.view()) };
-        self.saga.payments.refund(id.0, key.clone(), amount).await.map_err(of_refund)?;
-        let made = Refund { key, amount, reason: refund.reason };
-        self.note(state, |state| Ok(state.refund(&made))).await
+        let asked = refund.amount;
+        let Some(amount) = state.refundable(&key, asked)? else { return Ok(state.view()) };
+        let refund = store::intend(self.db(), id, Refund { key, amount, reason: refund.reason }).await?;
+        if asked.is_some_and(|asked| asked != refund.amount) {
+            return Err(Error::KeyReused);
+        }
+        self.saga.payments.refund(id.0, refund.key.clone(), refund.amount).await.map_err(of_refund)?;
+        self.note(state, |state| Ok(state.refund(&refund))).await
     }
 
     async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<News>, Error> {
@@ -136,7 +140,7 @@ impl Orders for Service {
 }
 
 impl Service {
-    fn db(&self) -> impl Executor<'_> {
+    fn db(&self) -> &Db {
         &self.saga.journal.db
     }
 
@@ -261,46 +265,4 @@ impl Service {
 fn checked_key(key: String) -> Result<String, Error> {
     let checked = text(&key, 1, 255);
     checked.map_err(|flaw| kernel::Invalid::one("Idempotency-Key", flaw.code, flaw.detail).into())
-}
-
-fn of_cart(error: cart::Error) -> Error {
-    match error {
-        cart::Error::Refusal(refusal) => refusal.into(),
-        cart::Error::Fault(fault) => fault.into(),
-        error => Fault::internal(error).into(),
-    }
-}
-
-/// An account that is gone cannot order.
-fn of_user(error: users::Error) -> Error {
-    match error {
-        users::Error::UserNotFound => Refusal::Unauthenticated.into(),
-        users::Error::Refusal(refusal) => refusal.into(),
-        users::Error::Fault(fault) => fault.into(),
-        error => Fault::internal(error).into(),
-    }
-}
-
-/// What is wrong with a choice is wrong below `/payment`.
-fn of_choice(error: payments::Error) -> Error {
-    match error {
-        payments::Error::Refusal(Refusal::InvalidInput { mut errors }) => {
-            for error in errors.iter_mut().filter(|error| !error.pointer.starts_with("/payment")) {
-                error.pointer = format!("/payment{}", error.pointer);
-            }
-            Refusal::InvalidInput { errors }.into()
-        }
-        payments::Error::Refusal(refusal) => refusal.into(),
-        payments::Error::Fault(fault) => fault.into(),
-        error => Fault::internal(error).into(),
-    }
-}
-
-fn of_refund(error: payments::Error) -> Error {
-    match error {
-        payments::Error::RefundTooLarge { left } => Error::RefundTooLarge { left },
-        payments::Error::WrongState { status } => Error::WrongState { status },
-        payments::Error::PaymentNotFound => Error::OrderNotFound,
-        error => of_choice(error),
-    }
 }

@@ -112,3 +112,58 @@ impl Method {
         ShippingMethod { code: self.code.clone(), name: self.name.clone(), price: self.price(items) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn settings(change: impl FnOnce(&mut Value)) -> Result<Settings, StartError> {
+        let mut given = json!({
+            "payment_minutes": 20, "lease_seconds": 15, "attempts": 30,
+            "shipping_methods": [
+                { "code": "standard", "name": "Standard", "price": 490, "free_from": 6000 },
+                { "code": "bike", "name": "Bicycle", "price": 0, "countries": ["DE"] },
+            ],
+            "tax_rates": [
+                { "country": "DE", "basis_points": 1900, "included": true },
+                { "country": "*", "basis_points": 0, "included": false },
+            ],
+        });
+        change(&mut given);
+        serde_json::from_value::<Settings>(given)?.checked()
+    }
+
+    #[test]
+    fn what_cannot_be_meant_stops_the_start_with_the_setting_s_name() {
+        for (change, name) in [
+            ((|all| all["payment_minutes"] = json!(0)) as fn(&mut Value), "`orders.payment_minutes`"),
+            (|all| all["lease_seconds"] = json!(1), "`orders.lease_seconds`"),
+            (|all| all["attempts"] = json!(0), "`orders.attempts`"),
+            (|all| all["shipping_methods"] = json!([]), "`orders.shipping_methods`"),
+            (|all| all["shipping_methods"][1]["code"] = json!("standard"), "`orders.shipping_methods`"),
+            (|all| all["shipping_methods"][0]["price"] = json!(-1), "`price`"),
+            (|all| all["shipping_methods"][1]["countries"] = json!(["Germany"]), "`countries`"),
+            (|all| all["tax_rates"][1]["country"] = json!("FR"), "`*`"),
+            (|all| all["tax_rates"][0]["country"] = json!("*"), "`orders.tax_rates`"),
+            (|all| all["tax_rates"][0]["basis_points"] = json!(10_001), "`basis_points`"),
+        ] {
+            let refused = settings(change).unwrap_err().to_string();
+            assert!(refused.contains(name), "{name}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_way_serves_its_countries_and_is_free_for_a_full_cart() {
+        let settings = settings(|_| {}).unwrap();
+        let eur = |amount| Money::new(amount, "EUR".parse().unwrap());
+        let codes = |country| settings.methods(country).map(|method| &*method.code).collect::<Vec<_>>();
+        assert_eq!((codes("DE"), codes("US")), (vec!["standard", "bike"], vec!["standard"]));
+        let standard = settings.method("standard", "US").unwrap();
+        assert_eq!((standard.price(eur(5999)), standard.price(eur(6000))), (eur(490), eur(0)));
+        assert!(settings.method("bike", "US").is_none());
+        let rate = |country| settings.tax_rate(country).unwrap().basis_points;
+        assert_eq!((rate("DE"), rate("US")), (1900, 0));
+    }
+}

@@ -1,7 +1,7 @@
 //! The rows of orders and of their events.
 use cart::CartId;
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Fault, Tx};
+use kernel::{Currency, Db, Executor, Fault, Money, Tx};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::{
     OrderId, OrderStatus,
     domain::{State, owner},
-    event::Event,
+    event::{Event, Refund},
 };
 
 type Row = (Json<State>,);
@@ -126,6 +126,31 @@ pub(crate) async fn append(
         .execute()
         .await?;
     Ok(())
+}
+
+/// Writes down that money is to be paid back, before anybody is asked to: what was meant first under a key stays.
+pub(crate) async fn intend(db: &Db, id: OrderId, refund: Refund) -> Result<Refund, Fault> {
+    db.query("INSERT INTO refunds (order_id, key, amount, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
+        .bind(id)
+        .bind(refund.key.clone())
+        .bind(refund.amount.amount)
+        .bind(refund.reason.clone())
+        .execute()
+        .await?;
+    let meant = intended(db, id, &refund.key, refund.amount.currency).await?;
+    meant.ok_or_else(|| Fault::internal("a refund that was written down is gone"))
+}
+
+/// What was to be paid back under a key.
+pub(crate) async fn intended(
+    db: impl Executor<'_>,
+    id: OrderId,
+    key: &str,
+    currency: Currency,
+) -> Result<Option<Refund>, Fault> {
+    let query = db.query("SELECT amount, reason FROM refunds WHERE order_id = $1 AND key = $2");
+    let row: Option<(i64, Option<String>)> = query.bind(id).bind(key.to_owned()).fetch_optional().await?;
+    Ok(row.map(|(amount, reason)| Refund { key: key.into(), amount: Money::new(amount, currency), reason }))
 }
 
 /// An order's history, from its first event.

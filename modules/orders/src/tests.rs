@@ -1,6 +1,7 @@
 //! Orders told as stories, each on both engines.
 mod checkout;
 mod crashes;
+mod http;
 mod people;
 mod shop;
 mod world;

@@ -70,7 +70,6 @@ pub struct Action {
 
 /// How a customer means to pay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct PaymentChoice {
     /// The provider.
     #[schema(example = "test")]
@@ -94,17 +93,45 @@ pub struct Authorization {
     pub choice: PaymentChoice,
 }
 
+/// What an event of payments carries: the payment after the change.
+///
+/// Kinds: `payment.action_required`, `payment.authorized`, `payment.captured`, `payment.declined`,
+/// `payment.voided`, `payment.refunded`; the subject is the order's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentChanged {
+    /// The payment as it is now.
+    pub payment: Payment,
+    /// What was paid back just now; only of `payment.refunded`.
+    pub refund: Option<RefundNote>,
+}
+
+/// One refund that was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundNote {
+    /// The key that it was asked for under; what `cancel` pays back has `cancel-1` and so on.
+    pub key: String,
+    /// How much.
+    pub amount: Money,
+}
+
 kernel::api! {
     /// Money: held, taken, given back.
+    ///
+    /// `authorize`, `capture`, `cancel`, `refund` and `events` are the shop's own: no public route leads
+    /// to them, and who calls them has checked who wants it. Where the provider's answer never came
+    /// they fail with [`Fault::Unavailable`](kernel::Fault), and the same call asks again.
     pub trait Payments("payments") {
         /// Whether this choice can be made at all; nothing is moved.
         read async fn check(&self, choice: PaymentChoice) -> Result<(), Error>;
 
         /// Holds an amount. The payment is authorised, needs an action, or is still pending where the
         /// provider's answer is not known: ask again. [`Error::Declined`] is final.
+        ///
+        /// An order has one payment: another amount or choice than the first is invalid input, and one
+        /// that was given up is [`Error::Cancelled`].
         idempotent async fn authorize(&self, authorization: Authorization) -> Result<Payment, Error>;
 
-        /// Takes what is held for an order.
+        /// Takes what is held for an order; one that was taken already stays as it is.
         idempotent async fn capture(&self, order_id: Uuid) -> Result<Payment, Error>;
 
         /// Gives up an order's payment: voids what is held, pays back what was taken.
@@ -112,7 +139,7 @@ kernel::api! {
         /// One that never began can no longer begin, so a late authorisation finds it voided.
         idempotent async fn cancel(&self, order_id: Uuid) -> Result<Payment, Error>;
 
-        /// Pays back some of what was taken; `key` makes it happen once.
+        /// Pays back some of what was taken; `key` makes it happen once, and does not begin with `cancel`.
         idempotent async fn refund(&self, order_id: Uuid, key: String, amount: Money) -> Result<Payment, Error>;
 
         /// The payment of an order, for the one who pays and for staff.
@@ -120,6 +147,9 @@ kernel::api! {
 
         /// Takes what a provider has to tell; `signature` proves that it is the provider.
         idempotent async fn webhook(&self, provider: String, signature: String, body: String) -> Result<(), Error>;
+
+        /// Plays the test provider's customer, who answers a payment that needs an action.
+        idempotent async fn act(&self, provider: String, reference: String, approve: bool) -> Result<(), Error>;
 
         /// What happened to payments after position `after`; waits up to `wait_ms` for news.
         read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Event>, Error>;

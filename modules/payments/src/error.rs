@@ -18,10 +18,10 @@ pub enum Error {
     #[error("there is no such payment")]
     PaymentNotFound,
     /// The payment is not far enough, or too far, for that.
-    #[error("a payment that is {status} cannot do that")]
+    #[error("a payment that is {state} cannot do that")]
     WrongState {
         /// How far it is.
-        status: String,
+        state: String,
     },
     /// More than what is left of it.
     #[error("only {left} can be paid back")]

@@ -59,7 +59,6 @@ pub struct Product {
 
 /// A picture, by address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct Image {
     /// http or https.
     #[schema(example = "https://example.com/shirt.jpg")]
@@ -92,7 +91,6 @@ pub struct Variant {
 
 /// One choice: `Size` is `Small`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
 pub struct OptionValue {
     /// What is chosen.
     pub name: String,
@@ -143,6 +141,8 @@ pub struct NewProduct {
     #[serde(default)]
     pub images: Vec<Image>,
     /// What can be bought, at least one.
+    // Its absence is refused by the module, and so after the caller's rights are known.
+    #[serde(default)]
     pub variants: Vec<NewVariant>,
     /// Active where absent.
     pub status: Option<ProductStatus>,
@@ -242,7 +242,7 @@ pub enum MovementReason {
 }
 
 /// A line of the stock ledger; the deltas of a variant add up to its `on_hand`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::FromRow)]
 pub struct StockMovement {
     /// Its place in the variant's ledger, from 1.
     pub number: i64,

@@ -1,8 +1,64 @@
-//! x
+#![doc = include_str!("../README.md")]
 mod api;
+mod catalogue;
 pub mod csv;
+mod demo;
+mod domain;
 mod error;
+mod fields;
+mod import;
+mod listing;
+mod routes;
+mod service;
 mod sku;
+mod slug;
+mod stock;
+mod store;
+mod variants;
+
+#[cfg(test)]
+mod tests;
+
+use std::{future, sync::Arc, time::Duration};
+
+use kernel::{Context, Mode, StartError};
+use sqlx::migrate::Migrator;
+use utoipa_axum::router::OpenApiRouter;
+
 pub use api::*;
 pub use error::Error;
 pub use sku::Sku;
+
+use service::{Config, Service};
+
+/// How often reservations that are past their time are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+
+/// The catalogue and its stock.
+#[derive(Debug)]
+pub struct Module;
+
+impl kernel::Module for Module {
+    type Api = dyn Products;
+    type Deps = ();
+    const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/products");
+
+    async fn start(context: Context, (): ()) -> Result<Arc<dyn Products>, StartError> {
+        let config: Config = context.config()?;
+        let service = Service::new(&context, &config).await?;
+        if context.mode == Mode::Dev && config.demo {
+            demo::load(&service).await?;
+        }
+        let sweeper = service.clone();
+        let sweep = move || {
+            let service = sweeper.clone();
+            async move { service.expire().await.unwrap_or_default() }
+        };
+        context.tasks.repeat(SWEEP, sweep, future::pending);
+        Ok(Arc::new(service))
+    }
+
+    fn routes(api: Arc<dyn Products>) -> OpenApiRouter {
+        routes::routes(api)
+    }
+}

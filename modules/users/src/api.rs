@@ -2,6 +2,7 @@
 use chrono::{DateTime, Utc};
 use kernel::{Caller, Page, PageQuery, Role};
 use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
 use utoipa::ToSchema;
 
 use crate::Error;
@@ -22,7 +23,7 @@ kernel::id! {
 }
 
 /// An account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
 pub struct User {
     /// Its identifier.
     pub id: UserId,
@@ -93,7 +94,7 @@ pub struct Tokens {
 }
 
 /// A session as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
 pub struct Session {
     /// Its identifier.
     pub id: SessionId,
@@ -110,20 +111,20 @@ pub struct Session {
 }
 
 /// Where somebody lives.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
 pub struct Address {
     /// Its identifier.
     pub id: AddressId,
     /// The address.
     #[serde(flatten)]
+    #[sqlx(flatten)]
     pub address: PostalAddress,
     /// Whether it is the one to suggest.
     pub is_default: bool,
 }
 
 /// A postal address.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
 pub struct PostalAddress {
     /// Who gets the parcel.
     pub name: String,
@@ -222,7 +223,7 @@ kernel::api! {
         /// Changes one's own account, if its version is still `if_match`.
         once async fn update(&self, caller: Caller, patch: UserPatch, if_match: Option<i64>) -> Result<User, Error>;
 
-        /// Changes what an account may do. Admins.
+        /// Changes what an account may do, and ends its sessions. Admins, but not their own.
         idempotent async fn set_role(&self, caller: Caller, id: UserId, role: Role) -> Result<User, Error>;
 
         /// Lists one's addresses, the default first.

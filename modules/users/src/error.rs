@@ -29,6 +29,9 @@ pub enum Error {
     /// No such address.
     #[error("there is no such address")]
     AddressNotFound,
+    /// Nobody could appoint another.
+    #[error("this is the only admin, and the shop needs one")]
+    LastAdmin,
     /// Somebody changed it in the meantime.
     #[error("it has changed; its version is now {version}")]
     Stale {
@@ -53,5 +56,6 @@ kernel::failure!(Error {
     UserNotFound => NOT_FOUND,
     SessionNotFound => NOT_FOUND,
     AddressNotFound => NOT_FOUND,
+    LastAdmin => CONFLICT,
     Stale => PRECONDITION_FAILED,
 });

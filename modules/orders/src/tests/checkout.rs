@@ -66,22 +66,40 @@ async fn a_sold_out_order_begins_no_payment() {
 async fn stock_that_is_lost_after_the_payment_voids_it() {
     tell(|shop| async move {
         let ada = shop.ada();
-        shop.world.mishap("commit", Mishap::Lost);
-        shop.world.mishap("reserve", Mishap::ReplyLost);
-        assert_eq!(shop.place_in_a_hurry(&ada, "0", "slow").await.unwrap().status, OrderStatus::Pending);
-        let id = shop.only().await.created.id;
-        shop.world.resolve(id.0, PaymentStatus::Authorized);
+        shop.world.mishap("commit", Mishap::HangsBefore);
+        let (placing, who) = (shop.clone(), ada.clone());
+        let placed = shop.context.tasks.spawn(async move { placing.place(&who, "1", "ok").await });
+        shop.world.hanging().await;
         // The reservation ran out, and the last cups went to somebody else.
         shop.world.scene(|scene| {
             scene.holds.clear();
             scene.stock.values_mut().for_each(|left| *left = 0);
         });
-        shop.time_passes().await;
-        shop.go_on().await;
+        shop.world.go_on();
+        assert!(matches!(placed.await.unwrap(), Err(Error::SoldOut { .. })));
         let order = shop.only().await.view();
         assert_eq!((order.status, order.payment.status), (OrderStatus::Cancelled, PaymentStatus::Voided));
         assert_eq!(order.cancellation.unwrap().reason, "sold_out");
         assert!(shop.effects().contains(&"void"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stock_that_is_lost_before_another_attempt_gives_the_payment_up() {
+    tell(|shop| async move {
+        let ada = shop.ada();
+        let id = shop.place_in_a_hurry(&ada, "1", "slow").await.unwrap().id;
+        shop.until_paying(id).await;
+        shop.world.resolve(id.0, PaymentStatus::Authorized);
+        shop.world.scene(|scene| {
+            scene.holds.clear();
+            scene.stock.values_mut().for_each(|left| *left = 0);
+        });
+        shop.time_passes().await;
+        shop.until_settled().await;
+        let order = shop.only().await.view();
+        assert_eq!((order.status, order.payment.status), (OrderStatus::Cancelled, PaymentStatus::Voided));
     })
     .await;
 }
@@ -115,10 +133,11 @@ async fn a_payment_whose_outcome_is_not_known_keeps_the_order_pending_until_it_i
             let ada = shop.ada();
             let order = shop.place_in_a_hurry(&ada, "1", method).await.unwrap();
             assert_eq!((order.status, order.payment.status), (OrderStatus::Pending, PaymentStatus::Pending));
+            shop.until_paying(order.id).await;
             shop.world.resolve(order.id.0, outcome);
             let kind = if outcome == PaymentStatus::Declined { "payment.declined" } else { "payment.authorized" };
             shop.hear(kind, order.id, None).await;
-            shop.go_on().await;
+            shop.until_settled().await;
             let order = shop.orders.get(ada, order.id).await.unwrap();
             assert_eq!((order.status, shop.unsettled().await), (status, 0));
         }

@@ -80,13 +80,13 @@ async fn a_parcel_is_noted_once_and_then_the_order_cannot_be_cancelled() {
         let other = NewShipment { carrier: "UPS".into(), tracking_number: None };
         assert_eq!(ship("1", other.clone()).await, Err(Error::KeyReused));
         assert_eq!(ship("2", other).await.unwrap().shipments.len(), 2);
-        let wrong = Error::WrongState { status: "shipped".into() };
+        let wrong = Error::WrongState { state: "shipped".into() };
         assert_eq!(shop.orders.cancel(ada.clone(), order.id).await, Err(wrong));
         assert_eq!(shop.published().await, ["order.confirmed", "order.shipped", "order.shipped"]);
         let waiting = shop.ada();
         let waiting = shop.place(&waiting, "1", "action_required").await.unwrap();
         let early = shop.orders.ship(bob.clone(), waiting.id, "1".into(), parcel()).await;
-        assert_eq!(early, Err(Error::WrongState { status: "pending".into() }));
+        assert_eq!(early, Err(Error::WrongState { state: "pending".into() }));
     })
     .await;
 }
@@ -115,6 +115,8 @@ async fn a_refund_is_paid_once_and_never_more_than_was_taken() {
         let rest = refund("2", NewRefund { amount: None, reason: None }).await.unwrap();
         assert_eq!((rest.payment.status, rest.payment.refunded), (PaymentStatus::Refunded, order.totals.total));
         assert_eq!(refund("2", NewRefund { amount: None, reason: None }).await.unwrap(), rest);
+        assert!(shop.world.scene(|scene| scene.refunds.keys().all(|key| key.len() <= 100)));
+        assert!(matches!(refund(&"k".repeat(256), some(1)).await, Err(Error::Refusal(_))));
         assert_eq!(refund("3", some(1)).await, Err(Error::RefundTooLarge { left: eur(0) }));
         assert_eq!(shop.published().await, ["order.confirmed", "order.refunded", "order.refunded"]);
         let shown = |events: Vec<crate::OrderEvent>| events[3].data.clone();
@@ -133,11 +135,15 @@ async fn a_refund_whose_maker_died_is_noted_from_the_news_of_it() {
         shop.world.mishap("refund", Mishap::ReplyLost);
         assert!(shop.orders.refund(bob.clone(), order.id, "1".into(), some(500)).await.is_err());
         assert_eq!(shop.only().await.refunded, eur(0));
+        let other = shop.orders.refund(bob.clone(), order.id, "1".into(), some(400)).await;
+        assert_eq!(other, Err(Error::KeyReused), "what was meant first stays");
+        let key = shop.world.scene(|scene| scene.refunds.keys().next().unwrap().clone());
         for _ in 0..2 {
-            shop.hear("payment.refunded", order.id, Some(("refund-1", 500))).await;
+            shop.hear("payment.refunded", order.id, Some((&key, 500))).await;
         }
         let noted = shop.orders.get(ada, order.id).await.unwrap();
         assert_eq!(noted.payment.refunded, eur(500));
+        assert_eq!(shop.orders.history(bob.clone(), order.id).await.unwrap()[3].data["reason"], "a broken cup");
         assert_eq!(shop.orders.refund(bob, order.id, "1".into(), some(500)).await.unwrap(), noted);
     })
     .await;

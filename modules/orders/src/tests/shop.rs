@@ -77,13 +77,24 @@ impl Shop {
         ada
     }
 
+    /// Places an order, however slow the machine that the test runs on.
     pub(crate) async fn place(&self, who: &Caller, key: &str, method: &str) -> Result<Order, Error> {
-        self.orders.place(who.clone(), key.into(), wish(method)).await
+        let placing = self.orders.place(who.clone(), key.into(), wish(method));
+        Call::fresh(Duration::from_mins(1)).scope(placing).await
     }
 
     /// Places an order, and hardly waits for it.
     pub(crate) async fn place_in_a_hurry(&self, who: &Caller, key: &str, method: &str) -> Result<Order, Error> {
-        Call::fresh(Duration::from_millis(1300)).scope(self.place(who, key, method)).await
+        let placing = self.orders.place(who.clone(), key.into(), wish(method));
+        Call::fresh(Duration::from_millis(1300)).scope(placing).await
+    }
+
+    /// Goes on with an order until its payment has begun.
+    pub(crate) async fn until_paying(&self, id: OrderId) {
+        while self.world.scene(|scene| !scene.payments.contains_key(&id.0)) {
+            self.time_passes().await;
+            self.go_on().await;
+        }
     }
 
     /// Goes on with every order that is due, as the reconciler does.
@@ -92,6 +103,14 @@ impl Shop {
         while let Some(id) = saga.leases.due().await.unwrap() {
             let Some(lease) = saga.leases.claim(id).await.unwrap() else { continue };
             saga.drive(lease, saga.journal.find(id).await.unwrap()).await;
+        }
+    }
+
+    /// Goes on with every order until nothing is left to do.
+    pub(crate) async fn until_settled(&self) {
+        while self.unsettled().await > 0 {
+            self.go_on().await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

@@ -2,6 +2,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Mutex,
+    time::Duration,
 };
 
 use cart::{Added, Cart, CartId, CartItem, Carts, NewItem, OrderedItem};
@@ -336,9 +337,19 @@ impl Payments for World {
 
     async fn cancel(&self, order_id: Uuid) -> Result<Payment, payments::Error> {
         self.play("cancel", |scene| {
-            let Some(payment) = scene.payments.get_mut(&order_id) else {
-                return Err(payments::Error::PaymentNotFound);
-            };
+            // One that never began can no longer begin.
+            let payment = scene.payments.entry(order_id).or_insert_with(|| Payment {
+                id: PaymentId::new(),
+                order_id,
+                provider: "test".into(),
+                status: PaymentStatus::Voided,
+                amount: eur(0),
+                refunded: eur(0),
+                reason: None,
+                action: None,
+                created_at: at(),
+                updated_at: at(),
+            });
             match payment.status {
                 PaymentStatus::Captured | PaymentStatus::PartiallyRefunded => {
                     (payment.status, payment.refunded) = (PaymentStatus::Refunded, payment.amount);
@@ -374,7 +385,11 @@ impl Payments for World {
     async fn webhook(&self, _: String, _: String, _: String) -> Result<(), payments::Error> {
         unreachable!()
     }
-    async fn events(&self, _: i64, _: i64, _: i64) -> Result<Vec<Event>, payments::Error> {
+    async fn act(&self, _: String, _: String, _: bool) -> Result<(), payments::Error> {
+        unreachable!()
+    }
+    async fn events(&self, _: i64, _: i64, wait_ms: i64) -> Result<Vec<Event>, payments::Error> {
+        tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
         Ok(Vec::new())
     }
 }

@@ -2,7 +2,7 @@
 use csv::ByteRecord;
 use kernel::Flaw;
 
-use super::{NAME, RowReport};
+use super::{RowReport, limits};
 
 /// A column that means something to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl<'a> Row<'a> {
             let detail = format!("the row has {cells} cells, the header {width}; look for a stray quote or comma");
             return Err(Broken(Column::Handle, Flaw::new("wrong_width", detail)));
         }
-        self.text(Column::Handle, 1, NAME)
+        self.text(Column::Handle, 1, limits::HANDLE)
     }
 
     /// The cell as it stands; empty where the file has no such column.
@@ -192,7 +192,7 @@ impl<'a> Row<'a> {
     pub(super) fn report(self, Broken(column, flaw): Broken) -> RowReport {
         let handle = self.header.places[Column::Handle as usize].and_then(|place| self.cells.get(place));
         let handle = String::from_utf8_lossy(handle.unwrap_or_default());
-        let handle: String = handle.trim().chars().filter(|letter| !letter.is_control()).take(NAME).collect();
+        let handle: String = handle.trim().chars().filter(|letter| !letter.is_control()).take(limits::HANDLE).collect();
         RowReport::new(self.line, column.name(), handle, flaw)
     }
 }

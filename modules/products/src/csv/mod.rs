@@ -6,7 +6,7 @@
 //!
 //! | column | becomes |
 //! | --- | --- |
-//! | `Handle`* | the slug: lower case, Greek and accented letters spelled in Latin |
+//! | `Handle`* | the slug: lower case, every script spelled in Latin letters |
 //! | `Title`*, `Body (HTML)`, `Vendor`, `Tags` | name, description, vendor, tags (split by commas) |
 //! | `Type`, else the last part of `Product Category` | the category; see below |
 //! | `Status`, `Published` | the status: active only if neither says otherwise; `unlisted` is a draft |
@@ -34,11 +34,12 @@
 //! **Formulas.** A spreadsheet may take a cell that begins with `=`, `+`, `-` or `@` for a formula. An
 //! export must come back as it was, and Shopify's importer knows no escape, so cells are written as
 //! they are: open exports of texts that you did not write as text, not by double click.
+mod cells;
 mod draft;
 mod header;
 mod price;
 mod read;
-mod slug;
+mod sku;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -49,20 +50,29 @@ pub use write::{Unwritable, Writer, write};
 
 use crate::ImportedProduct;
 
-/// The most characters of a name, a vendor, a tag, an option or a handle.
-const NAME: usize = 255;
-/// The most characters of a description.
-const DESCRIPTION: usize = 65_536;
-/// The most characters of a picture's address.
-const ADDRESS: usize = 2_048;
-/// The most characters of a picture's text.
-const ALT: usize = 512;
-/// The most tags and pictures of a product.
-const LIST: usize = 250;
-/// The most variants of a product.
-const VARIANTS: usize = 2_048;
-/// The most of a variant, and the most grams it weighs.
-const AMOUNT: i64 = 1_000_000_000;
+/// What the catalogue takes; checked here already, to name the line and to lose no more than must be.
+mod limits {
+    /// Characters.
+    pub(super) const HANDLE: usize = 255;
+    pub(super) const NAME: usize = 200;
+    /// Ten times what the catalogue takes: sanitised HTML is longer than what was given, and must come back.
+    pub(super) const DESCRIPTION: usize = 500_000;
+    pub(super) const VENDOR: usize = 100;
+    pub(super) const TAG: usize = 50;
+    pub(super) const OPTION: usize = 50;
+    pub(super) const VALUE: usize = 100;
+    pub(super) const BARCODE: usize = 64;
+    pub(super) const ADDRESS: usize = 2_000;
+    pub(super) const ALT: usize = 500;
+    /// Of each product.
+    pub(super) const TAGS: usize = 50;
+    pub(super) const IMAGES: usize = 50;
+    pub(super) const VARIANTS: usize = 100;
+    /// Minor units, pieces, grams.
+    pub(super) const PRICE: i64 = 1_000_000_000_000;
+    pub(super) const QUANTITY: i64 = 1_000_000_000;
+    pub(super) const WEIGHT: i64 = 10_000_000;
+}
 
 /// The demo catalogue, in the shop's currency.
 ///

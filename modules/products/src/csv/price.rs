@@ -1,8 +1,7 @@
 //! Prices as decimal text, without ever being a float.
 use kernel::{Currency, Flaw, Money};
 
-/// The most minor units of a price.
-const MOST: i64 = 1_000_000_000_000;
+use super::limits;
 
 /// `19.99` as 1999 minor units of `currency`.
 ///
@@ -21,7 +20,7 @@ pub(super) fn parse(text: &str, currency: Currency) -> Result<Money, Flaw> {
         return Err(Flaw::new("too_many_decimals", format!("{currency} has {digits} decimals")));
     }
     let minor = format!("{whole}{fraction:0<digits$}");
-    let amount = minor.parse::<i64>().ok().filter(|amount| *amount <= MOST);
+    let amount = minor.parse::<i64>().ok().filter(|amount| *amount <= limits::PRICE);
     let amount = amount.ok_or_else(|| Flaw::new("price_too_high", "the price is beyond any belief"))?;
     Ok(Money::new(amount, currency))
 }

@@ -5,8 +5,10 @@ use csv::WriterBuilder;
 use kernel::Currency;
 use serde::{Deserialize, Serialize};
 
-use super::{price, read, slug::slug};
-use crate::{Category, ImportedProduct, NewProduct, NewVariant, Product, ProductStatus, Variant};
+use super::{price, read};
+use crate::{
+    Category, ImportedProduct, NewProduct, NewVariant, Product, ProductStatus, Variant, slug::from_name as slug,
+};
 
 /// The columns of an export, in Shopify's order.
 const COLUMNS: [&str; 32] = [

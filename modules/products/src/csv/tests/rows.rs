@@ -44,9 +44,13 @@ fn a_handle_that_comes_again_is_refused_row_by_row() {
 
 #[test]
 fn handles_become_slugs() {
-    let read = rows(&["Κεραμική_κούπα,Cup,,,,A,5,,", ",Nobody,,,,B,5,,", "  Red Tee ,Tee,,,,C,5,,"]);
+    let read =
+        rows(&["Κεραμική_κούπα,Cup,,,,A,5,,", ",Nobody,,,,B,5,,", "☆☆,Star,,,,D,5,,", "  Red Tee ,Tee,,,,C,5,,"]);
     let slugs: Vec<_> = read.products.iter().map(|imported| imported.product.slug.as_deref().unwrap()).collect();
-    assert_eq!((slugs, codes(&read)), (vec!["keramiki-koypa", "red-tee"], vec![(3, "Handle", "required")]));
+    assert_eq!(
+        (slugs, codes(&read)),
+        (vec!["keramike-koupa", "red-tee"], vec![(3, "Handle", "required"), (4, "Handle", "malformed_handle")])
+    );
 }
 
 #[test]
@@ -137,12 +141,13 @@ fn the_category_is_the_type_or_the_end_of_the_taxonomy_or_an_only_tag() {
     assert_eq!(category(&format!("{head},Type\ntee,Tee,5,men,Tops & Tees")), named("tops-tees", "Tops & Tees"));
     assert_eq!(category(&format!("{head},Type\ntee,Tee,5,men,")), named("men", "men"));
     assert_eq!(category(&format!("{head},Type\ntee,Tee,5,\"men,sale\",")), (None, None));
+    assert_eq!(category(&format!("{head},Type\ntee,Tee,5,\"men,sale\",-")), (None, None));
     assert_eq!(category(&format!("{head},Product Category\ntee,Tee,5,men,")), (None, None));
     let standard = "Apparel & Accessories > Clothing > Shirts";
     assert_eq!(category(&format!("{head},Product Category\ntee,Tee,5,men,{standard}")), named("shirts", "Shirts"));
     assert_eq!(
         category(&format!("{head},Product Category,Type\ntee,Tee,5,men,{standard},Μπλούζες")),
-        named("mployzes", "Μπλούζες")
+        named("mplouzes", "Μπλούζες")
     );
 }
 
@@ -213,11 +218,11 @@ fn a_product_has_bounds() {
     let many = |count: usize, row: &dyn Fn(usize) -> String| -> Vec<String> {
         std::iter::once("tee,Tee,,Size,S,A,5,,".into()).chain((0..count).map(row)).collect()
     };
-    let variants = many(VARIANTS, &|n| format!("tee,,,,v{n},,5,,"));
+    let variants = many(limits::VARIANTS, &|n| format!("tee,,,,v{n},,5,,"));
     let read = rows(&variants.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!((skus(&read).len(), codes(&read).len()), (VARIANTS, 1));
+    assert_eq!((skus(&read).len(), codes(&read).len()), (limits::VARIANTS, 1));
     assert_eq!(read.refused[0].code, "too_many_variants");
-    let images = many(LIST + 1, &|n| format!("tee,,,,,,,https://x.example/{n}.jpg,"));
+    let images = many(limits::IMAGES + 1, &|n| format!("tee,,,,,,,https://x.example/{n}.jpg,"));
     let read = rows(&images.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!((read.products[0].product.images.len(), &*read.refused[0].code), (LIST, "too_many_images"));
+    assert_eq!((read.products[0].product.images.len(), &*read.refused[0].code), (limits::IMAGES, "too_many_images"));
 }

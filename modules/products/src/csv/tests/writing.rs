@@ -64,7 +64,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn image() -> impl Strategy<Value = Image> {
-    ("https://[a-z]{1,8}\\.example/[a-z0-9,\"]{0,9}", prop_oneof![Just(String::new()), text()])
+    ("https://[a-z]{1,8}\\.example/[a-z0-9,@-]{0,9}", prop_oneof![Just(String::new()), text()])
         .prop_map(|(url, alt)| Image { url, alt })
 }
 
@@ -73,7 +73,7 @@ prop_compose! {
         options in prop::collection::vec(text(), 3),
         price in 0..=1_000_000_000_000_i64,
         before in prop::option::of(1..=1_000_000_000_000_i64),
-        weight_g in 0..=1_000_000_000_i64,
+        weight_g in 0..=10_000_000_i64,
         barcode in prop::option::of("[0-9A-Z]{1,14}"),
         available in 0..=1_000_000_000_i64,
     ) -> Variant {
@@ -87,7 +87,7 @@ prop_compose! {
 
 prop_compose! {
     fn a_product()(
-        names in prop::collection::vec(text(), 0..=3),
+        names in prop::collection::btree_set(text(), 0..=3),
         variants in prop::collection::vec(a_variant(), 1..6),
         texts in (text(), "[ -~\nα-ω]{0,200}", prop::option::of(text())),
         category in prop::option::of("[a-z]{1,9}(-[a-z0-9]{1,9})?"),

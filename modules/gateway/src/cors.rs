@@ -1,0 +1,29 @@
+//! Which web pages may call the API from a browser (the Fetch standard, section 3.2).
+use std::time::Duration;
+
+use axum::http::{
+    HeaderName, HeaderValue, Method,
+    header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER},
+};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::{caller::CART_TOKEN, idempotency::IDEMPOTENCY_KEY, request::REQUEST_ID};
+
+/// Lets the pages of `origins` in; nothing at all where there are none.
+///
+/// Credentials in the sense of browsers stay out: who calls is said by headers, never by cookies.
+pub(crate) fn layer(origins: Vec<HeaderValue>) -> Option<CorsLayer> {
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([AUTHORIZATION, CART_TOKEN, IDEMPOTENCY_KEY, IF_MATCH, CONTENT_TYPE])
+        .expose_headers([
+            ETAG,
+            LOCATION,
+            CART_TOKEN,
+            RETRY_AFTER,
+            REQUEST_ID,
+            HeaderName::from_static(crate::idempotency::REPLAYED),
+        ])
+        .max_age(Duration::from_hours(1));
+    (!origins.is_empty()).then(|| layer.allow_origin(AllowOrigin::list(origins)))
+}

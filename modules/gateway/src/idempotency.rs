@@ -1,0 +1,204 @@
+//! Sending a POST twice does it once (IETF draft-ietf-httpapi-idempotency-key-header).
+//!
+//! A request goes from free to `running` to `done`. An answer that promises nothing (the shop's fault, or a
+//! request that was not let in or not understood) frees its key again, so that the next one runs.
+use std::time::Duration;
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    extract::{Request, State},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, LINK, LOCATION, RETRY_AFTER},
+        request::Parts,
+    },
+    middleware::Next,
+    response::Response,
+};
+use chrono::TimeDelta;
+use http_body_util::LengthLimitError;
+use kernel::{BODY_LIMIT, Call, Caller, Clock, Context, Db, Fault, Invalid, Malformed, Tasks, problem};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::{
+    Error,
+    digest::sha256,
+    headers::no_store,
+    store::{self, Earlier, Named},
+};
+
+/// What the client calls its request.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Says that an answer is an earlier one.
+pub(crate) const REPLAYED: &str = "idempotency-replayed";
+/// The longest key, in characters.
+const KEY_LENGTH: usize = 255;
+/// What is kept of an answer's headers; the others are of one exchange only.
+const KEPT: [HeaderName; 5] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, LINK];
+/// How often expired keys are looked for.
+const SWEEP: Duration = Duration::from_mins(10);
+
+/// The book of requests that were named.
+#[derive(Debug, Clone)]
+pub(crate) struct Ledger {
+    db: Db,
+    clock: Clock,
+    tasks: Tasks,
+    /// After so long a run is taken for dead: well after the deadline of all that it calls.
+    lease: TimeDelta,
+}
+
+/// Answers a POST that is named and came before as it was answered then.
+pub(crate) async fn once(State(ledger): State<Ledger>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    let body = match to_bytes(body, BODY_LIMIT).await {
+        Ok(body) => body,
+        Err(error) => return unreadable(&error),
+    };
+    // In a task of its own: once it is claimed it runs to its end, whoever still waits for the answer.
+    let tasks = ledger.tasks.clone();
+    let work = async move { ledger.answer(parts, body, next).await.unwrap_or_else(refuse) };
+    let ended = tasks.spawn(Call::current().scope(work).in_current_span());
+    ended.await.unwrap_or_else(|died| problem(Fault::internal(died)))
+}
+
+impl Ledger {
+    /// The ledger in the edge's own database.
+    pub(crate) fn new(context: &Context, timeout: Duration) -> Self {
+        let lease = TimeDelta::from_std(timeout * 2).unwrap_or_default() + TimeDelta::seconds(10);
+        Self { db: context.db.clone(), clock: context.clock.clone(), tasks: context.tasks.clone(), lease }
+    }
+
+    async fn answer(&self, parts: Parts, body: Bytes, next: Next) -> Result<Response, Error> {
+        let named = name(&parts, &body)?;
+        let fence = Uuid::now_v7();
+        match self.claim(&named, fence).await? {
+            None => {
+                let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
+                Ok(self.settle(&named, fence, answer).await)
+            }
+            Some(earlier) if earlier.fingerprint != named.fingerprint => Err(Error::KeyReused),
+            Some(earlier) if earlier.state == "running" => Err(Error::RequestInProgress),
+            Some(earlier) => Ok(replay(earlier)?),
+        }
+    }
+
+    /// Nothing if this run is the one to answer, else what came before.
+    async fn claim(&self, named: &Named, fence: Uuid) -> Result<Option<Earlier>, Fault> {
+        // What came before may be gone by the time that it is looked at; then the name is free again.
+        for _ in 0..3 {
+            let now = self.db.now(self.clock.now()).await?;
+            if store::claim(&self.db, named, fence, now, self.lease).await? {
+                return Ok(None);
+            }
+            if let Some(earlier) = store::find(&self.db, named).await? {
+                return Ok(Some(earlier));
+            }
+        }
+        Err(Fault::unavailable("an idempotency key is claimed and freed again and again"))
+    }
+
+    /// Keeps the answer for the next time, or lets the next one try again.
+    ///
+    /// If that fails the answer is still the answer; the lease runs out, and the modules' own keys make a
+    /// second run harmless.
+    async fn settle(&self, named: &Named, fence: Uuid, answer: Response) -> Response {
+        let (parts, body) = answer.into_parts();
+        let body = match to_bytes(body, usize::MAX).await {
+            Ok(body) => body,
+            Err(error) => return problem(Fault::internal(error)),
+        };
+        let settled = if final_answer(parts.status, &parts.headers) {
+            let status = parts.status.as_u16();
+            store::keep(&self.db, named, fence, status, kept(&parts.headers), &body).await
+        } else {
+            store::release(&self.db, named, fence).await.map(|()| true)
+        };
+        match settled {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("a named request outlived its lease; another run answers for it"),
+            Err(error) => tracing::error!(%error, "the answer to a named request could not be kept"),
+        }
+        Response::from_parts(parts, Body::from(body))
+    }
+
+    /// Forgets expired keys, now and every few minutes.
+    pub(crate) fn keep_short(&self) {
+        let ledger = self.clone();
+        let step = move || {
+            let ledger = ledger.clone();
+            async move {
+                let swept = async {
+                    let now = ledger.db.now(ledger.clock.now()).await?;
+                    store::sweep(&ledger.db, now).await
+                };
+                swept.await.inspect_err(|error| tracing::warn!(%error, "expired keys stay")).unwrap_or(false)
+            }
+        };
+        self.tasks.repeat(SWEEP, step, std::future::pending);
+    }
+}
+
+/// The request's name, and what it is a name of.
+fn name(parts: &Parts, body: &[u8]) -> Result<Named, Invalid> {
+    let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
+    let (key, another) = (keys.next().unwrap_or_default(), keys.next());
+    let fit = (1..=KEY_LENGTH).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) && another.is_none();
+    if !fit {
+        let detail = format!("must be one value of 1 to {KEY_LENGTH} visible ASCII characters");
+        return Err(Invalid::one("Idempotency-Key", "wrong_value", detail));
+    }
+    let scope = match parts.extensions.get() {
+        Some(Caller::User { id, .. }) => format!("user:{id}"),
+        Some(Caller::Guest { cart }) => format!("cart:{cart}"),
+        _ => "anonymous".into(),
+    };
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    // Bodies hold passwords. With the key in it, which is kept nowhere, the digest cannot be used to guess them.
+    let fingerprint = sha256(&[key, parts.method.as_str().as_bytes(), target.as_bytes(), body]);
+    Ok(Named { scope, key_hash: sha256(&[key]), fingerprint })
+}
+
+/// Whether an answer stands for good: not one of the shop's own faults, nor one to a request that was not let
+/// in, or not understood and so can be sent again put right; and never a secret.
+fn final_answer(status: StatusCode, headers: &HeaderMap) -> bool {
+    !status.is_server_error()
+        && !matches!(status.as_u16(), 400 | 401 | 408 | 413 | 415 | 422 | 425 | 429)
+        && !no_store(headers)
+}
+
+fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |name: HeaderName| Some((name.to_string(), headers.get(&name)?.to_str().ok()?.to_owned()));
+    KEPT.into_iter().filter_map(text).collect()
+}
+
+fn replay(earlier: Earlier) -> Result<Response, Fault> {
+    let broken = || Fault::internal("a stored answer is incomplete");
+    let (Some(status), Some(headers), Some(body)) = (earlier.status, earlier.headers, earlier.body) else {
+        return Err(broken());
+    };
+    let status = u16::try_from(status).map_err(Fault::internal)?;
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers.0 {
+        response = response.header(name, value);
+    }
+    response.header(REPLAYED, "true").body(Body::from(body)).map_err(Fault::internal)
+}
+
+fn refuse(error: Error) -> Response {
+    let waits = error == Error::RequestInProgress;
+    let mut response = problem(error);
+    if waits {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn unreadable(error: &axum::Error) -> Response {
+    let too_long = std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+    if too_long { problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }) } else { problem(Error::BadRequest) }
+}

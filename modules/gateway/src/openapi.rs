@@ -1,0 +1,152 @@
+//! The description of the public API: what the modules say of their routes, and what the edge adds to each.
+use kernel::Violation;
+use serde::Serialize;
+use utoipa::{
+    OpenApi as _, ToSchema,
+    openapi::{
+        Content, OpenApi, Ref, RefOr, Required, ResponseBuilder,
+        path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
+        schema::{ObjectBuilder, Type},
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+/// What surrounds the modules' own descriptions; the version is this crate's.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Stoa",
+        description = "The back end of an online shop. Money is in minor units, times are RFC 3339 in UTC, and \
+                       every failure is a problem (RFC 9457) with a stable `code`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(Problem, Violation)),
+    tags(
+        (name = "products", description = "The catalogue: products, variants, categories, search, and their stock."),
+        (name = "users", description = "Accounts, sessions and addresses."),
+        (name = "cart", description = "What a guest or a customer means to buy, at today's prices."),
+        (name = "orders", description = "Orders, from the checkout to the parcel, and their history."),
+        (name = "payments", description = "Payments of orders, and what payment providers tell."),
+        (name = "notifications", description = "What was written to customers, and what they want to be told."),
+    ),
+)]
+struct Document;
+
+/// A failure (RFC 9457); the fields of its kind stand beside these.
+#[derive(Serialize, ToSchema)]
+struct Problem {
+    /// The status in words.
+    #[schema(example = "Unprocessable Content")]
+    title: String,
+    /// The HTTP status.
+    #[schema(example = 422, minimum = 400, maximum = 599)]
+    status: u16,
+    /// What went wrong this time, for a person.
+    #[schema(example = "the request is not valid")]
+    detail: String,
+    /// What went wrong, for a program; stable.
+    #[schema(example = "invalid_input")]
+    code: String,
+    /// Where to find it in the shop's logs.
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
+    trace_id: String,
+    /// Each field that breaks a rule; only with `invalid_input`.
+    errors: Option<Vec<Violation>>,
+}
+
+/// The name that access tokens have in the document.
+const BEARER: &str = "bearer";
+
+/// Describes the public API: OpenAPI 3.1.
+#[must_use]
+pub fn openapi(public: OpenApiRouter) -> OpenApi {
+    describe(public.into_openapi())
+}
+
+/// Adds what the edge does for every operation.
+pub(crate) fn describe(modules: OpenApi) -> OpenApi {
+    let mut document = Document::openapi();
+    document.merge(modules);
+    let components = document.components.get_or_insert_default();
+    components.security_schemes.insert(BEARER.into(), bearer().into());
+    components.responses.insert("Problem".into(), problem().into());
+    // An empty requirement beside it: browsing needs no token. Operations that do say so themselves.
+    document.security =
+        Some(vec![SecurityRequirement::default(), SecurityRequirement::new(BEARER, Vec::<String>::new())]);
+    for (path, item) in &mut document.paths.paths {
+        let guests = for_guests(path);
+        for (posts, operation) in operations(item) {
+            complete(operation);
+            if guests {
+                header(operation, "Cart-Token", "The token of a guest's cart, as its first answer gave it.");
+            }
+            if posts {
+                let about = "Names the request: sent again with the same name it is answered again, and done once.";
+                header(operation, "Idempotency-Key", about);
+            }
+        }
+    }
+    document
+}
+
+/// Whether a guest may ask there: everything of carts and orders but what staff does.
+fn for_guests(path: &str) -> bool {
+    let guests = path == "/v1/sessions" || ["/v1/cart", "/v1/orders"].iter().any(|own| path.starts_with(own));
+    guests && !["/shipments", "/refunds"].iter().any(|staff| path.ends_with(staff))
+}
+
+/// An item's operations, and whether each is its POST.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation)> {
+    let others = [&mut item.get, &mut item.put, &mut item.patch, &mut item.delete];
+    let others = others.into_iter().flatten().map(|operation| (false, operation));
+    item.post.as_mut().map(|operation| (true, operation)).into_iter().chain(others)
+}
+
+/// Gives it a problem for an answer, and a name that is unique: `list` of products is `products.list`.
+fn complete(operation: &mut Operation) {
+    let problem = || RefOr::Ref(Ref::from_response_name("Problem"));
+    operation.responses.responses.entry("default".into()).or_insert_with(problem);
+    let tag = operation.tags.iter().flatten().next();
+    if let (Some(tag), Some(id)) = (tag, &mut operation.operation_id)
+        && !id.starts_with(&format!("{tag}."))
+    {
+        *id = format!("{tag}.{id}");
+    }
+}
+
+fn header(operation: &mut Operation, name: &str, about: &str) {
+    let parameters = operation.parameters.get_or_insert_default();
+    let same = |known: &RefOr<Parameter>| matches!(known, RefOr::T(known) if known.name.eq_ignore_ascii_case(name));
+    if !parameters.iter().any(same) {
+        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(256));
+        let header = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
+        parameters.push(RefOr::T(header.description(Some(about)).schema(Some(text)).build()));
+    }
+}
+
+fn bearer() -> SecurityScheme {
+    let about = "The `access_token` of a session: `POST /v1/sessions`.";
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(about));
+    SecurityScheme::Http(scheme.build())
+}
+
+fn problem() -> utoipa::openapi::Response {
+    let body = Content::new(Some(Ref::from_schema_name("Problem")));
+    ResponseBuilder::new().description("What went wrong.").content("application/problem+json", body).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_may_ask_for_carts_and_orders_but_not_do_what_staff_does() {
+        for path in ["/v1/cart", "/v1/cart/items/{sku}", "/v1/orders", "/v1/orders/{id}/payment", "/v1/sessions"] {
+            assert!(for_guests(path), "{path}");
+        }
+        for path in ["/v1/orders/{id}/shipments", "/v1/orders/{id}/refunds", "/v1/users/me", "/v1/sessions/refresh"] {
+            assert!(!for_guests(path), "{path}");
+        }
+    }
+}

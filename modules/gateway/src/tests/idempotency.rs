@@ -1,0 +1,257 @@
+//! A POST that has a name is done once.
+use std::{sync::Arc, time::Duration};
+
+use axum::http::Method;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use kernel::Executor;
+use serde_json::json;
+use tokio::sync::{Barrier, Semaphore};
+use uuid::Uuid;
+
+use super::shop::{ADA, Answer, Shop, request, send};
+use crate::store::{self, Named};
+
+const KEY: &str = "Idempotency-Key: 7b0f";
+const ORDERS: &str = "/v1/orders";
+
+/// Makes every order wait for a permit.
+fn hold(shop: &Shop) {
+    shop.orders.permits.forget_permits(Semaphore::MAX_PERMITS);
+}
+
+async fn until(what: impl Fn() -> bool) {
+    while !what() {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+/// Asks again until the request is no longer running.
+async fn settled(shop: &Shop) -> Answer {
+    loop {
+        let answer = shop.post(ORDERS, &[KEY], "{}").await;
+        if answer.status != 409 {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+async fn rows(shop: &Shop) -> i64 {
+    shop.context.db.query("SELECT COUNT(*) FROM idempotency_keys").fetch_one::<(i64,)>().await.unwrap().0
+}
+
+/// Sets a time of every row an hour back.
+async fn past(shop: &Shop, sql: &'static str) {
+    let then: DateTime<Utc> = shop.context.clock.now() - TimeDelta::hours(1);
+    shop.context.db.query(sql).bind(then).execute().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_same_request_again_gets_the_same_answer_also_after_a_restart() {
+    for mut shop in Shop::both().await {
+        let first = shop.post(ORDERS, &[KEY], "{}").await;
+        assert_eq!((first.status, &first.body), (201, &json!({ "number": 1, "key": "7b0f" })), "the key goes on");
+        assert_eq!(first.header("idempotency-replayed"), "");
+        for restarted in [false, true] {
+            let again = shop.post(ORDERS, &[KEY], "{}").await;
+            assert_eq!((again.status, &again.bytes), (first.status, &first.bytes), "restarted: {restarted}");
+            assert_eq!(again.header("idempotency-replayed"), "true");
+            for name in ["content-type", "location", "etag"] {
+                assert_eq!(again.header(name), first.header(name));
+            }
+            assert_eq!(again.header("x-once"), "", "of one exchange only");
+            shop.restart();
+        }
+        assert_eq!(shop.orders.begun(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_of_one_request_of_one_caller() {
+    for shop in Shop::both().await {
+        shop.post(ORDERS, &[KEY], "{}").await;
+        shop.post(ORDERS, &[KEY], "{ }").await.is_problem(422, "key_reused");
+        shop.post("/v1/orders?status=200", &[KEY], "{}").await.is_problem(422, "key_reused");
+        shop.post("/v1/secrets", &[KEY], "{}").await.is_problem(422, "key_reused");
+        assert_eq!(shop.orders.begun(), 1);
+        for caller in [&*shop.bearer(ADA), &*shop.bearer(Uuid::from_u128(0xe7e)), "Cart-Token: a", "Cart-Token: b"] {
+            let first = shop.post(ORDERS, &[KEY, caller], "{}").await;
+            assert_eq!((first.status, first.header("idempotency-replayed")), (201, ""), "{caller}");
+            assert_eq!(shop.post(ORDERS, &[KEY, caller], "{}").await.bytes, first.bytes);
+        }
+        assert_eq!(shop.orders.begun(), 5);
+        assert_eq!(shop.post(ORDERS, &[], "{}").await.body["number"], 6, "without a name every request is its own");
+    }
+}
+
+#[tokio::test]
+async fn a_name_is_one_word_of_visible_characters() {
+    let shop = Shop::both().await.remove(0);
+    let longest = format!("Idempotency-Key: {}", "k".repeat(255));
+    assert_eq!(shop.post(ORDERS, &[&longest], "{}").await.status, 201);
+    for wrong in ["", "two words", "ä", &"k".repeat(256)] {
+        let refused = shop.post(ORDERS, &[&format!("Idempotency-Key: {wrong}")], "{}").await;
+        refused.is_problem(422, "invalid_input");
+        assert_eq!(refused.body["errors"][0]["pointer"], "Idempotency-Key");
+    }
+    shop.post(ORDERS, &[KEY, "Idempotency-Key: another"], "{}").await.is_problem(422, "invalid_input");
+    assert_eq!(shop.orders.begun(), 1);
+    assert_eq!(shop.get("/v1/echo/1", &["Idempotency-Key: two words"]).await.status, 200, "only a POST has one");
+}
+
+#[tokio::test]
+async fn what_promises_nothing_may_be_tried_again() {
+    for shop in Shop::both().await {
+        for (status, runs) in [
+            (500, 2),
+            (503, 2),
+            (400, 2),
+            (401, 2),
+            (408, 2),
+            (422, 2),
+            (429, 2),
+            (200, 1),
+            (202, 1),
+            (402, 1),
+            (403, 1),
+            (409, 1),
+        ] {
+            let before = shop.orders.begun();
+            let (path, key) = (format!("/v1/orders?status={status}"), format!("Idempotency-Key: {status}"));
+            for _ in 0..2 {
+                assert_eq!(shop.post(&path, &[&key], "{}").await.status, status);
+            }
+            assert_eq!(shop.orders.begun() - before, runs, "{status}");
+        }
+        let secret = async || shop.post("/v1/secrets", &[KEY], "").await.body["secret"].clone();
+        assert_ne!(secret().await, secret().await, "what may not be stored is not");
+        assert_eq!(rows(&shop).await, 5);
+        for _ in 0..2 {
+            shop.post("/v1/bug", &[KEY], "").await.is_problem(500, "internal");
+            shop.post("/v1/nothing", &[KEY], "").await.is_problem(404, "not_found");
+        }
+        assert_eq!(rows(&shop).await, 5, "neither a bug nor nothing leaves anything");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_one_runs() {
+    for shop in Shop::both().await {
+        hold(&shop);
+        let requests = || request(Method::POST, ORDERS, &[KEY], "{}");
+        let many = (0..16).map(|_| shop.context.tasks.spawn(send(shop.router.clone(), requests())));
+        let many: Vec<_> = many.collect();
+        until(|| many.iter().filter(|one| one.is_finished()).count() == 15).await;
+        shop.orders.permits.add_permits(16);
+        let answers: Vec<Answer> = join_all(many).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(shop.orders.begun(), 1);
+        let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 201);
+        assert_eq!((won.len(), lost.len()), (1, 15));
+        for answer in lost {
+            answer.is_problem(409, "request_in_progress");
+            assert_eq!(answer.header("retry-after"), "1");
+        }
+        assert_eq!(settled(&shop).await.bytes, won[0].bytes);
+    }
+}
+
+/// The control of the test above: looking first and claiming then, as if nobody came in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_at_once_more_than_one_would_run_if_they_looked_first() {
+    for shop in Shop::both().await {
+        let all_have_looked = Arc::new(Barrier::new(4));
+        let naive = (0..4).map(|_| {
+            let (db, clock, barrier) =
+                (shop.context.db.clone(), shop.context.clock.clone(), Arc::clone(&all_have_looked));
+            shop.context.tasks.spawn(async move {
+                let named = Named { scope: "s".into(), key_hash: "k".into(), fingerprint: "f".into() };
+                let free = store::find(&db, &named).await.unwrap().is_none();
+                barrier.wait().await;
+                let claimed = store::claim(&db, &named, Uuid::now_v7(), clock.now(), TimeDelta::seconds(30)).await;
+                (free, claimed.unwrap())
+            })
+        });
+        let outcomes: Vec<_> = join_all(naive).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(outcomes.iter().filter(|(free, _)| *free).count(), 4, "each believes that it is the first");
+        assert_eq!(outcomes.iter().filter(|(_, claimed)| *claimed).count(), 1, "the statement knows better");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_leaves_does_not_stop_what_it_asked_for() {
+    for shop in Shop::both().await {
+        hold(&shop);
+        let (router, request) = (shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}"));
+        let client = shop.context.tasks.spawn(send(router, request));
+        until(|| shop.orders.begun() == 1).await;
+        client.abort();
+        assert!(client.await.unwrap_err().is_cancelled());
+        shop.post(ORDERS, &[KEY], "{}").await.is_problem(409, "request_in_progress");
+        shop.orders.permits.add_permits(1);
+        let answer = settled(&shop).await;
+        assert_eq!((answer.status, answer.header("idempotency-replayed")), (201, "true"));
+        assert_eq!((shop.orders.begun(), shop.orders.ended()), (1, 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_run_is_taken_over_and_writes_nothing_if_it_was_not_dead() {
+    for shop in Shop::both().await {
+        hold(&shop);
+        let late = shop.context.tasks.spawn(send(shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}")));
+        until(|| shop.orders.begun() == 1).await;
+        shop.post(ORDERS, &[KEY], "{}").await.is_problem(409, "request_in_progress");
+        past(&shop, "UPDATE idempotency_keys SET leased_until = $1").await;
+        shop.post(ORDERS, &[KEY], "another").await.is_problem(422, "key_reused");
+        let second = shop.context.tasks.spawn(send(shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}")));
+        until(|| shop.orders.begun() == 2).await;
+        // Permits are given in the order of asking: the late run ends first, but its lease is the other's now.
+        shop.orders.permits.add_permits(1);
+        assert_eq!(late.await.unwrap().body["number"], 1);
+        shop.post(ORDERS, &[KEY], "{}").await.is_problem(409, "request_in_progress");
+        shop.orders.permits.add_permits(1);
+        assert_eq!(second.await.unwrap().body["number"], 2);
+        assert_eq!(settled(&shop).await.body["number"], 2);
+    }
+}
+
+#[tokio::test]
+async fn after_a_day_a_name_is_free_again_and_swept() {
+    for shop in Shop::both().await {
+        shop.post(ORDERS, &[KEY], "{}").await;
+        past(&shop, "UPDATE idempotency_keys SET expires_at = $1").await;
+        assert_eq!(shop.post(ORDERS, &[KEY], "another").await.body["number"], 2);
+        shop.post(ORDERS, &[KEY], "{}").await.is_problem(422, "key_reused");
+        shop.post(ORDERS, &["Idempotency-Key: old"], "{}").await;
+        past(&shop, "UPDATE idempotency_keys SET expires_at = $1 WHERE state = 'done'").await;
+        shop.post(ORDERS, &["Idempotency-Key: new"], "{}").await;
+        assert!(!store::sweep(&shop.context.db, shop.context.clock.now()).await.unwrap());
+        assert_eq!(rows(&shop).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn without_its_database_only_named_requests_are_refused() {
+    for shop in Shop::both().await {
+        shop.context.db.close().await;
+        let refused = shop.post(ORDERS, &[KEY], "{}").await;
+        refused.is_problem(503, "unavailable");
+        assert_eq!(refused.header("retry-after"), "1");
+        assert_eq!((shop.orders.begun(), shop.post(ORDERS, &[], "{}").await.status), (0, 201));
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_a_named_request_can_be_read_or_guessed_from_the_table() {
+    for shop in Shop::both().await {
+        shop.post(ORDERS, &[KEY], "tiger").await;
+        let sql = "SELECT scope, key_hash, fingerprint FROM idempotency_keys";
+        let (scope, key_hash, fingerprint): (String, String, String) =
+            shop.context.db.query(sql).fetch_one().await.unwrap();
+        assert_eq!(scope, "anonymous");
+        assert!(!key_hash.contains("7b0f"));
+        let guess = crate::digest::sha256(&[b"POST", ORDERS.as_bytes(), b"tiger"]);
+        assert_ne!(fingerprint, guess, "the key, which is not in the table, salts it");
+    }
+}

@@ -1,0 +1,200 @@
+//! A shop of routes that tell what reaches them, and a client of it.
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::{Body, Bytes, to_bytes},
+    extract::Query,
+    http::{HeaderMap, Method, Request, StatusCode, header::CACHE_CONTROL},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use kernel::{Call, Caller, Context, testing::Folder};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use super::fakes::{Accounts, Baskets};
+use crate::{MIGRATIONS, assemble, config::Config};
+
+/// The account that signs in.
+pub(super) const ADA: Uuid = Uuid::from_u128(0xada);
+
+/// A shop, and what its routes have seen.
+pub(super) struct Shop {
+    pub(super) router: Router,
+    pub(super) context: Context,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) carts: Arc<Baskets>,
+    pub(super) orders: Arc<Orders>,
+    config: Config,
+    _folder: Folder,
+}
+
+/// `POST /v1/orders`: counts how often it runs, and waits for a permit where told to.
+pub(super) struct Orders {
+    begun: AtomicUsize,
+    ended: AtomicUsize,
+    pub(super) permits: Semaphore,
+}
+
+impl Orders {
+    pub(super) fn begun(&self) -> usize {
+        self.begun.load(Ordering::SeqCst)
+    }
+    pub(super) fn ended(&self) -> usize {
+        self.ended.load(Ordering::SeqCst)
+    }
+}
+
+/// What an answer was.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) bytes: Bytes,
+    pub(super) body: Value,
+}
+
+impl Answer {
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+    /// That it is a problem with this status and code.
+    #[track_caller]
+    pub(super) fn is_problem(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{self:?}");
+        assert_eq!((self.header("content-type"), &self.body["status"]), ("application/problem+json", &json!(status)));
+        assert_eq!(self.body["trace_id"].as_str().unwrap().len(), 32, "{self:?}");
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
+    }
+}
+
+impl Shop {
+    /// One on SQLite and one on PostgreSQL.
+    pub(super) async fn both() -> Vec<Self> {
+        Self::with(10_000, &[]).await
+    }
+
+    pub(super) async fn with(timeout_ms: u64, origins: &[&str]) -> Vec<Self> {
+        let mut shops = Vec::new();
+        for (context, folder) in kernel::testing::contexts("gateway", &MIGRATIONS).await {
+            let (accounts, carts) = (Accounts::new(), Arc::new(Baskets::default()));
+            let permits = Semaphore::new(Semaphore::MAX_PERMITS);
+            let orders = Arc::new(Orders { begun: AtomicUsize::new(0), ended: AtomicUsize::new(0), permits });
+            let config = Config { timeout_ms, cors_origins: origins.iter().map(ToString::to_string).collect() };
+            let mut shop = Self { router: Router::new(), context, accounts, carts, orders, config, _folder: folder };
+            shop.restart();
+            shops.push(shop);
+        }
+        shops
+    }
+
+    /// Begins anew on the same database.
+    pub(super) fn restart(&mut self) {
+        let (users, carts) = (Arc::clone(&self.accounts), Arc::clone(&self.carts));
+        self.router = assemble(&self.context, &self.config, users, carts, routes(&self.orders)).unwrap();
+    }
+
+    /// A request, its headers as `name: value`.
+    pub(super) async fn send(&self, method: Method, path: &str, headers: &[&str], body: impl Into<Body>) -> Answer {
+        send(self.router.clone(), request(method, path, headers, body)).await
+    }
+
+    pub(super) async fn get(&self, path: &str, headers: &[&str]) -> Answer {
+        self.send(Method::GET, path, headers, Body::empty()).await
+    }
+
+    pub(super) async fn post(&self, path: &str, headers: &[&str], body: &'static str) -> Answer {
+        self.send(Method::POST, path, headers, body).await
+    }
+
+    /// The header of a customer who has signed in.
+    pub(super) fn bearer(&self, id: Uuid) -> String {
+        let claims = Accounts::claims(id, self.context.clock.now().timestamp());
+        format!("authorization: Bearer {}", self.accounts.token(&claims))
+    }
+}
+
+pub(super) fn request(method: Method, path: &str, headers: &[&str], body: impl Into<Body>) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    for header in headers {
+        let (name, value) = header.split_once(": ").unwrap();
+        request = request.header(name, value);
+    }
+    request.body(body.into()).unwrap()
+}
+
+pub(super) async fn send(router: Router, request: Request<Body>) -> Answer {
+    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap();
+    let body = serde_json::from_slice(&bytes).unwrap_or_default();
+    Answer { status: parts.status.as_u16(), headers: parts.headers, bytes, body }
+}
+
+/// How an order is to end.
+#[derive(Deserialize)]
+struct Ending {
+    #[serde(default = "created")]
+    status: u16,
+}
+
+fn created() -> u16 {
+    201
+}
+
+fn routes(orders: &Arc<Orders>) -> OpenApiRouter {
+    let orders = Arc::clone(orders);
+    let place = move |Query(ending): Query<Ending>, headers: HeaderMap| async move {
+        let number = orders.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        orders.permits.acquire().await.unwrap().forget();
+        orders.ended.fetch_add(1, Ordering::SeqCst);
+        let key = headers.get("idempotency-key").map(|key| key.to_str().unwrap().to_owned());
+        let told = [("location", "/v1/orders/1"), ("etag", "\"1\""), ("x-once", "now")];
+        (StatusCode::from_u16(ending.status).unwrap(), told, Json(json!({ "number": number, "key": key })))
+    };
+    let secret = || async { ([(CACHE_CONTROL, "no-store")], Json(json!({ "secret": Uuid::new_v4() }))) };
+    OpenApiRouter::new()
+        .routes(routes!(sign_in))
+        .routes(routes!(echo))
+        .route("/v1/orders", post(place))
+        .route("/v1/secrets", post(secret).get(|| async { ([(CACHE_CONTROL, "no-store")], "s".repeat(4096)) }))
+        .route("/v1/things", post(|kernel::Body(body): kernel::Body<Value>| async move { Json(body) }))
+        .route("/v1/raw", post(|body: Bytes| async move { body.len().to_string() }))
+        .route("/v1/bug", get(bug).post(bug))
+        .route("/v1/long", get(|| async { "x".repeat(4096) }))
+        .route("/v1/slow", get(|| async { tokio::time::sleep(Duration::from_mins(1)).await }))
+}
+
+async fn bug() -> StatusCode {
+    panic!("the password is tiger")
+}
+
+/// Tells what reached it.
+#[utoipa::path(get, path = "/v1/echo/{id}", tag = "products", responses((status = OK, body = String)))]
+async fn echo(caller: Caller, headers: HeaderMap) -> Json<Value> {
+    let names: Vec<_> = headers.keys().map(ToString::to_string).collect();
+    let left = u64::try_from(Call::current().left().as_millis()).unwrap();
+    Json(json!({ "caller": caller, "headers": names, "left": left, "trace": Call::current().trace() }))
+}
+
+/// Signs in whoever does not say `wrong`.
+#[utoipa::path(post, path = "/v1/sessions", tag = "users", responses((status = CREATED, body = String)))]
+async fn sign_in(body: String) -> Response {
+    match &*body {
+        "wrong" => StatusCode::UNAUTHORIZED.into_response(),
+        "strange" => (StatusCode::CREATED, "you are in").into_response(),
+        _ => {
+            (StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], Json(json!({ "user": { "id": ADA } }))).into_response()
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Hears what happens to orders, and writes the message in the transaction that notes the event.
+use std::sync::Arc;
+
+use kernel::{Clock, Context, Event, Handler, Tx, Verdict};
+use orders::{Order, OrderChanged};
+use sqlx::Error as Sql;
+use tokio::sync::Notify;
+
+use crate::{
+    DeliveryStatus,
+    domain::{DEFAULT, Kind},
+    letter::Writer,
+    store::{self, NewDelivery},
+};
+
+pub(crate) struct Consumer {
+    clock: Clock,
+    writer: Writer,
+    news: Arc<Notify>,
+}
+
+impl Consumer {
+    pub(crate) fn new(context: &Context, writer: Writer, news: Arc<Notify>) -> Self {
+        Self { clock: context.clock.clone(), writer, news }
+    }
+}
+
+#[kernel::async_trait]
+impl Handler for Consumer {
+    async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), Verdict> {
+        let Some(kind) = Kind::of(&event.kind) else { return Ok(()) };
+        let OrderChanged { order } = serde_json::from_value(event.data.clone()).map_err(Verdict::reject)?;
+        if !kind.is_news(&order) {
+            return Ok(());
+        }
+        let letter = self.writer.write(kind, &order).map_err(Verdict::reject)?;
+        let status = status(tx, kind, &order).await?;
+        let delivery = NewDelivery { event_id: event.id, kind, order: &order, letter, status };
+        store::add(tx, delivery, self.clock.now()).await?;
+        Ok(())
+    }
+
+    fn committed(&self) {
+        self.news.notify_one();
+    }
+}
+
+/// Whether it is to be sent, as the customer wants it now.
+async fn status(tx: &mut Tx, kind: Kind, order: &Order) -> Result<DeliveryStatus, Sql> {
+    let preferences = match order.customer_id {
+        Some(id) => store::preferences(tx, id).await?,
+        None => DEFAULT,
+    };
+    Ok(if kind.is_wanted(&preferences) { DeliveryStatus::Queued } else { DeliveryStatus::Suppressed })
+}

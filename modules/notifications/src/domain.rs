@@ -1,0 +1,99 @@
+//! What is told, and to whom.
+use chrono::TimeDelta;
+use orders::Order;
+
+use crate::Preferences;
+
+/// What somebody wants who never said.
+pub(crate) const DEFAULT: Preferences = Preferences { order_updates: true, marketing: false };
+
+/// After so many attempts a message is given up.
+pub(crate) const ATTEMPTS: i64 = 10;
+
+/// What a message is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Confirmed,
+    Cancelled,
+    Shipped,
+    Refunded,
+}
+
+impl Kind {
+    /// What an event of orders is told as; one of a newer release not at all.
+    pub(crate) fn of(event: &str) -> Option<Self> {
+        Some(match event {
+            "order.confirmed" => Self::Confirmed,
+            "order.cancelled" => Self::Cancelled,
+            "order.shipped" => Self::Shipped,
+            "order.refunded" => Self::Refunded,
+            _ => return None,
+        })
+    }
+
+    /// Its name in the API, and its template's.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Confirmed => "order_confirmed",
+            Self::Cancelled => "order_cancelled",
+            Self::Shipped => "order_shipped",
+            Self::Refunded => "order_refunded",
+        }
+    }
+
+    /// Its subject line.
+    pub(crate) fn subject(self, number: &str) -> String {
+        match self {
+            Self::Confirmed => format!("Your order {number} is confirmed"),
+            Self::Cancelled => format!("Your order {number} is cancelled"),
+            Self::Shipped => format!("Your order {number} is on its way"),
+            Self::Refunded => format!("A refund for your order {number}"),
+        }
+    }
+
+    /// Whether the customer does not know yet: one whose order was declined or sold out saw it on the screen.
+    pub(crate) fn is_news(self, order: &Order) -> bool {
+        let reason = order.cancellation.as_ref().map(|cancellation| &*cancellation.reason);
+        self != Self::Cancelled || !matches!(reason, Some("declined" | "sold_out"))
+    }
+
+    /// Whether the customer wants it. What is about their money is not theirs to decline.
+    pub(crate) fn is_wanted(self, preferences: &Preferences) -> bool {
+        self != Self::Shipped || preferences.order_updates
+    }
+}
+
+/// How long to wait after a failed attempt, the first being 1: half a minute, doubled each time; four hours in all.
+pub(crate) fn pause(attempt: i64) -> TimeDelta {
+    TimeDelta::seconds(30 << (attempt - 1).clamp(0, 8))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_of_a_newer_release_is_nothing_to_tell() {
+        let kinds = ["order.confirmed", "order.cancelled", "order.shipped", "order.refunded", "order.gifted", ""];
+        let names: Vec<_> = kinds.into_iter().map(|kind| Kind::of(kind).map(Kind::name)).collect();
+        let told = ["order_confirmed", "order_cancelled", "order_shipped", "order_refunded"].map(Some);
+        assert_eq!(names[..4], told);
+        assert_eq!(names[4..], [None, None]);
+    }
+
+    #[test]
+    fn only_news_of_the_parcel_can_be_declined() {
+        let nothing = Preferences { order_updates: false, marketing: false };
+        let wanted = |kind: Kind| kind.is_wanted(&nothing);
+        assert!(wanted(Kind::Confirmed) && wanted(Kind::Cancelled) && wanted(Kind::Refunded));
+        assert!(!wanted(Kind::Shipped) && Kind::Shipped.is_wanted(&DEFAULT));
+    }
+
+    #[test]
+    fn the_pauses_grow_and_are_four_hours_in_all() {
+        assert_eq!(pause(1), TimeDelta::seconds(30));
+        let all: TimeDelta = (1..ATTEMPTS).map(pause).sum();
+        assert_eq!(all.num_minutes(), 255);
+        assert_eq!(pause(i64::MAX), pause(9));
+    }
+}

@@ -1,0 +1,49 @@
+//! What customers and staff can see and choose.
+use kernel::{Caller, Clock, Context, Db, Page, PageQuery};
+use uuid::Uuid;
+
+use crate::{Delivery, DeliveryQuery, Error, Notification, Notifications, Preferences, store};
+
+pub(crate) struct Service {
+    db: Db,
+    clock: Clock,
+}
+
+impl Service {
+    pub(crate) fn new(context: &Context) -> Self {
+        Self { db: context.db.clone(), clock: context.clock.clone() }
+    }
+}
+
+/// The key of a page is the last identifier on the one before: they grow with time.
+fn read(page: &PageQuery) -> Result<(i64, Uuid), Error> {
+    let (limit, before) = page.read()?;
+    Ok((limit, before.unwrap_or(Uuid::max())))
+}
+
+#[kernel::async_trait]
+impl Notifications for Service {
+    async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<Notification>, Error> {
+        let customer = caller.account()?;
+        let (limit, before) = read(&page)?;
+        let rows = store::of_customer(&self.db, customer, before, limit + 1).await?;
+        Ok(Page::new(rows, limit, |notification| notification.id))
+    }
+
+    async fn deliveries(&self, caller: Caller, query: DeliveryQuery) -> Result<Page<Delivery>, Error> {
+        caller.staff()?;
+        let DeliveryQuery { status, limit, cursor } = query;
+        let (limit, before) = read(&PageQuery { limit, cursor })?;
+        let rows = store::list(&self.db, status, before, limit + 1).await?;
+        Ok(Page::new(rows, limit, |delivery| delivery.notification.id))
+    }
+
+    async fn preferences(&self, caller: Caller) -> Result<Preferences, Error> {
+        Ok(store::preferences(&self.db, caller.account()?).await?)
+    }
+
+    async fn set_preferences(&self, caller: Caller, preferences: Preferences) -> Result<Preferences, Error> {
+        store::set_preferences(&self.db, caller.account()?, &preferences, self.clock.now()).await?;
+        Ok(preferences)
+    }
+}

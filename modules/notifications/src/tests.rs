@@ -1,0 +1,320 @@
+//! Notifications on both engines.
+mod http;
+mod mail;
+mod paper;
+mod races;
+
+use std::{path::Path, sync::Arc};
+
+use chrono::DateTime;
+use kernel::{Caller, Context, Executor, Handler, Local, PageQuery, Refusal, Role, Verdict, Wire, testing::Folder};
+use serde_json::json;
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use self::paper::{Broken, event, order};
+use crate::{
+    Delivery, DeliveryQuery, DeliveryStatus, Error, Module, Notifications, Preferences, Shop, channel::Mailbox,
+    consumer::Consumer, letter::Writer, sender::Sender, service::Service,
+};
+
+struct Post {
+    context: Context,
+    consumer: Arc<Consumer>,
+    sender: Sender,
+    api: Arc<dyn Notifications>,
+    folder: Folder,
+}
+
+/// A post office on each engine, in which nothing moves by itself.
+///
+/// It is called as in a checked process: through serde, and what may be repeated is.
+async fn posts() -> Vec<Post> {
+    let mut posts = Vec::new();
+    for (context, folder) in kernel::testing::contexts("notifications", &<Module as kernel::Module>::MIGRATIONS).await {
+        let from = "Stoa <shop@example.com>".parse().unwrap();
+        let mailbox = Mailbox::open(folder.0.join("mailbox"), from).await.unwrap();
+        let consumer = Consumer::new(&context, writer(), Arc::new(Notify::new()));
+        let sender = Sender::new(&context, Arc::new(mailbox));
+        let api = Arc::new(Service::new(&context));
+        let api = <dyn Notifications>::local(api, Local::new(context.tasks.clone(), true, 64, 256));
+        posts.push(Post { context, consumer: Arc::new(consumer), sender, api, folder });
+    }
+    posts
+}
+
+fn writer() -> Writer {
+    Writer::new(Shop { shop_name: "Stoa".into(), shop_url: "https://shop.example".into() }).unwrap()
+}
+
+fn customer(id: Uuid) -> Caller {
+    Caller::User { id, role: Role::Customer, session: Uuid::now_v7() }
+}
+
+fn staff() -> Caller {
+    Caller::User { id: Uuid::now_v7(), role: Role::Staff, session: Uuid::now_v7() }
+}
+
+impl Post {
+    /// Handles an event as the kernel would.
+    async fn hear(&self, event: &kernel::Event) -> Result<(), Verdict> {
+        let mut tx = self.context.db.begin().await?;
+        self.consumer.handle(&mut tx, event).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    async fn deliveries(&self) -> Vec<Delivery> {
+        self.api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items
+    }
+
+    async fn delivery(&self) -> Delivery {
+        let mut deliveries = self.deliveries().await;
+        assert_eq!(deliveries.len(), 1);
+        deliveries.remove(0)
+    }
+
+    /// Sends until there is nothing to send.
+    async fn send(&self) {
+        while self.sender.step().await.unwrap() {}
+    }
+
+    /// Lets every claim and every pause run out.
+    async fn wait(&self) {
+        let sql = "UPDATE deliveries SET due_at = $1";
+        self.context.db.query(sql).bind(DateTime::UNIX_EPOCH).execute().await.unwrap();
+    }
+
+    fn mails(&self) -> Vec<String> {
+        mails(&self.folder.0)
+    }
+}
+
+/// What is in the mailbox; nothing in it may be unfinished.
+fn mails(folder: &Path) -> Vec<String> {
+    let files = std::fs::read_dir(folder.join("mailbox")).unwrap().map(|file| file.unwrap().path());
+    let mail = |path: std::path::PathBuf| {
+        assert_eq!(path.extension().unwrap(), "eml");
+        std::fs::read_to_string(path).unwrap()
+    };
+    files.map(mail).collect()
+}
+
+#[tokio::test]
+async fn a_confirmed_order_is_told_once_to_the_customer() {
+    for post in posts().await {
+        let ada = Uuid::now_v7();
+        let confirmed = event("order.confirmed", order(Some(ada)));
+        post.hear(&confirmed).await.unwrap();
+        post.hear(&confirmed).await.unwrap();
+        post.hear(&kernel::Event { id: Uuid::now_v7(), ..confirmed }).await.unwrap();
+        let list = post.api.list(customer(ada), PageQuery::default()).await.unwrap().items;
+        assert_eq!(list.len(), 1);
+        assert_eq!((&*list[0].kind, &*list[0].channel), ("order_confirmed", "email"));
+        assert_eq!((&*list[0].subject, list[0].status), ("Your order 7K3F-9QXM is confirmed", DeliveryStatus::Queued));
+        post.send().await;
+        let delivery = post.delivery().await;
+        assert_eq!((delivery.notification.status, delivery.attempts), (DeliveryStatus::Sent, 1));
+        assert!(delivery.notification.sent_at.is_some() && delivery.recipient == "ada@example.com");
+        assert_eq!(post.mails().len(), 1);
+        post.wait().await;
+        post.send().await;
+        assert_eq!(post.delivery().await.attempts, 1, "what is sent is not sent again");
+    }
+}
+
+#[tokio::test]
+async fn a_guests_mail_is_in_nobodys_list() {
+    for post in posts().await {
+        post.hear(&event("order.confirmed", order(None))).await.unwrap();
+        post.send().await;
+        assert_eq!(post.mails().len(), 1);
+        let list = post.api.list(customer(Uuid::now_v7()), PageQuery::default()).await.unwrap();
+        assert_eq!((list.items.len(), post.deliveries().await.len()), (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn each_refund_is_told_and_a_cancellation_only_where_it_is_news() {
+    for post in posts().await {
+        let told = async |kind: &'static str, changed: serde_json::Value| {
+            let before = post.deliveries().await.len();
+            let mut order = order(None);
+            order.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+            post.hear(&event(kind, order)).await.unwrap();
+            post.deliveries().await.len() - before
+        };
+        for (reason, times) in
+            [("declined", 0), ("sold_out", 0), ("customer", 1), ("staff", 1), ("payment_expired", 1), ("new", 1)]
+        {
+            let why = json!({"cancellation": {"reason": reason, "detail": "Because."}});
+            assert_eq!(told("order.cancelled", why).await, times, "{reason}");
+        }
+        assert_eq!(told("order.cancelled", json!({})).await, 1, "no reason");
+        assert_eq!(told("order.gifted", json!({})).await, 0, "of a newer release");
+        let id = Uuid::now_v7();
+        assert_eq!(told("order.refunded", json!({"id": id})).await, 1);
+        assert_eq!(told("order.refunded", json!({"id": id})).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_rejected_and_not_tried_again() {
+    for post in posts().await {
+        for data in [json!(null), json!({}), json!({"order": {"id": "7"}})] {
+            let mut broken = event("order.confirmed", order(None));
+            broken.data = data;
+            assert!(matches!(post.hear(&broken).await, Err(Verdict::Reject { .. })));
+        }
+        assert!(post.deliveries().await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn who_wants_no_news_of_the_parcel_still_hears_of_the_money() {
+    for post in posts().await {
+        let ada = Uuid::now_v7();
+        let all = post.api.preferences(customer(ada)).await.unwrap();
+        assert_eq!(all, Preferences { order_updates: true, marketing: false });
+        let none = Preferences { order_updates: false, marketing: false };
+        for _ in 0..2 {
+            assert_eq!(post.api.set_preferences(customer(ada), none.clone()).await.unwrap(), none);
+            assert_eq!(post.api.preferences(customer(ada)).await.unwrap(), none);
+        }
+        assert_eq!(post.api.preferences(customer(Uuid::now_v7())).await.unwrap(), all, "everybody has their own");
+        for kind in ["order.confirmed", "order.shipped", "order.refunded", "order.cancelled"] {
+            post.hear(&event(kind, order(Some(ada)))).await.unwrap();
+        }
+        post.send().await;
+        let deliveries = post.deliveries().await;
+        let statuses: Vec<_> = deliveries.iter().map(|d| (&*d.notification.kind, d.notification.status)).collect();
+        assert_eq!(
+            statuses,
+            [
+                ("order_cancelled", DeliveryStatus::Sent),
+                ("order_refunded", DeliveryStatus::Sent),
+                ("order_shipped", DeliveryStatus::Suppressed),
+                ("order_confirmed", DeliveryStatus::Sent),
+            ],
+            "the latest first"
+        );
+        assert_eq!(post.mails().len(), 3);
+        let suppressed = DeliveryQuery { status: Some(DeliveryStatus::Suppressed), ..DeliveryQuery::default() };
+        assert_eq!(post.api.deliveries(staff(), suppressed).await.unwrap().items.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_list_has_pages_and_nobody_sees_anothers() {
+    for post in posts().await {
+        let (ada, eve) = (Uuid::now_v7(), Uuid::now_v7());
+        for n in 0..5 {
+            let whose = if n == 2 { eve } else { ada };
+            post.hear(&event("order.refunded", order(Some(whose)))).await.unwrap();
+        }
+        let page = |cursor| post.api.list(customer(ada), PageQuery { limit: Some(3), cursor });
+        let first = page(None).await.unwrap();
+        let second = page(first.next.clone()).await.unwrap();
+        assert_eq!((first.items.len(), second.items.len(), second.next), (3, 1, None));
+        let ids: Vec<_> = first.items.iter().chain(&second.items).map(|n| n.id).collect();
+        assert!(ids.is_sorted_by(|a, b| a > b), "the latest first, and none twice");
+        let bad = PageQuery { limit: Some(0), cursor: None };
+        assert!(matches!(post.api.list(customer(ada), bad).await, Err(Error::Refusal(Refusal::InvalidInput { .. }))));
+    }
+}
+
+#[tokio::test]
+async fn only_who_may_sees_anything() {
+    for post in posts().await {
+        let guest = Caller::Guest { cart: "0".repeat(64) };
+        for (caller, mine, everybodys) in [
+            (Caller::Anonymous, Some(Refusal::Unauthenticated), Some(Refusal::Unauthenticated)),
+            (guest, Some(Refusal::Unauthenticated), Some(Refusal::Unauthenticated)),
+            (customer(Uuid::now_v7()), None, Some(Refusal::Forbidden)),
+            (staff(), None, None),
+            (Caller::System, Some(Refusal::Forbidden), None),
+        ] {
+            let (mine, everybodys) = (mine.map(Error::from), everybodys.map(Error::from));
+            assert_eq!(post.api.list(caller.clone(), PageQuery::default()).await.err(), mine);
+            assert_eq!(post.api.preferences(caller.clone()).await.err(), mine);
+            let all = Preferences { order_updates: true, marketing: true };
+            assert_eq!(post.api.set_preferences(caller.clone(), all).await.err(), mine);
+            assert_eq!(post.api.deliveries(caller, DeliveryQuery::default()).await.err(), everybodys);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_dies_after_sending_leaves_one_mail() {
+    for post in posts().await {
+        post.hear(&event("order.confirmed", order(None))).await.unwrap();
+        let claimed = post.sender.claim().await.unwrap();
+        post.sender.hand_over(&claimed[0]).await.unwrap();
+        assert_eq!(post.mails().len(), 1, "sent, and not noted");
+        post.send().await;
+        assert_eq!(post.delivery().await.notification.status, DeliveryStatus::Queued, "claimed for now");
+        post.wait().await;
+        post.send().await;
+        let delivery = post.delivery().await;
+        assert_eq!((delivery.notification.status, delivery.attempts), (DeliveryStatus::Sent, 2));
+        assert_eq!(post.mails().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_sent_waits_and_is_given_up_after_ten_attempts() {
+    for post in posts().await {
+        post.hear(&event("order.confirmed", order(None))).await.unwrap();
+        let broken = Sender::new(&post.context, Arc::new(Broken));
+        for attempt in 1..=10 {
+            assert!(broken.step().await.unwrap());
+            let delivery = post.delivery().await;
+            let status = if attempt < 10 { DeliveryStatus::Queued } else { DeliveryStatus::Failed };
+            assert_eq!((delivery.notification.status, delivery.attempts), (status, attempt));
+            assert_eq!(delivery.last_error.as_deref(), Some("out of stamps"));
+            assert!(!broken.step().await.unwrap(), "it waits");
+            post.wait().await;
+        }
+        assert!(!broken.step().await.unwrap());
+        assert!(post.mails().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_message_whose_every_sender_dies_is_given_up() {
+    for post in posts().await {
+        post.hear(&event("order.confirmed", order(None))).await.unwrap();
+        for _ in 0..10 {
+            assert_eq!(post.sender.claim().await.unwrap().len(), 1);
+            post.wait().await;
+        }
+        assert!(post.sender.claim().await.unwrap().is_empty());
+        assert_eq!(post.delivery().await.notification.status, DeliveryStatus::Failed);
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_is_late_cannot_undo_what_another_did() {
+    for post in posts().await {
+        post.hear(&event("order.confirmed", order(None))).await.unwrap();
+        let late = Sender::new(&post.context, Arc::new(Broken));
+        let claimed = late.claim().await.unwrap().remove(0);
+        post.wait().await;
+        post.send().await;
+        late.deliver(&claimed).await.unwrap();
+        let delivery = post.delivery().await;
+        assert_eq!((delivery.notification.status, delivery.last_error), (DeliveryStatus::Sent, None));
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_fails_at_once() {
+    for post in posts().await {
+        let mut order = order(None);
+        order["email"] = json!("ada@example.com\r\nBcc: eve@example.com");
+        post.hear(&event("order.confirmed", order)).await.unwrap();
+        post.send().await;
+        assert_eq!(post.delivery().await.notification.status, DeliveryStatus::Failed);
+        assert!(post.mails().is_empty());
+    }
+}

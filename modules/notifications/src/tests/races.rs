@@ -1,0 +1,110 @@
+//! What must hold when many do it at once, and what happens without the guard; and the whole module at work.
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
+
+use kernel::Module as _;
+use tokio::{sync::Barrier, task::JoinSet};
+
+use super::{paper::Archive, *};
+
+/// Lets eight replicas hear, each by an event of its own, that one order is confirmed.
+async fn hear_eight_times(post: &Post) {
+    let order = order(None);
+    let start = Arc::new(Barrier::new(8));
+    let mut running = JoinSet::new();
+    for _ in 0..8 {
+        let (db, consumer) = (post.context.db.clone(), Arc::clone(&post.consumer));
+        let (start, event) = (Arc::clone(&start), event("order.confirmed", order.clone()));
+        running.spawn(async move {
+            start.wait().await;
+            let mut tx = db.begin().await.unwrap();
+            consumer.handle(&mut tx, &event).await.unwrap();
+            tx.commit().await.unwrap();
+        });
+    }
+    running.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_confirmed_once_whatever_many_events_say() {
+    for post in posts().await {
+        hear_eight_times(&post).await;
+        assert_eq!(post.deliveries().await.len(), 1);
+    }
+}
+
+/// The control: the same without the index.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_index_an_order_is_confirmed_many_times() {
+    for post in posts().await {
+        post.context.db.query("DROP INDEX deliveries_one_confirmation").execute().await.unwrap();
+        hear_eight_times(&post).await;
+        assert_eq!(post.deliveries().await.len(), 8);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_senders_claim_each_message_once() {
+    for post in posts().await {
+        for _ in 0..40 {
+            post.hear(&event("order.refunded", order(None))).await.unwrap();
+        }
+        let start = Arc::new(Barrier::new(8));
+        let mut running = JoinSet::new();
+        for _ in 0..8 {
+            let (sender, start) = (post.sender.clone(), Arc::clone(&start));
+            running.spawn(async move {
+                start.wait().await;
+                sender.claim().await.unwrap()
+            });
+        }
+        let claimed: Vec<_> = running.join_all().await.into_iter().flatten().map(|message| message.id.0).collect();
+        assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), claimed.len(), "none twice");
+        assert!(claimed.len() >= 16);
+    }
+}
+
+/// The control: the same, read and then written.
+#[tokio::test(flavor = "multi_thread")]
+async fn senders_that_read_and_then_write_claim_a_message_twice() {
+    for post in posts().await {
+        post.hear(&event("order.refunded", order(None))).await.unwrap();
+        let start = Arc::new(Barrier::new(8));
+        let mut running = JoinSet::new();
+        for _ in 0..8 {
+            let (db, start) = (post.context.db.clone(), Arc::clone(&start));
+            running.spawn(async move {
+                let sql = "SELECT id FROM deliveries WHERE status = 'queued' AND attempts = 0";
+                let due: Vec<(Uuid,)> = db.query(sql).fetch_all().await.unwrap();
+                start.wait().await;
+                let sql = "UPDATE deliveries SET attempts = attempts + 1 WHERE id IN ($*)";
+                db.query(sql).bind_list(due.iter().map(|(id,)| *id)).execute().await.unwrap();
+                due.len()
+            });
+        }
+        assert_eq!(running.join_all().await.into_iter().sum::<usize>(), 8);
+    }
+}
+
+#[tokio::test]
+async fn the_module_reads_events_and_sends_each_message_once() {
+    for (context, folder) in kernel::testing::contexts("notifications", &<Module as kernel::Module>::MIGRATIONS).await {
+        let mut events: Vec<_> = (0..3).map(|_| event("order.confirmed", order(None))).collect();
+        events.push(events[0].clone());
+        events.push(event("order.gifted", order(None)));
+        events.push(event("order.shipped", events[1].data["order"].clone()));
+        for (event, position) in events.iter_mut().zip(1..) {
+            event.position = position;
+        }
+        let api = Module::start(context.clone(), Arc::new(Archive(Mutex::new(events)))).await.unwrap();
+        let sent = DeliveryQuery { status: Some(DeliveryStatus::Sent), ..DeliveryQuery::default() };
+        let arrived = async {
+            while api.deliveries(staff(), sent.clone()).await.unwrap().items.len() < 4 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), arrived).await.expect("four messages are sent");
+        context.tasks.shutdown(Duration::ZERO).await;
+        assert_eq!(mails(&folder.0).len(), 4);
+        assert_eq!(api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items.len(), 4);
+    }
+}

@@ -1,0 +1,113 @@
+//! What clients see, and what two processes do.
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use kernel::{Caller, Local, Wire};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{
+    shop::{Shop, customer, staff, tell, wish},
+    world::eur,
+};
+use crate::{Error, NewRefund, NewShipment, OrderStatus, Orders};
+
+impl Shop {
+    /// One request of `who`: the answer's status, its `Location` or `ETag`, and its body.
+    async fn send(
+        &self,
+        who: &Caller,
+        method: &str,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> (StatusCode, String, Value) {
+        let (router, _) = crate::routes::routes(self.orders.clone()).split_for_parts();
+        let request = Request::builder().method(method).uri(path).header("idempotency-key", key);
+        let request = request.header("content-type", "application/json").extension(who.clone());
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        let response = router.oneshot(request.body(body).unwrap()).await.unwrap();
+        let head = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+        let (status, head) = (response.status(), head("location").or(head("etag")).unwrap_or_default());
+        let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, head, serde_json::from_slice(&bytes).unwrap())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_answer_has_its_status() {
+    tell(|shop| async move {
+        let (ada, bob) = (shop.ada(), staff());
+        let order = |method: &str| serde_json::to_value(wish(method)).unwrap();
+        let (status, location, placed) = shop.send(&ada, "POST", "/v1/orders", "1", &order("ok")).await;
+        assert_eq!(status, StatusCode::CREATED);
+        let id = placed["id"].as_str().unwrap();
+        assert_eq!(location, format!("/v1/orders/{id}"));
+        let (status, etag, seen) = shop.send(&ada, "GET", &location, "", &Value::Null).await;
+        assert_eq!((status, &*etag, &seen), (StatusCode::OK, "\"3\"", &placed));
+        let (_, _, events) = shop.send(&ada, "GET", &format!("{location}/events"), "", &Value::Null).await;
+        assert_eq!(events["items"][0]["data"]["number"], placed["number"]);
+        let number = placed["number"].as_str().unwrap();
+        assert!(number.len() == 9 && number.as_bytes()[4] == b'-', "{number}");
+
+        let eve = shop.ada();
+        let (status, location, waiting) = shop.send(&eve, "POST", "/v1/orders", "1", &order("action_required")).await;
+        assert_eq!((status, waiting["status"].as_str()), (StatusCode::ACCEPTED, Some("pending")));
+        let (status, _, cancelled) = shop.send(&eve, "POST", &format!("{location}/cancel"), "", &Value::Null).await;
+        assert_eq!((status, cancelled["status"].as_str()), (StatusCode::OK, Some("cancelled")));
+        let (status, _, problem) = shop.send(&eve, "POST", "/v1/orders", "2", &order("declined")).await;
+        assert_eq!((status, problem["code"].as_str()), (StatusCode::PAYMENT_REQUIRED, Some("payment_declined")));
+        shop.world.fill(&eve, &[("CUP", 9, 500)]);
+        let (status, _, problem) = shop.send(&eve, "POST", "/v1/orders", "3", &order("ok")).await;
+        assert_eq!((status, problem["lines"][0]["available"].as_i64()), (StatusCode::CONFLICT, Some(2)));
+        let (status, _, _) = shop.send(&Caller::Anonymous, "POST", "/v1/orders", "4", &order("ok")).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        let (status, _, _) = shop.send(&eve, "GET", "/v1/orders/nonsense", "", &Value::Null).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        let (status, _, problem) = shop.send(&eve, "GET", "/v1/orders?status=lost", "", &Value::Null).await;
+        assert_eq!(
+            (status, problem["errors"][0]["pointer"].as_str()),
+            (StatusCode::UNPROCESSABLE_ENTITY, Some("?status"))
+        );
+
+        let parcel = json!({ "carrier": "DHL" });
+        let (status, _, _) = shop.send(&ada, "POST", &format!("/v1/orders/{id}/shipments"), "1", &parcel).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        let (status, _, _) = shop.send(&bob, "POST", &format!("/v1/orders/{id}/shipments"), "1", &parcel).await;
+        assert_eq!(status, StatusCode::CREATED);
+        let (status, _, paid) = shop.send(&bob, "POST", &format!("/v1/orders/{id}/refunds"), "1", &json!({})).await;
+        assert_eq!((status, paid["payment"]["status"].as_str()), (StatusCode::CREATED, Some("refunded")));
+        let (_, _, listed) = shop.send(&bob, "GET", "/v1/orders?status=shipped", "", &Value::Null).await;
+        assert_eq!((listed["items"][0]["id"].as_str(), &listed["next"]), (Some(id), &Value::Null));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_may_come_twice_and_crosses_a_wire() {
+    tell(|shop| async move {
+        let local = Local::new(shop.context.tasks.clone(), true, 64, 256);
+        let orders = <dyn Orders as Wire>::local(shop.orders.clone() as Arc<dyn Orders>, local);
+        let place = |who: &Caller, key: &str, method: &str| orders.place(who.clone(), key.into(), wish(method));
+        let (ada, bob) = (shop.ada(), staff());
+        let order = place(&ada, "1", "ok").await.unwrap();
+        assert_eq!((order.status, order.version), (OrderStatus::Confirmed, 3));
+        let part = NewRefund { amount: Some(eur(1)), reason: None };
+        assert_eq!(orders.refund(bob.clone(), order.id, "1".into(), part).await.unwrap().payment.refunded, eur(1));
+        let parcel = NewShipment { carrier: "DHL".into(), tracking_number: None };
+        assert_eq!(orders.ship(bob, order.id, "1".into(), parcel).await.unwrap().shipments.len(), 1);
+        let eve = shop.ada();
+        let declined = place(&eve, "1", "declined").await.unwrap_err();
+        assert!(matches!(declined, Error::PaymentDeclined { .. }), "{declined}");
+        let waiting = place(&eve, "2", "action_required").await.unwrap();
+        let cancelled = orders.cancel(eve.clone(), waiting.id).await.unwrap();
+        assert_eq!((cancelled.status, cancelled.version), (OrderStatus::Cancelled, 4));
+        shop.world.fill(&eve, &[("CUP", 9, 500)]);
+        assert!(matches!(place(&eve, "3", "ok").await, Err(Error::SoldOut { .. })));
+        assert_eq!(place(&customer(), "1", "ok").await, Err(Error::CartEmpty));
+    })
+    .await;
+}

@@ -1,0 +1,145 @@
+//! The rules of a payment: what its provider says moves it, and only forward.
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::PaymentStatus;
+
+mod entry;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use entry::{Entry, Turn, next_look};
+
+/// What a provider is asked to do with a charge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub(crate) enum Command {
+    Authorize,
+    Capture,
+    Void,
+}
+
+impl Command {
+    /// The provider's idempotency key: an order has one payment, and each command is given once.
+    pub(crate) fn key(self, order_id: Uuid) -> String {
+        format!("{order_id}:{}", self.word())
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Authorize => "authorize",
+            Self::Capture => "capture",
+            Self::Void => "void",
+        }
+    }
+}
+
+/// A charge as its provider sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Charge {
+    /// The provider's name for it.
+    pub(crate) reference: String,
+    pub(crate) state: ChargeState,
+}
+
+/// How far a charge is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum ChargeState {
+    ActionRequired { url: String },
+    Authorized,
+    Captured,
+    Declined { reason: String },
+    Voided,
+}
+
+/// What came back from a provider, or did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// This is how the charge stands now.
+    Charge(Charge),
+    /// There is no charge under the key.
+    NotFound,
+    /// It will not do that.
+    Refused { reason: String },
+    /// The answer never came; it may have been done.
+    Unknown,
+}
+
+impl Answer {
+    /// For the list of attempts.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Self::Charge(charge) => PaymentStatus::of(&charge.state).word(),
+            Self::NotFound => "not_found",
+            Self::Refused { reason } => reason,
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl PaymentStatus {
+    /// Its stable word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::ActionRequired => "action_required",
+            Self::Authorized => "authorized",
+            Self::Captured => "captured",
+            Self::Declined => "declined",
+            Self::Voided => "voided",
+            Self::Refunded => "refunded",
+            Self::PartiallyRefunded => "partially_refunded",
+        }
+    }
+
+    fn of(state: &ChargeState) -> Self {
+        match state {
+            ChargeState::ActionRequired { .. } => Self::ActionRequired,
+            ChargeState::Authorized => Self::Authorized,
+            ChargeState::Captured => Self::Captured,
+            ChargeState::Declined { .. } => Self::Declined,
+            ChargeState::Voided => Self::Voided,
+        }
+    }
+
+    /// Where `charge` moves a payment that is here; none where that is no news, because answers and
+    /// webhooks come twice and in any order.
+    fn after(self, charge: &ChargeState) -> Option<Self> {
+        let next = Self::of(charge);
+        let forward = match self {
+            Self::Pending => true,
+            Self::ActionRequired => next != Self::ActionRequired,
+            Self::Authorized => matches!(next, Self::Captured | Self::Voided),
+            Self::Captured | Self::Declined | Self::Voided | Self::Refunded | Self::PartiallyRefunded => false,
+        };
+        forward.then_some(next)
+    }
+
+    /// Whether the amount was taken, and perhaps given back since.
+    pub(crate) fn taken(self) -> bool {
+        matches!(self, Self::Captured | Self::PartiallyRefunded | Self::Refunded)
+    }
+
+    /// The kind of the event that tells of a payment's coming here.
+    pub(crate) fn kind(self) -> &'static str {
+        match self {
+            Self::Pending => "payment.pending",
+            Self::ActionRequired => "payment.action_required",
+            Self::Authorized => "payment.authorized",
+            Self::Captured => "payment.captured",
+            Self::Declined => "payment.declined",
+            Self::Voided => "payment.voided",
+            Self::Refunded | Self::PartiallyRefunded => "payment.refunded",
+        }
+    }
+}
+
+impl fmt::Display for PaymentStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}

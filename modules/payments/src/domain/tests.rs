@@ -1,0 +1,144 @@
+use chrono::{DateTime, Duration};
+use kernel::Money;
+
+use super::{entry::LOOKS, *};
+use PaymentStatus as Status;
+
+fn states() -> Vec<ChargeState> {
+    vec![
+        ChargeState::ActionRequired { url: "/act".into() },
+        ChargeState::Authorized,
+        ChargeState::Captured,
+        ChargeState::Declined { reason: "card_declined".into() },
+        ChargeState::Voided,
+    ]
+}
+
+fn entry(status: Status, given_up: bool) -> Entry {
+    let amount = Money::new(1000, "EUR".parse().unwrap());
+    Entry { status, given_up, ..Entry::blank(Uuid::nil(), amount, DateTime::UNIX_EPOCH) }
+}
+
+fn says(state: ChargeState) -> Answer {
+    Answer::Charge(Charge { reference: "ch_1".into(), state })
+}
+
+/// Further means later in a payment's life; what is terminal is furthest.
+fn rank(status: Status) -> u8 {
+    match status {
+        Status::Pending => 0,
+        Status::ActionRequired => 1,
+        Status::Authorized => 2,
+        Status::Captured => 3,
+        Status::PartiallyRefunded => 4,
+        Status::Declined | Status::Voided | Status::Refunded => 5,
+    }
+}
+
+const ALL: [Status; 8] = [
+    Status::Pending,
+    Status::ActionRequired,
+    Status::Authorized,
+    Status::Captured,
+    Status::Declined,
+    Status::Voided,
+    Status::Refunded,
+    Status::PartiallyRefunded,
+];
+
+#[test]
+fn a_payment_never_goes_back_and_hears_nothing_twice() {
+    for status in ALL {
+        for given_up in [false, true] {
+            for state in states() {
+                let mut payment = entry(status, given_up);
+                payment.hear(&says(state.clone()));
+                assert!(rank(payment.status) >= rank(status), "{status} heard {state:?}");
+                assert_eq!(payment.hear(&says(state.clone())), None, "{status} heard {state:?} twice");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_terminal_stays() {
+    for status in [Status::Declined, Status::Voided, Status::Refunded, Status::PartiallyRefunded, Status::Captured] {
+        for state in states() {
+            let mut payment = entry(status, false);
+            assert_eq!((payment.hear(&says(state)), payment.status), (None, status));
+        }
+    }
+}
+
+#[test]
+fn the_order_of_news_does_not_matter() {
+    let [action, authorized, captured, declined, voided] = states().try_into().unwrap();
+    for (life, end) in [
+        ([&action, &authorized, &captured], Status::Captured),
+        ([&action, &authorized, &voided], Status::Voided),
+        ([&action, &action, &declined], Status::Declined),
+        ([&authorized, &authorized, &voided], Status::Voided),
+    ] {
+        for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+            let mut payment = entry(Status::Pending, false);
+            for index in order {
+                payment.hear(&says(life[index].clone()));
+            }
+            assert_eq!(payment.status, end, "{life:?} in the order {order:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_held_for_a_payment_that_was_given_up_is_let_go() {
+    for (status, given_up) in [(Status::Pending, true), (Status::Authorized, true), (Status::Voided, false)] {
+        let mut payment = entry(status, given_up);
+        assert_eq!(payment.hear(&says(ChargeState::Authorized)), None);
+        assert_eq!((payment.status, payment.turn()), (status, Turn::Void));
+        assert!(payment.unfinished());
+        payment.hear(&says(ChargeState::Voided));
+        assert_eq!((payment.status, payment.open, payment.turn()), (Status::Voided, None, Turn::Rest));
+    }
+    let mut payment = entry(Status::Authorized, true);
+    payment.hear(&says(ChargeState::Captured));
+    assert_eq!((payment.status, payment.turn()), (Status::Captured, Turn::PayBack));
+}
+
+#[test]
+fn a_lost_request_is_watched_for_a_while() {
+    let mut payment = entry(Status::Pending, false);
+    payment.ask(Command::Authorize, DateTime::UNIX_EPOCH, Duration::seconds(5));
+    assert_eq!(payment.hear(&Answer::NotFound), None, "somebody may still ask for it");
+    payment.give_up();
+    assert_eq!(payment.hear(&Answer::NotFound), Some(Status::Voided));
+    for _ in 0..LOOKS {
+        assert_eq!(payment.open, Some(Command::Authorize));
+        payment.ask(Command::Authorize, DateTime::UNIX_EPOCH, Duration::seconds(5));
+        payment.hear(&Answer::NotFound);
+    }
+    assert_eq!(payment.open, None);
+}
+
+#[test]
+fn an_answer_that_never_came_changes_nothing() {
+    for status in ALL {
+        let mut payment = entry(status, false);
+        let before = payment.clone();
+        assert_eq!(payment.hear(&Answer::Unknown), None);
+        assert_eq!(payment.hear(&Answer::Refused { reason: "no".into() }), None);
+        assert_eq!(payment, before);
+    }
+}
+
+#[test]
+fn refunds_add_up() {
+    let mut payment = entry(Status::Captured, false);
+    payment.refunding = 400;
+    assert_eq!(payment.left(), 600);
+    payment.pay_back(400);
+    assert_eq!((payment.status, payment.left(), payment.refunded), (Status::PartiallyRefunded, 600, 400));
+    payment.refunding = 600;
+    payment.pay_back(600);
+    assert_eq!((payment.status, payment.left()), (Status::Refunded, 0));
+    assert_eq!(entry(Status::Authorized, false).left(), 0, "nothing was taken yet");
+}

@@ -1,0 +1,183 @@
+//! What is paid back: promised first, so that all refunds together never exceed what was taken.
+use chrono::{DateTime, Utc};
+use kernel::{Checks, Fault, Flaw, Invalid, Money, Tx, text};
+use uuid::Uuid;
+
+use crate::{
+    Error, Payment, RefundNote,
+    domain::{Entry, next_look},
+    provider::{Ask, Outcome},
+    service::Service,
+    store::{
+        self,
+        refunds::{self, Refund, Status},
+    },
+};
+
+/// Keys of what `cancel` pays back begin like this; nobody else's may.
+const CANCEL: &str = "cancel";
+
+/// What a refund takes next.
+enum Step {
+    /// It is over.
+    Over(Entry, Refund),
+    /// Ask the provider, as this attempt.
+    Ask(Entry, Refund, Uuid),
+}
+
+impl Service {
+    pub(crate) async fn pay_back(&self, order_id: Uuid, key: String, amount: Money) -> Result<Payment, Error> {
+        let key = vet(&key, amount)?;
+        match self.promise(order_id, &key, amount).await? {
+            Step::Over(_, Refund { status: Status::Declined, reason, .. }) => {
+                Err(Error::Declined { reason: reason.unwrap_or_default() })
+            }
+            Step::Over(entry, _) => Ok(entry.shown()),
+            Step::Ask(entry, refund, attempt) => Ok(self.make_refund(&entry, refund, attempt).await?.shown()),
+        }
+    }
+
+    /// Commits the refund before the provider hears of it.
+    async fn promise(&self, order_id: Uuid, key: &str, amount: Money) -> Result<Step, Error> {
+        let due = self.database_time().await?;
+        let mut tx = self.context.db.begin().await?;
+        let entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let refund = match refunds::find(&mut tx, order_id, key).await? {
+            Some(refund) if entry.money(refund.amount) != amount => {
+                return Err(Invalid::one("/amount", "differs", "is not what this key was used for before").into());
+            }
+            Some(refund) if refund.status != Status::Pending => return Ok(Step::Over(entry, refund)),
+            Some(refund) => refund,
+            None if !entry.status.taken() => return Err(entry.wrong_state()),
+            None if entry.currency != amount.currency => {
+                return Err(Invalid::one("/amount/currency", "differs", "is not the payment's").into());
+            }
+            None => self.add(&mut tx, &entry, key.to_owned(), amount.amount, due).await?,
+        };
+        let attempt = self.note_refund(&mut tx, order_id, &refund.key).await?;
+        tx.commit().await?;
+        Ok(Step::Ask(entry, refund, attempt))
+    }
+
+    /// The next refund that giving up `entry` takes: one that is still open, or else one of all that is left.
+    pub(crate) async fn refund_rest(
+        &self,
+        tx: &mut Tx,
+        entry: &Entry,
+        due: DateTime<Utc>,
+    ) -> Result<Option<(Refund, Uuid)>, Error> {
+        let refund = match refunds::first_pending(tx, entry.order_id).await? {
+            Some(refund) => refund,
+            None if entry.left() == 0 => return Ok(None),
+            None => {
+                let number = refunds::count(tx, entry.order_id, CANCEL).await? + 1;
+                self.add(tx, entry, format!("{CANCEL}-{number}"), entry.left(), due).await?
+            }
+        };
+        let attempt = self.note_refund(tx, entry.order_id, &refund.key).await?;
+        Ok(Some((refund, attempt)))
+    }
+
+    async fn add(
+        &self,
+        tx: &mut Tx,
+        entry: &Entry,
+        key: String,
+        amount: i64,
+        due: DateTime<Utc>,
+    ) -> Result<Refund, Error> {
+        if !refunds::promise(tx, entry.order_id, amount).await? {
+            return Err(Error::RefundTooLarge { left: entry.money(entry.left()) });
+        }
+        let refund = Refund { key, amount, status: Status::Pending, reason: None };
+        let due = next_look(due, self.config.reconcile_after(), 0);
+        refunds::insert(tx, entry.order_id, &refund, due, self.context.clock.now()).await?;
+        Ok(refund)
+    }
+
+    async fn note_refund(&self, tx: &mut Tx, order_id: Uuid, key: &str) -> Result<Uuid, Error> {
+        let now = self.context.clock.now();
+        Ok(store::asked(tx, order_id, "refund", &provider_key(order_id, key), now).await?)
+    }
+
+    /// Asks the provider; under the same key it pays once, so asking again is also how to look.
+    pub(crate) async fn make_refund(&self, entry: &Entry, refund: Refund, attempt: Uuid) -> Result<Entry, Error> {
+        let provider = self.provider_of(entry)?;
+        let ask = Ask {
+            key: provider_key(entry.order_id, &refund.key),
+            reference: entry.charge()?,
+            amount: entry.money(refund.amount),
+        };
+        match self.timed(provider.refund(ask)).await {
+            Ok(Outcome::Done) => Ok(self.refunded(entry.order_id, &refund, attempt).await?),
+            Ok(Outcome::Declined { reason }) => {
+                self.refund_declined(entry.order_id, &refund, &reason, attempt).await?;
+                Err(Error::Declined { reason })
+            }
+            Err(unknown) => {
+                let mut tx = self.context.db.begin().await?;
+                store::answered(&mut tx, attempt, "unknown", self.context.clock.now()).await?;
+                tx.commit().await?;
+                Err(Fault::unavailable(unknown).into())
+            }
+        }
+    }
+
+    /// Records a refund that was made; whoever is first moves the payment and tells of it.
+    async fn refunded(&self, order_id: Uuid, refund: &Refund, attempt: Uuid) -> Result<Entry, Error> {
+        let now = self.context.clock.now();
+        let mut tx = self.context.db.begin().await?;
+        let mut entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        store::answered(&mut tx, attempt, "refunded", now).await?;
+        if refunds::end(&mut tx, order_id, &refund.key, Status::Done, None, now).await? {
+            entry.pay_back(refund.amount);
+            entry.updated_at = now;
+            refunds::keep(&mut tx, &entry).await?;
+            let note = RefundNote { key: refund.key.clone(), amount: entry.money(refund.amount) };
+            self.publish(&mut tx, &entry, Some(note)).await?;
+        }
+        tx.commit().await?;
+        self.context.outbox.wake();
+        Ok(entry)
+    }
+
+    async fn refund_declined(&self, order_id: Uuid, refund: &Refund, reason: &str, attempt: Uuid) -> Result<(), Error> {
+        let now = self.context.clock.now();
+        let mut tx = self.context.db.begin().await?;
+        let mut entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        store::answered(&mut tx, attempt, reason, now).await?;
+        if refunds::end(&mut tx, order_id, &refund.key, Status::Declined, Some(reason), now).await? {
+            entry.refunding -= refund.amount;
+            refunds::keep(&mut tx, &entry).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Asks again about a refund whose outcome is not known.
+    pub(crate) async fn resume_refund(&self, order_id: Uuid, key: &str) -> Result<(), Error> {
+        let mut tx = self.context.db.begin().await?;
+        let entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let refund = refunds::find(&mut tx, order_id, key).await?;
+        let Some(refund) = refund.filter(|refund| refund.status == Status::Pending) else { return Ok(()) };
+        let attempt = self.note_refund(&mut tx, order_id, key).await?;
+        tx.commit().await?;
+        self.make_refund(&entry, refund, attempt).await.map(drop)
+    }
+}
+
+/// The provider's idempotency key of a refund.
+fn provider_key(order_id: Uuid, key: &str) -> String {
+    format!("{order_id}:refund:{key}")
+}
+
+fn vet(key: &str, amount: Money) -> Result<String, Invalid> {
+    let mut checks = Checks::new();
+    let key = checks.field("/key", text(key, 1, 100).and_then(not_reserved));
+    checks.ensure(amount.amount > 0, "/amount", "too_small", "must be more than nothing");
+    checks.finish(key)
+}
+
+fn not_reserved(key: String) -> Result<String, Flaw> {
+    if key.starts_with(CANCEL) { Err(Flaw::new("reserved", "must not begin with `cancel`")) } else { Ok(key) }
+}

@@ -1,0 +1,137 @@
+//! The public endpoints of payments.
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{State, rejection::StringRejection},
+    http::{
+        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+    },
+    response::{Html, IntoResponse, Response},
+};
+use kernel::{BODY_LIMIT, Caller, Malformed, Path, Problem, problem};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use crate::{Error, Payment, PaymentChoice, Payments, provider::TEST};
+
+type Api = State<Arc<dyn Payments>>;
+
+/// Where a webhook's signature stands: ours, or Stripe's name for the same.
+const SIGNATURES: [&str; 2] = ["stoa-signature", "stripe-signature"];
+
+pub(crate) fn router(api: Arc<dyn Payments>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(payment))
+        .routes(routes!(webhook))
+        .routes(routes!(bank))
+        .routes(routes!(approve))
+        .routes(routes!(decline))
+        .with_state(api)
+}
+
+/// The payment of an order, for the one who pays and for staff.
+#[utoipa::path(get, path = "/v1/orders/{id}/payment", tag = "payments",
+    params(("id" = Uuid, Path, description = "The order")),
+    responses((status = 200, body = Payment)))]
+async fn payment(State(api): Api, caller: Caller, Path(id): Path<Uuid>) -> Result<Json<Payment>, Problem<Error>> {
+    Ok(Json(api.get(caller, id).await?))
+}
+
+/// What a provider has to tell, signed in `Stoa-Signature` or `Stripe-Signature` as `t=…,v1=…`.
+#[utoipa::path(post, path = "/v1/payments/webhooks/{provider}", tag = "payments",
+    params(("provider" = String, Path, description = "The provider")),
+    request_body(content = String, content_type = "application/json"),
+    responses((status = 204, description = "Taken in, now or before")))]
+async fn webhook(
+    State(api): Api,
+    Path(provider): Path<String>,
+    headers: HeaderMap,
+    body: Result<String, StringRejection>,
+) -> Result<StatusCode, Response> {
+    let body = body.map_err(unreadable)?;
+    let signature = SIGNATURES.iter().find_map(|name| headers.get(*name)?.to_str().ok()).unwrap_or_default();
+    let told = api.webhook(provider, signature.to_owned(), body).await;
+    told.map(|()| StatusCode::NO_CONTENT).map_err(problem)
+}
+
+/// What is not text was not signed as text either.
+fn unreadable(rejection: StringRejection) -> Response {
+    match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }),
+        _ => problem(Error::BadSignature),
+    }
+}
+
+/// The test provider's customer decides here: a page with two buttons.
+#[utoipa::path(get, path = "/v1/payments/test/{reference}", tag = "payments",
+    params(("reference" = String, Path, description = "The charge")),
+    responses((status = 200, body = String, content_type = "text/html")))]
+async fn bank(State(api): Api, Path(reference): Path<String>) -> Result<Response, Problem<Error>> {
+    let choice = PaymentChoice { provider: TEST.into(), method: "action_required".into() };
+    api.check(choice).await.map_err(|error| match error {
+        Error::Refusal(_) => Error::PaymentNotFound,
+        error => error,
+    })?;
+    Ok((PAGE_HEADERS, Html(page(&reference))).into_response())
+}
+
+/// The test provider's customer agrees.
+#[utoipa::path(post, path = "/v1/payments/test/{reference}/approve", tag = "payments",
+    params(("reference" = String, Path, description = "The charge")),
+    responses((status = 204, description = "The payment goes on")))]
+async fn approve(State(api): Api, Path(reference): Path<String>) -> Result<StatusCode, Problem<Error>> {
+    api.act(TEST.into(), reference, true).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The test provider's customer refuses.
+#[utoipa::path(post, path = "/v1/payments/test/{reference}/decline", tag = "payments",
+    params(("reference" = String, Path, description = "The charge")),
+    responses((status = 204, description = "The payment is declined")))]
+async fn decline(State(api): Api, Path(reference): Path<String>) -> Result<StatusCode, Problem<Error>> {
+    api.act(TEST.into(), reference, false).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+             connect-src 'self'; form-action 'self'",
+        ),
+    ),
+    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+];
+
+/// The customer's bank. The buttons work without the script, which only says what came of them.
+fn page(reference: &str) -> String {
+    include_str!("bank.html").replace("{reference}", &escape(reference))
+}
+
+/// Text, safe in HTML and in a quoted attribute.
+fn escape(text: &str) -> String {
+    let entity = |c: char| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        '\'' => "&#39;".to_owned(),
+        c => c.to_string(),
+    };
+    text.chars().map(entity).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_cannot_break_out_of_the_page() {
+        let page = page("\"><script>alert('x')</script>&");
+        assert!(page.contains("&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;"));
+        assert_eq!(page.matches("<script>").count(), 1, "its own");
+    }
+}

@@ -1,0 +1,165 @@
+//! Where payments, attempts and webhook events are kept.
+pub(crate) mod refunds;
+
+use chrono::{DateTime, Utc};
+use kernel::{Db, Executor, Statement, Tx};
+use uuid::Uuid;
+
+use crate::{domain::Entry, provider::Notice};
+
+/// Keeps a new payment; false where the order has one already.
+pub(crate) async fn insert(tx: &mut Tx, entry: &Entry) -> sqlx::Result<bool> {
+    let inserted = tx
+        .query(
+            "INSERT INTO payments (id, order_id, owner, provider, method, status, given_up, open, due_at, tries,
+                                   reference, currency, amount, refunded, refunding, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             ON CONFLICT (order_id) DO NOTHING",
+        )
+        .bind(entry.id)
+        .bind(entry.order_id)
+        .bind(entry.owner.clone())
+        .bind(&*entry.provider)
+        .bind(&*entry.method)
+        .bind(entry.status)
+        .bind(entry.given_up)
+        .bind(entry.open)
+        .bind(entry.due_at)
+        .bind(entry.tries)
+        .bind(entry.reference.clone())
+        .bind(entry.currency.code())
+        .bind(entry.amount)
+        .bind(entry.refunded)
+        .bind(entry.refunding)
+        .bind(entry.created_at)
+        .bind(entry.updated_at)
+        .execute()
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// The payment of an order.
+pub(crate) async fn find(db: &Db, order_id: Uuid) -> sqlx::Result<Option<Entry>> {
+    select(db, order_id).fetch_optional().await
+}
+
+/// The payment of an order, which nobody else changes until `tx` ends.
+pub(crate) async fn lock(tx: &mut Tx, order_id: Uuid) -> sqlx::Result<Option<Entry>> {
+    select(tx, order_id).for_update().fetch_optional().await
+}
+
+fn select<'c>(executor: impl Executor<'c>, order_id: Uuid) -> Statement<'c> {
+    executor
+        .query(
+            "SELECT id, order_id, owner, provider, method, status, given_up, open, due_at, tries, reference, currency,
+                    amount, refunded, refunding, reason, action_url, created_at, updated_at
+               FROM payments
+              WHERE order_id = $1",
+        )
+        .bind(order_id)
+}
+
+/// Keeps what has changed. `entry` was locked in `tx`; what refunds are promised is theirs to change.
+pub(crate) async fn save(tx: &mut Tx, entry: &Entry) -> sqlx::Result<()> {
+    tx.query(
+        "UPDATE payments
+            SET status = $2, given_up = $3, open = $4, due_at = $5, tries = $6, reference = $7,
+                reason = $8, action_url = $9, updated_at = $10
+          WHERE order_id = $1",
+    )
+    .bind(entry.order_id)
+    .bind(entry.status)
+    .bind(entry.given_up)
+    .bind(entry.open)
+    .bind(entry.due_at)
+    .bind(entry.tries)
+    .bind(entry.reference.clone())
+    .bind(entry.reason.clone())
+    .bind(entry.action_url.clone())
+    .bind(entry.updated_at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+/// The orders whose payments wait for an answer that is due at `now`, by the database's clock, and how often
+/// it was asked for.
+pub(crate) async fn due(db: &Db, now: DateTime<Utc>, limit: i64) -> sqlx::Result<Vec<(Uuid, i64)>> {
+    db.query(
+        "SELECT order_id, tries
+           FROM payments
+          WHERE open IS NOT NULL AND due_at <= $1
+          ORDER BY due_at
+          LIMIT $2",
+    )
+    .bind(now)
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// Takes a due payment for this replica until `next`; false where another has, or it was answered.
+pub(crate) async fn claim(db: &Db, order_id: Uuid, now: DateTime<Utc>, next: DateTime<Utc>) -> sqlx::Result<bool> {
+    let claimed = db
+        .query(
+            "UPDATE payments
+                SET due_at = $3, tries = tries + 1
+              WHERE order_id = $1 AND open IS NOT NULL AND due_at <= $2",
+        )
+        .bind(order_id)
+        .bind(now)
+        .bind(next)
+        .execute()
+        .await?;
+    Ok(claimed == 1)
+}
+
+/// Notes a question before it is asked.
+pub(crate) async fn asked(
+    executor: impl Executor<'_>,
+    order_id: Uuid,
+    what: &'static str,
+    key: &str,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Uuid> {
+    let id = Uuid::now_v7();
+    executor
+        .query("INSERT INTO attempts (id, order_id, what, key, asked_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(id)
+        .bind(order_id)
+        .bind(what)
+        .bind(key)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(id)
+}
+
+/// Notes what came back.
+pub(crate) async fn answered(tx: &mut Tx, attempt: Uuid, outcome: &str, now: DateTime<Utc>) -> sqlx::Result<()> {
+    tx.query("UPDATE attempts SET outcome = $2, answered_at = $3 WHERE id = $1")
+        .bind(attempt)
+        .bind(outcome)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Notes a webhook event; false where it came before.
+pub(crate) async fn received(tx: &mut Tx, provider: &str, notice: &Notice, now: DateTime<Utc>) -> sqlx::Result<bool> {
+    let inserted = tx
+        .query(
+            "INSERT INTO webhook_events (provider, event_id, kind, order_id, received_at)
+             VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (provider, event_id) DO NOTHING",
+        )
+        .bind(provider)
+        .bind(&*notice.event_id)
+        .bind(&*notice.kind)
+        .bind(notice.news.as_ref().map(|news| news.order_id))
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(inserted == 1)
+}

@@ -1,0 +1,50 @@
+//! What providers tell of their own accord. It comes late, twice and in any order.
+use kernel::{Checks, Invalid, text};
+
+use crate::{Error, domain::Answer, provider::Notice, service::Service, store};
+
+impl Service {
+    /// Takes in a webhook: the note that it came and its effect are committed together, so that of many
+    /// deliveries one has an effect. The provider sends again whatever was not answered with success.
+    pub(crate) async fn listen(&self, name: &str, signature: &str, body: &str) -> Result<(), Error> {
+        let Some(provider) = self.provider(name) else {
+            return Err(Invalid::one(":provider", "unknown_provider", "is not a payment provider of this shop").into());
+        };
+        let now = self.context.clock.now();
+        let notice = provider.parse_webhook(signature, body, now)?;
+        vet(&notice)?;
+        let mut tx = self.context.db.begin().await?;
+        if !store::received(&mut tx, name, &notice, now).await? {
+            return Ok(());
+        }
+        let mut heard = None;
+        let mut moved = false;
+        if let Some(news) = notice.news {
+            let entry = store::lock(&mut tx, news.order_id).await?;
+            // An account may serve several shops; what is not of ours is noted and let be.
+            if let Some(mut entry) = entry.filter(|entry| entry.provider == name) {
+                moved = self.take_in(&mut tx, &mut entry, &Answer::Charge(news.charge)).await?;
+                heard = Some(entry);
+            }
+        }
+        tx.commit().await?;
+        if moved {
+            self.context.outbox.wake();
+        }
+        if let Some(entry) = heard {
+            self.let_go(&entry).await;
+        }
+        Ok(())
+    }
+}
+
+/// Even who signs well may send what cannot be kept.
+fn vet(notice: &Notice) -> Result<(), Invalid> {
+    let mut checks = Checks::new();
+    checks.field("/id", text(&notice.event_id, 1, 255));
+    checks.field("/type", text(&notice.kind, 1, 255));
+    if let Some(news) = &notice.news {
+        checks.field("/reference", text(&news.charge.reference, 1, 255));
+    }
+    checks.finish(Some(()))
+}

@@ -1,0 +1,183 @@
+//! What each field of a product may hold; every flaw is noted where it stands.
+use std::collections::HashSet;
+
+use kernel::{Checks, Currency, Flaw, Money, text};
+
+use crate::{Image, NewVariant, OptionValue, Sku, domain::Draft, slug};
+
+/// The highest price, in minor units.
+const MAX_PRICE: i64 = 1_000_000_000_000;
+/// The most of one variant that a shop has.
+pub(crate) const MAX_STOCK: i64 = 1_000_000_000;
+/// The most variants of one product.
+pub(crate) const MAX_VARIANTS: usize = 100;
+/// The most characters of a category's name.
+pub(crate) const MAX_CATEGORY: usize = 100;
+/// Ten tonnes.
+const MAX_WEIGHT_G: i64 = 10_000_000;
+const MAX_DESCRIPTION: usize = 50_000;
+/// Tags within tags cost the parser the square of their number.
+const MAX_TAGS_OF_HTML: usize = 4_000;
+const MAX_TAGS: usize = 50;
+const MAX_IMAGES: usize = 50;
+const MAX_OPTIONS: usize = 5;
+
+/// HTML without what is dangerous in it.
+pub(crate) fn description(html: &str) -> Result<String, Flaw> {
+    let html = text(&html.replace("\r\n", "\n"), 0, MAX_DESCRIPTION)?;
+    if html.matches('<').count() > MAX_TAGS_OF_HTML {
+        return Err(Flaw::new("too_many_tags", format!("must have at most {MAX_TAGS_OF_HTML} HTML tags")));
+    }
+    Ok(ammonia::clean(&html))
+}
+
+/// The slug of a category; empty for none.
+pub(crate) fn category(given: &str) -> Result<String, Flaw> {
+    if given.is_empty() { Ok(String::new()) } else { slug::parse(given) }
+}
+
+/// Words to find a product by, each once.
+pub(crate) fn tags(checks: &mut Checks, given: Vec<String>) -> Vec<String> {
+    at_most(checks, "/tags", given.len(), MAX_TAGS);
+    let mut seen = HashSet::new();
+    let tags = given.iter().take(MAX_TAGS).enumerate();
+    let tags = tags.filter_map(|(index, tag)| checks.field(format!("/tags/{index}"), text(tag, 1, 50)));
+    tags.filter(|tag| seen.insert(tag.to_lowercase())).collect()
+}
+
+/// Pictures, the main one first.
+pub(crate) fn images(checks: &mut Checks, given: Vec<Image>) -> Vec<Image> {
+    at_most(checks, "/images", given.len(), MAX_IMAGES);
+    let images = given.into_iter().take(MAX_IMAGES).enumerate().filter_map(|(index, image)| {
+        let url = checks.field(format!("/images/{index}/url"), url(&image.url));
+        let alt = checks.field(format!("/images/{index}/alt"), text(&image.alt, 0, 500));
+        Some(Image { url: url?, alt: alt? })
+    });
+    images.collect()
+}
+
+/// Variants, each with how many are on hand to begin with.
+pub(crate) fn variants(checks: &mut Checks, given: Vec<NewVariant>, currency: Currency) -> Vec<(Draft, i64)> {
+    at_most(checks, "/variants", given.len(), MAX_VARIANTS);
+    let mut seen = HashSet::new();
+    let mut variants = Vec::new();
+    for (index, variant) in given.into_iter().take(MAX_VARIANTS).enumerate() {
+        let at = format!("/variants/{index}");
+        let Some(variant) = draft(checks, &at, variant, currency) else { continue };
+        let new = seen.insert(variant.0.sku.clone());
+        checks.ensure(new, format!("{at}/sku"), "duplicate_sku", "is the SKU of another variant of this request");
+        variants.push(variant);
+    }
+    variants
+}
+
+fn draft(checks: &mut Checks, at: &str, given: NewVariant, currency: Currency) -> Option<(Draft, i64)> {
+    let sku = checks.field(format!("{at}/sku"), given.sku.parse::<Sku>());
+    let price = checks.field(format!("{at}/price"), amount(given.price, currency));
+    let before = given.compare_at_price.map(|before| amount(before, currency)).transpose();
+    let compare_at_price = checks.field(format!("{at}/compare_at_price"), before);
+    let weight_g = checks.field(format!("{at}/weight_g"), within(given.weight_g, MAX_WEIGHT_G));
+    let barcode = checks.field(format!("{at}/barcode"), text(&given.barcode.unwrap_or_default(), 0, 64));
+    let on_hand = checks.field(format!("{at}/on_hand"), within(given.on_hand, MAX_STOCK));
+    let options = options(checks, at, given.options);
+    let draft = Draft {
+        sku: sku?,
+        options,
+        price: price?,
+        compare_at_price: compare_at_price?,
+        weight_g: weight_g?,
+        barcode: barcode.filter(|barcode| !barcode.is_empty()),
+    };
+    Some((draft, on_hand?))
+}
+
+fn options(checks: &mut Checks, at: &str, given: Vec<OptionValue>) -> Vec<OptionValue> {
+    at_most(checks, &format!("{at}/options"), given.len(), MAX_OPTIONS);
+    let mut seen = HashSet::new();
+    let mut options = Vec::new();
+    for (index, option) in given.into_iter().take(MAX_OPTIONS).enumerate() {
+        let at = format!("{at}/options/{index}");
+        let name = checks.field(format!("{at}/name"), text(&option.name, 1, 50));
+        let value = checks.field(format!("{at}/value"), text(&option.value, 1, 100));
+        let (Some(name), Some(value)) = (name, value) else { continue };
+        checks.ensure(seen.insert(name.clone()), format!("{at}/name"), "duplicate_option", "is chosen twice");
+        options.push(OptionValue { name, value });
+    }
+    options
+}
+
+/// An address on the web, and so nothing that a browser would run.
+fn url(given: &str) -> Result<String, Flaw> {
+    let given = text(given, 1, 2000)?;
+    let uri: Option<axum::http::Uri> = given.parse().ok();
+    match uri {
+        Some(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(given),
+        _ => Err(Flaw::new("malformed_url", "must be the address of a picture, beginning with https:// or http://")),
+    }
+}
+
+/// A price in the shop's currency, as minor units.
+fn amount(given: Money, currency: Currency) -> Result<i64, Flaw> {
+    if given.currency == currency {
+        within(given.amount, MAX_PRICE)
+    } else {
+        Err(Flaw::new("wrong_currency", format!("the shop's prices are in {currency}")))
+    }
+}
+
+/// A number from 0 to `max`.
+pub(crate) fn within(given: i64, max: i64) -> Result<i64, Flaw> {
+    if (0..=max).contains(&given) { Ok(given) } else { Err(Flaw::new("out_of_range", format!("must be 0 to {max}"))) }
+}
+
+fn at_most(checks: &mut Checks, pointer: &str, count: usize, max: usize) {
+    checks.ensure(count <= max, pointer, "too_many", format!("must be at most {max}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_loses_what_is_dangerous_and_keeps_the_rest() {
+        for (html, clean) in [
+            ("<p>Soft &amp; <b>warm</b></p>", "<p>Soft &amp; <b>warm</b></p>"),
+            ("<script>alert(1)</script>x", "x"),
+            ("<img src=x onerror=alert(1)>", "<img src=\"x\">"),
+            ("<a href=\"javascript:alert(1)\">x</a>", "<a rel=\"noopener noreferrer\">x</a>"),
+            ("<p>unclosed", "<p>unclosed</p>"),
+            ("a\r\nb", "a\nb"),
+        ] {
+            let once = description(html).unwrap();
+            assert_eq!(once, clean);
+            assert_eq!(description(&once).unwrap(), clean, "twice is as once");
+        }
+        assert_eq!(description("a\0b").unwrap_err().code, "control_character");
+        assert_eq!(description(&"x".repeat(MAX_DESCRIPTION + 1)).unwrap_err().code, "too_long");
+    }
+
+    #[test]
+    fn deep_html_is_no_trouble() {
+        assert!(description(&"<b>".repeat(MAX_TAGS_OF_HTML)).is_ok());
+        assert_eq!(description(&"<b>".repeat(MAX_TAGS_OF_HTML + 1)).unwrap_err().code, "too_many_tags");
+    }
+
+    #[test]
+    fn pictures_are_on_the_web() {
+        for good in ["https://example.com/a.jpg", "http://[::1]:80/a?b=c"] {
+            assert_eq!(url(good), Ok(good.into()));
+        }
+        let long = format!("https://example.com/{}", "x".repeat(2000));
+        for bad in
+            ["", "a.jpg", "/a.jpg", "javascript:alert(1)", "data:image/png;base64,AA", "https://", "https://a b", &long]
+        {
+            assert!(url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_tag_counts_once_however_it_is_written() {
+        let mut checks = Checks::new();
+        assert_eq!(tags(&mut checks, vec!["Men".into(), " men ".into(), "Summer".into()]), ["Men", "Summer"]);
+    }
+}

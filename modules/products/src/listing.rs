@@ -1,0 +1,260 @@
+//! Lists of products: which ones, in which order, and where a page begins.
+use chrono::{DateTime, Datelike, Utc};
+use kernel::{Db, Executor, Invalid, PageQuery, text};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{ProductId, ProductQuery, ProductStatus, slug, store::Row};
+
+/// So many words are looked for; further ones are not.
+const WORDS: usize = 6;
+
+/// The order of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Newest,
+    Name,
+    Price,
+    PriceDown,
+}
+
+/// Where a page begins: after the product with this key. It says of which order it is, so that a cursor of
+/// another order is refused and not misread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum After {
+    #[serde(rename = "n")]
+    Newest(DateTime<Utc>, ProductId),
+    #[serde(rename = "a")]
+    Name(String, ProductId),
+    #[serde(rename = "p")]
+    Price(i64, ProductId),
+    #[serde(rename = "d")]
+    PriceDown(i64, ProductId),
+}
+
+impl Sort {
+    fn parse(text: Option<&str>) -> Result<Self, Invalid> {
+        match text {
+            None | Some("newest") => Ok(Self::Newest),
+            Some("name") => Ok(Self::Name),
+            Some("price") => Ok(Self::Price),
+            Some("-price") => Ok(Self::PriceDown),
+            Some(_) => Err(Invalid::one("?sort", "unknown_value", "must be newest, name, price or -price")),
+        }
+    }
+
+    /// Before every product: the first page needs no statement of its own.
+    fn start(self) -> After {
+        let (first, last) = (ProductId(Uuid::nil()), ProductId(Uuid::max()));
+        match self {
+            Self::Newest => After::Newest(DateTime::from_timestamp_nanos(i64::MAX), last),
+            Self::Name => After::Name(String::new(), first),
+            Self::Price => After::Price(-1, first),
+            Self::PriceDown => After::PriceDown(i64::MAX, last),
+        }
+    }
+
+    /// The key of a product that ends a page.
+    fn key(self, row: &Row) -> After {
+        match self {
+            Self::Newest => After::Newest(row.created_at, row.id),
+            // The sort key is ASCII.
+            Self::Name => After::Name(String::from_utf8_lossy(&row.sort_name).into_owned(), row.id),
+            Self::Price => After::Price(row.price, row.id),
+            Self::PriceDown => After::PriceDown(row.price, row.id),
+        }
+    }
+
+    /// Whether `after` is of this order, and a value that both engines can store.
+    fn admits(self, after: &After) -> bool {
+        match after {
+            After::Newest(at, _) => self == Self::Newest && (1970..=2262).contains(&at.year()),
+            After::Name(..) => self == Self::Name,
+            After::Price(..) => self == Self::Price,
+            After::PriceDown(..) => self == Self::PriceDown,
+        }
+    }
+}
+
+/// A list that was asked for, and may be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listing {
+    pub(crate) status: ProductStatus,
+    pub(crate) limit: i64,
+    category: Option<String>,
+    words: Vec<String>,
+    sort: Sort,
+    after: After,
+}
+
+impl Listing {
+    /// What `query` asks for, or what is wrong with it.
+    pub(crate) fn read(query: ProductQuery) -> Result<Self, Invalid> {
+        let sort = Sort::parse(query.sort.as_deref())?;
+        let page = PageQuery { limit: query.limit, cursor: query.cursor };
+        let (limit, after) = page.read::<After>()?;
+        let after = after.unwrap_or_else(|| sort.start());
+        if !sort.admits(&after) {
+            return Err(Invalid::one("?cursor", "broken_cursor", "is of a list in another order"));
+        }
+        let named = |pointer: &'static str| move |flaw: kernel::Flaw| Invalid::one(pointer, flaw.code, flaw.detail);
+        let category = query.category.map(|given| slug::parse(&given)).transpose().map_err(named("?category"))?;
+        let words = text(&query.q.unwrap_or_default(), 0, 200).map_err(named("?q"))?;
+        let words = slug::fold(&words).split_whitespace().take(WORDS).map(str::to_owned).collect();
+        Ok(Self { status: query.status.unwrap_or(ProductStatus::Active), limit, category, words, sort, after })
+    }
+
+    /// The key after which the next page begins, where `row` ends this one.
+    pub(crate) fn key(&self, row: &Row) -> After {
+        self.sort.key(row)
+    }
+
+    /// The products of this page, and one more if there is one.
+    pub(crate) async fn rows(&self, db: &Db) -> sqlx::Result<Vec<Row>> {
+        let by = match self.sort {
+            Sort::Newest => &NEWEST,
+            Sort::Name => &NAME,
+            Sort::Price => &PRICE,
+            Sort::PriceDown => &PRICE_DOWN,
+        };
+        let sql = by[usize::from(!self.words.is_empty())][usize::from(self.category.is_some())];
+        let query = db.query(sql).bind(self.status).bind(self.limit + 1);
+        let mut query = match self.after.clone() {
+            After::Newest(at, id) => query.bind(at).bind(id),
+            After::Name(key, id) => query.bind(key.into_bytes()).bind(id),
+            After::Price(price, id) | After::PriceDown(price, id) => query.bind(price).bind(id),
+        };
+        if !self.words.is_empty() {
+            let words = self.words.iter().map(|word| format!("%{}%", escape(word)));
+            for pattern in words.chain(std::iter::repeat("%".to_owned())).take(WORDS) {
+                query = query.bind(pattern);
+            }
+        }
+        match &self.category {
+            Some(category) => query.bind_list([category.clone()]).fetch_all().await,
+            None => query.fetch_all().await,
+        }
+    }
+}
+
+/// A word without the signs that `LIKE` takes for others.
+fn escape(word: &str) -> String {
+    word.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
+/// The text of one list. Each combination has its own, because a condition that may be absent
+/// (`$1 IS NULL OR …`) keeps the planner from the index.
+macro_rules! listing {
+    ($sort:literal, $past:literal, $order:literal, $words:literal, $category:literal) => {
+        concat!(
+            "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
+                    created_at, updated_at
+               FROM products
+              WHERE status = $1
+                AND (",
+            $sort,
+            ", id) ",
+            $past,
+            " ($3, $4)",
+            $words,
+            $category,
+            "
+              ORDER BY ",
+            $sort,
+            " ",
+            $order,
+            ", id ",
+            $order,
+            "
+              LIMIT $2"
+        )
+    };
+}
+
+/// The texts of one order: without words and with, each without a category and with.
+macro_rules! listings {
+    ($sort:literal, $past:literal, $order:literal) => {
+        listings!(
+            $sort,
+            $past,
+            $order,
+            "
+                AND search LIKE $5 ESCAPE '!' AND search LIKE $6 ESCAPE '!' AND search LIKE $7  ESCAPE '!'
+                AND search LIKE $8 ESCAPE '!' AND search LIKE $9 ESCAPE '!' AND search LIKE $10 ESCAPE '!'",
+            "
+                AND category IN ($*)"
+        )
+    };
+    ($sort:literal, $past:literal, $order:literal, $words:literal, $category:literal) => {
+        [
+            [listing!($sort, $past, $order, "", ""), listing!($sort, $past, $order, "", $category)],
+            [listing!($sort, $past, $order, $words, ""), listing!($sort, $past, $order, $words, $category)],
+        ]
+    };
+}
+
+pub(crate) static NEWEST: [[&str; 2]; 2] = listings!("created_at", "<", "DESC");
+pub(crate) static NAME: [[&str; 2]; 2] = listings!("sort_name", ">", "ASC");
+pub(crate) static PRICE: [[&str; 2]; 2] = listings!("price", ">", "ASC");
+pub(crate) static PRICE_DOWN: [[&str; 2]; 2] = listings!("price", "<", "DESC");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(query: ProductQuery) -> (String, String) {
+        let Invalid(errors) = Listing::read(query).unwrap_err();
+        (errors[0].pointer.clone(), errors[0].code.clone())
+    }
+
+    fn cursor(after: &After) -> Option<String> {
+        kernel::Page::new(vec![0, 1], 1, |_| after.clone()).next
+    }
+
+    #[test]
+    fn a_cursor_leads_on_in_its_own_order_only() {
+        let id = ProductId::new();
+        let keys = [
+            ("newest", After::Newest(DateTime::from_timestamp_nanos(1_000), id)),
+            ("name", After::Name("shirt".into(), id)),
+            ("price", After::Price(1999, id)),
+            ("-price", After::PriceDown(1999, id)),
+        ];
+        for (sort, _) in &keys {
+            for (own, key) in &keys {
+                let query = ProductQuery { sort: Some((*sort).into()), cursor: cursor(key), ..ProductQuery::default() };
+                match Listing::read(query.clone()) {
+                    Ok(listing) => assert_eq!((sort, listing.after), (own, key.clone())),
+                    Err(_) => assert_eq!(refused(query), ("?cursor".into(), "broken_cursor".into()), "{sort} {own}"),
+                }
+                assert_eq!(sort == own, Sort::parse(Some(sort)).unwrap().admits(key));
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_list_can_be_is_named() {
+        let with = |change: fn(&mut ProductQuery)| {
+            let mut query = ProductQuery::default();
+            change(&mut query);
+            refused(query).0
+        };
+        assert_eq!(with(|query| query.sort = Some("stock".into())), "?sort");
+        assert_eq!(with(|query| query.limit = Some(0)), "?limit");
+        assert_eq!(with(|query| query.limit = Some(101)), "?limit");
+        assert_eq!(with(|query| query.cursor = Some("x".into())), "?cursor");
+        assert_eq!(with(|query| query.category = Some("a\0b".into())), "?category");
+        assert_eq!(with(|query| query.q = Some("a\0b".into())), "?q");
+        assert_eq!(with(|query| query.q = Some("x".repeat(201))), "?q");
+        let beyond = After::Newest(DateTime::<Utc>::MAX_UTC, ProductId::new());
+        let query = ProductQuery { cursor: cursor(&beyond), ..ProductQuery::default() };
+        assert_eq!(refused(query).0, "?cursor");
+    }
+
+    #[test]
+    fn words_are_folded_and_signs_of_like_are_only_signs() {
+        let query = ProductQuery { q: Some(" Käse  100% a b c d e f".into()), ..ProductQuery::default() };
+        assert_eq!(Listing::read(query).unwrap().words, ["kase", "100%", "a", "b", "c", "d"]);
+        assert_eq!(escape("100%_!"), "100!%!_!!");
+    }
+}

@@ -1,0 +1,161 @@
+//! The SQL of stock. Every change is one statement that is guarded by its own condition: a level that was
+//! read before may be another one by now.
+use chrono::{DateTime, Utc};
+use kernel::{Executor, Tx};
+use uuid::Uuid;
+
+use crate::{MovementReason, Sku, Stock, StockLine, StockMovement};
+
+/// A row of `stock`.
+#[derive(Debug, Clone, Copy, sqlx::FromRow)]
+pub(crate) struct Level {
+    pub(crate) on_hand: i64,
+    pub(crate) reserved: i64,
+}
+
+impl Level {
+    pub(crate) fn available(self) -> i64 {
+        self.on_hand - self.reserved
+    }
+
+    pub(crate) fn of(self, sku: &Sku) -> Stock {
+        Stock { sku: sku.clone(), on_hand: self.on_hand, reserved: self.reserved, available: self.available() }
+    }
+}
+
+/// Begins a variant's ledger with its first count.
+pub(crate) async fn open(tx: &mut Tx, sku: &Sku, on_hand: i64, at: DateTime<Utc>) -> sqlx::Result<()> {
+    tx.query("INSERT INTO stock (sku, on_hand, reserved, movements) VALUES ($1, $2, 0, 1)")
+        .bind(sku.clone())
+        .bind(on_hand)
+        .execute()
+        .await?;
+    record(tx, sku, 1, on_hand, MovementReason::Initial, None, at).await
+}
+
+pub(crate) async fn level(on: impl Executor<'_>, sku: &Sku) -> sqlx::Result<Option<Level>> {
+    on.query("SELECT on_hand, reserved FROM stock WHERE sku = $1").bind(sku.clone()).fetch_optional().await
+}
+
+/// The same, and nobody else changes it until the transaction ends.
+pub(crate) async fn lock(tx: &mut Tx, sku: &Sku) -> sqlx::Result<Option<Level>> {
+    tx.query("SELECT on_hand, reserved FROM stock WHERE sku = $1").bind(sku.clone()).for_update().fetch_optional().await
+}
+
+/// Corrects what is on hand, after a count.
+pub(crate) async fn adjust(tx: &mut Tx, sku: &Sku, delta: i64, at: DateTime<Utc>) -> sqlx::Result<()> {
+    let (number,): (i64,) = tx
+        .query(
+            "UPDATE stock
+                SET on_hand = on_hand + $2, movements = movements + 1
+              WHERE sku = $1
+          RETURNING movements",
+        )
+        .bind(sku.clone())
+        .bind(delta)
+        .fetch_one()
+        .await?;
+    record(tx, sku, number, delta, MovementReason::Adjustment, None, at).await
+}
+
+/// Promises a line to an order; false where fewer are left.
+pub(crate) async fn hold(tx: &mut Tx, line: &StockLine) -> sqlx::Result<bool> {
+    let held = tx
+        .query(
+            "UPDATE stock
+                SET reserved = reserved + $2
+              WHERE sku = $1
+                AND on_hand - reserved >= $2",
+        )
+        .bind(line.sku.clone())
+        .bind(line.quantity)
+        .execute()
+        .await?;
+    Ok(held == 1)
+}
+
+/// Takes a promise back.
+pub(crate) async fn unhold(tx: &mut Tx, line: &StockLine) -> sqlx::Result<()> {
+    tx.query("UPDATE stock SET reserved = reserved - $2 WHERE sku = $1")
+        .bind(line.sku.clone())
+        .bind(line.quantity)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Takes what was promised off the shelf.
+pub(crate) async fn sell(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateTime<Utc>) -> sqlx::Result<()> {
+    let (number,): (i64,) = tx
+        .query(
+            "UPDATE stock
+                SET on_hand = on_hand - $2, reserved = reserved - $2, movements = movements + 1
+              WHERE sku = $1
+          RETURNING movements",
+        )
+        .bind(line.sku.clone())
+        .bind(line.quantity)
+        .fetch_one()
+        .await?;
+    record(tx, &line.sku, number, -line.quantity, MovementReason::Sale, Some(order), at).await
+}
+
+/// Puts what was sold back on the shelf.
+pub(crate) async fn unsell(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateTime<Utc>) -> sqlx::Result<()> {
+    let (number,): (i64,) = tx
+        .query(
+            "UPDATE stock
+                SET on_hand = on_hand + $2, movements = movements + 1
+              WHERE sku = $1
+          RETURNING movements",
+        )
+        .bind(line.sku.clone())
+        .bind(line.quantity)
+        .fetch_one()
+        .await?;
+    record(tx, &line.sku, number, line.quantity, MovementReason::Return, Some(order), at).await
+}
+
+/// Adds a line to the ledger; its number was drawn under the lock of the variant's row.
+async fn record(
+    tx: &mut Tx,
+    sku: &Sku,
+    number: i64,
+    delta: i64,
+    reason: MovementReason,
+    order: Option<Uuid>,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    tx.query("INSERT INTO stock_ledger (sku, number, delta, reason, order_id, at) VALUES ($1, $2, $3, $4, $5, $6)")
+        .bind(sku.clone())
+        .bind(number)
+        .bind(delta)
+        .bind(reason)
+        .bind(order)
+        .bind(at)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// The movements of a variant with a number below `before`, the latest first.
+pub(crate) async fn ledger(
+    on: impl Executor<'_>,
+    sku: &Sku,
+    before: i64,
+    limit: i64,
+) -> sqlx::Result<Vec<StockMovement>> {
+    on.query(
+        "SELECT number, sku, delta, reason, order_id, at
+           FROM stock_ledger
+          WHERE sku = $1
+            AND number < $2
+          ORDER BY number DESC
+          LIMIT $3",
+    )
+    .bind(sku.clone())
+    .bind(before)
+    .bind(limit)
+    .fetch_all()
+    .await
+}

@@ -1,0 +1,210 @@
+//! The SQL of products and categories.
+use chrono::{DateTime, Utc};
+use kernel::{Executor, Tx};
+use sqlx::types::Json;
+
+use crate::{
+    Category, Image, Product, ProductId, ProductStatus, Variant,
+    domain::{Details, Draft, lowest_price},
+    slug,
+};
+
+/// A row of `products`.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Row {
+    pub(crate) id: ProductId,
+    slug: String,
+    name: String,
+    description: String,
+    vendor: Option<String>,
+    category: Option<String>,
+    tags: Json<Vec<String>>,
+    images: Json<Vec<Image>>,
+    status: ProductStatus,
+    pub(crate) sort_name: Vec<u8>,
+    pub(crate) price: i64,
+    pub(crate) version: i64,
+    pub(crate) created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl Row {
+    pub(crate) fn details(&self) -> Details {
+        Details {
+            slug: self.slug.clone(),
+            name: self.name.clone(),
+            description: self.description.clone(),
+            vendor: self.vendor.clone(),
+            category: self.category.clone(),
+            tags: self.tags.0.clone(),
+            images: self.images.0.clone(),
+            status: self.status,
+        }
+    }
+
+    pub(crate) fn product(self, variants: Vec<Variant>) -> Product {
+        Product {
+            id: self.id,
+            slug: self.slug,
+            name: self.name,
+            description: self.description,
+            vendor: self.vendor,
+            category: self.category,
+            tags: self.tags.0,
+            images: self.images.0,
+            variants,
+            status: self.status,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+/// What names a product: its identifier or its slug.
+#[derive(Debug, Clone)]
+pub(crate) enum Key {
+    Id(ProductId),
+    Slug(String),
+}
+
+impl Key {
+    /// None where no product can have such a name.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        text.parse().map(Self::Id).ok().or_else(|| slug::parse(text).map(Self::Slug).ok())
+    }
+}
+
+pub(crate) async fn find(on: impl Executor<'_>, key: &Key) -> sqlx::Result<Option<Row>> {
+    one(on, key).fetch_optional().await
+}
+
+/// The same, and nobody else changes it until the transaction ends.
+pub(crate) async fn lock(tx: &mut Tx, key: &Key) -> sqlx::Result<Option<Row>> {
+    one(tx, key).for_update().fetch_optional().await
+}
+
+fn one<'c>(on: impl Executor<'c>, key: &Key) -> kernel::Statement<'c> {
+    macro_rules! select {
+        ($key:literal) => {
+            concat!(
+                "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
+                        created_at, updated_at
+                   FROM products
+                  WHERE ",
+                $key,
+                " = $1"
+            )
+        };
+    }
+    match key {
+        Key::Id(id) => on.query(select!("id")).bind(*id),
+        Key::Slug(slug) => on.query(select!("slug")).bind(slug.clone()),
+    }
+}
+
+/// Whether there is any product at all.
+pub(crate) async fn any(on: impl Executor<'_>) -> sqlx::Result<bool> {
+    Ok(on.query("SELECT EXISTS (SELECT 1 FROM products)").fetch_one::<(bool,)>().await?.0)
+}
+
+/// Adds a product; false where its slug is taken.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    id: ProductId,
+    details: &Details,
+    variants: &[Draft],
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let inserted = tx
+        .query(
+            "INSERT INTO products (id, slug, name, description, vendor, category, tags, images, status,
+                                   search, sort_name, price, version, created_at, updated_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13)
+             ON CONFLICT (slug) DO NOTHING",
+        )
+        .bind(id)
+        .bind(details.slug.clone())
+        .bind(details.name.clone())
+        .bind(details.description.clone())
+        .bind(details.vendor.clone())
+        .bind(details.category.clone())
+        .bind(Json(details.tags.clone()))
+        .bind(Json(details.images.clone()))
+        .bind(details.status)
+        .bind(details.search())
+        .bind(slug::sort_key(&details.name))
+        .bind(lowest_price(variants))
+        .bind(at)
+        .execute()
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// Changes a product, whose lock the transaction holds.
+pub(crate) async fn update(
+    tx: &mut Tx,
+    id: ProductId,
+    details: &Details,
+    variants: &[Draft],
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    tx.query(
+        "UPDATE products
+            SET slug = $2, name = $3, description = $4, vendor = $5, category = $6, tags = $7, images = $8,
+                status = $9, search = $10, sort_name = $11, price = $12, updated_at = $13, version = version + 1
+          WHERE id = $1",
+    )
+    .bind(id)
+    .bind(details.slug.clone())
+    .bind(details.name.clone())
+    .bind(details.description.clone())
+    .bind(details.vendor.clone())
+    .bind(details.category.clone())
+    .bind(Json(details.tags.clone()))
+    .bind(Json(details.images.clone()))
+    .bind(details.status)
+    .bind(details.search())
+    .bind(slug::sort_key(&details.name))
+    .bind(lowest_price(variants))
+    .bind(at)
+    .execute()
+    .await?;
+    Ok(())
+}
+
+pub(crate) async fn categories(on: impl Executor<'_>) -> sqlx::Result<Vec<Category>> {
+    let rows: Vec<(String, String, i64)> = on
+        .query(
+            "SELECT c.slug, c.name, COUNT(p.id)
+               FROM categories AS c
+               LEFT JOIN products AS p ON p.category = c.slug AND p.status = 'active'
+              GROUP BY c.slug, c.name",
+        )
+        .fetch_all()
+        .await?;
+    Ok(rows.into_iter().map(|(slug, name, products)| Category { slug, name, products }).collect())
+}
+
+/// Adds a category; false where its slug is taken.
+pub(crate) async fn insert_category(
+    on: impl Executor<'_>,
+    slug: &str,
+    name: &str,
+    at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let inserted = on
+        .query("INSERT INTO categories (slug, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (slug) DO NOTHING")
+        .bind(slug.to_owned())
+        .bind(name.to_owned())
+        .bind(at)
+        .execute()
+        .await?;
+    Ok(inserted == 1)
+}
+
+pub(crate) async fn category_exists(on: impl Executor<'_>, slug: &str) -> sqlx::Result<bool> {
+    let found: (bool,) =
+        on.query("SELECT EXISTS (SELECT 1 FROM categories WHERE slug = $1)").bind(slug.to_owned()).fetch_one().await?;
+    Ok(found.0)
+}

@@ -1,0 +1,131 @@
+use std::collections::HashSet;
+
+use super::*;
+use crate::{
+    NewCategory, ProductQuery,
+    listing::{NAME, NEWEST, PRICE, PRICE_DOWN},
+};
+
+/// Names and prices, some of them equal.
+const GOODS: [(&str, i64); 11] = [
+    ("Zebra", 500),
+    ("apple", 100),
+    ("Äpple", 100),
+    ("Banana", 300),
+    ("Banana", 200),
+    ("banana", 100),
+    ("100% cotton", 900),
+    ("under_score", 900),
+    ("東京", 50),
+    ("Crème", 0),
+    ("Quince", 300),
+];
+
+async fn fill(shop: &Shop) {
+    shop.create_category(staff(), NewCategory { slug: None, name: "Fruit".into() }).await.unwrap();
+    for (n, (name, price)) in GOODS.into_iter().enumerate() {
+        let new = NewProduct {
+            vendor: Some(if n % 2 == 0 { "Müller" } else { "Stoa" }.into()),
+            category: Some("fruit".to_owned()).filter(|_| n < 6),
+            tags: vec![format!("tag{n}"), "Été".into()],
+            variants: vec![sized(&format!("S{n}"), "Small", price + 5), sized(&format!("L{n}"), "Large", price)],
+            ..product(name)
+        };
+        shop.create(staff(), new).await.unwrap();
+    }
+}
+
+/// Every page of a list, one after the other.
+async fn walk(shop: &Shop, query: ProductQuery) -> Vec<Product> {
+    let (mut all, mut cursor) = (Vec::new(), None);
+    loop {
+        let page = shop.list(Caller::Anonymous, ProductQuery { cursor, ..query.clone() }).await.unwrap();
+        assert!(page.items.len() <= 2 && !page.items.is_empty());
+        all.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return all;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_order_is_walked_to_its_end_without_gap_or_overlap() {
+    let mut orders = Vec::new();
+    for shop in shops().await {
+        fill(&shop).await;
+        for sort in [None, Some("newest"), Some("name"), Some("price"), Some("-price")] {
+            for category in [None, Some("fruit".to_owned())] {
+                let expected = if category.is_some() { 6 } else { GOODS.len() };
+                let query =
+                    ProductQuery { sort: sort.map(Into::into), category, limit: Some(2), ..ProductQuery::default() };
+                let all = walk(&shop, query).await;
+                assert_eq!(all.iter().map(|product| product.id).collect::<HashSet<_>>().len(), expected);
+                assert_eq!(all.len(), expected, "{sort:?}");
+                let key = |product: &Product| (crate::slug::sort_key(&product.name), product.variants[1].price.amount);
+                assert!(all.is_sorted_by(|a, b| match sort {
+                    None | Some("newest") => a.created_at >= b.created_at,
+                    Some("name") => key(a).0 <= key(b).0,
+                    Some("price") => key(a).1 <= key(b).1,
+                    _ => key(a).1 >= key(b).1,
+                }));
+                assert!(all.iter().all(|product| product.variants.len() == 2 && product.variants[0].name == "Small"));
+                orders.push(all.into_iter().map(|product| product.name).collect::<Vec<_>>());
+            }
+        }
+    }
+    let (sqlite, postgres) = orders.split_at(orders.len() / 2);
+    assert_eq!(sqlite, postgres, "both engines order alike");
+}
+
+#[tokio::test]
+async fn words_are_found_in_name_vendor_and_tags_however_they_are_written() {
+    for shop in shops().await {
+        fill(&shop).await;
+        for (q, expected) in [
+            ("banana", 3),
+            ("BANANA stoa", 2),
+            ("nan", 3),
+            ("stoa banana tag5", 1),
+            ("muller", 6),
+            ("Müller", 6),
+            ("ete", 11),
+            ("creme", 1),
+            ("東京", 1),
+            ("100%", 1),
+            ("%", 1),
+            ("_", 1),
+            ("!", 0),
+            ("'; DROP TABLE products; --", 0),
+            ("nothing", 0),
+            (" ", 11),
+            ("a b c d e f g h i j", 0),
+        ] {
+            let query = ProductQuery { q: Some(q.into()), ..ProductQuery::default() };
+            let found = shop.list(Caller::Anonymous, query.clone()).await.unwrap();
+            assert_eq!(found.items.len(), expected, "{q}");
+            let fruit = ProductQuery { category: Some("fruit".into()), ..query };
+            let found = shop.list(Caller::Anonymous, fruit).await.unwrap().items;
+            assert!(found.iter().all(|product| product.category.as_deref() == Some("fruit")), "{q}");
+        }
+        let nowhere = ProductQuery { category: Some("no-such".into()), ..ProductQuery::default() };
+        assert_eq!(shop.list(Caller::Anonymous, nowhere).await.unwrap().items, []);
+    }
+}
+
+#[tokio::test]
+async fn each_list_has_an_index_that_also_sorts() {
+    for shop in shops().await.into_iter().filter(|shop| matches!(shop.db, kernel::Db::Sqlite { .. })) {
+        for (texts, index) in [(NEWEST, "newest"), (NAME, "name"), (PRICE, "price"), (PRICE_DOWN, "price")] {
+            for [everywhere, in_category] in texts {
+                for (sql, index) in
+                    [(everywhere, format!("products_{index}")), (in_category, format!("products_category_{index}"))]
+                {
+                    let explain = format!("EXPLAIN QUERY PLAN {}", sql.replace("$*", "$11"));
+                    let plan: Vec<(i64, i64, i64, String)> = shop.db.query(explain.leak()).fetch_all().await.unwrap();
+                    assert!(plan.len() == 1 && plan[0].3.contains(&format!(" {index} ")), "{sql}: {plan:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode},
+};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::*;
+
+/// Somebody at the edge.
+struct Client(Router);
+
+impl Client {
+    fn new(shop: &Shop, caller: Caller) -> Self {
+        let api: Arc<dyn Products> = Arc::new(shop.service.clone());
+        let (router, _) = crate::routes::routes(api).split_for_parts();
+        Self(router.layer(axum::Extension(caller)))
+    }
+
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> (u16, HeaderMap, Value) {
+        let mut request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+        let answer = self.0.clone().oneshot(request.body(body).unwrap()).await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, headers, serde_json::from_slice(&bytes).unwrap_or_default())
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let (status, _, body) = self.send("GET", path, &[], Value::Null).await;
+        (status, body)
+    }
+}
+
+#[tokio::test]
+async fn staff_create_and_change_a_product_and_customers_see_it() {
+    for shop in shops().await {
+        let (clerk, guest) = (Client::new(&shop, staff()), Client::new(&shop, Caller::Anonymous));
+        let (status, ..) = clerk.send("POST", "/v1/categories", &[], json!({"name": "Men"})).await;
+        assert_eq!(status, 201);
+        let wish = json!({
+            "name": "Shirt", "category": "men",
+            "variants": [{"sku": "TEE", "price": {"amount": 1999, "currency": "EUR"}, "on_hand": 5}],
+        });
+        let (status, headers, created) = clerk.send("POST", "/v1/products", &[], wish.clone()).await;
+        assert_eq!((status, &headers["etag"]), (201, &"\"1\"".parse().unwrap()), "{created}");
+        assert_eq!(headers["location"], format!("/v1/products/{}", created["id"].as_str().unwrap()));
+        let location = headers["location"].to_str().unwrap().to_owned();
+        assert_eq!(guest.get(&location).await, (200, created.clone()));
+        assert_eq!(guest.get("/v1/products/shirt").await.1["variants"][0]["available"], 5);
+
+        let patch = json!({"name": "Better Shirt"});
+        let change = async |version: &str| {
+            clerk.send("PATCH", "/v1/products/shirt", &[("if-match", version)], patch.clone()).await
+        };
+        let (status, headers, _) = change("\"1\"").await;
+        assert_eq!((status, &headers["etag"]), (200, &"\"2\"".parse().unwrap()));
+        let (status, _, problem) = change("\"1\"").await;
+        assert_eq!((status, &problem["code"], &problem["version"]), (412, &json!("stale"), &json!(2)));
+
+        let (status, _, problem) = clerk.send("POST", "/v1/products", &[], wish).await;
+        assert_eq!((status, &problem["code"]), (409, &json!("sku_taken")));
+        assert_eq!(guest.get("/v1/categories").await.1["items"][0]["products"], 1);
+        let (status, ..) = clerk.send("DELETE", "/v1/products/shirt", &[], Value::Null).await;
+        assert_eq!((status, guest.get("/v1/products/shirt").await.0), (204, 404));
+    }
+}
+
+#[tokio::test]
+async fn staff_count_stock_and_read_its_ledger() {
+    for shop in shops().await {
+        shop.stocked("TEE", 5).await;
+        let clerk = Client::new(&shop, staff());
+        let (status, _, stock) = clerk.send("PUT", "/v1/variants/TEE/stock", &[], json!({"on_hand": 8})).await;
+        assert_eq!((status, &stock), (200, &json!({"sku": "TEE", "on_hand": 8, "reserved": 0, "available": 8})));
+        assert_eq!(clerk.get("/v1/variants/TEE/stock").await, (200, stock));
+        let (status, ledger) = clerk.get("/v1/variants/TEE/ledger?limit=1").await;
+        assert_eq!(
+            (status, &ledger["items"][0]["reason"], &ledger["items"][0]["delta"]),
+            (200, &json!("adjustment"), &json!(3))
+        );
+        let next = format!("/v1/variants/TEE/ledger?cursor={}", ledger["next"].as_str().unwrap());
+        let (_, rest) = clerk.get(&next).await;
+        assert_eq!((&rest["items"][0]["reason"], &rest["next"]), (&json!("initial"), &Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn what_is_malformed_is_refused_by_its_place() {
+    for shop in shops().await {
+        shop.stocked("TEE", 5).await;
+        let (clerk, customer) = (Client::new(&shop, staff()), Client::new(&shop, customer()));
+        for (path, status, pointer) in [
+            ("/v1/products?limit=0", 422, "?limit"),
+            ("/v1/products?limit=-1", 422, "?limit"),
+            ("/v1/products?sort=stock", 422, "?sort"),
+            ("/v1/products?cursor=%00", 422, "?cursor"),
+            ("/v1/products?category=%00", 422, "?category"),
+            ("/v1/products?status=gone", 422, "?status"),
+            ("/v1/products?colour=red", 422, "?colour"),
+            ("/v1/variants/TEE/ledger?cursor=e30", 422, "?cursor"),
+            ("/v1/products/%00", 404, ""),
+            ("/v1/products/%F0%9F%98%82", 404, ""),
+            ("/v1/variants/%00/stock", 404, ""),
+            ("/v1/variants/NONE/stock", 404, ""),
+        ] {
+            let (got, problem) = clerk.get(path).await;
+            assert_eq!(got, status, "{path}: {problem}");
+            if !pointer.is_empty() {
+                assert_eq!(problem["errors"][0]["pointer"], pointer, "{path}: {problem}");
+            }
+        }
+        for (body, pointer) in [
+            (json!({"on_hand": -1}), "/on_hand"),
+            (json!({"on_hand": 1.5}), "/on_hand"),
+            (json!({}), "/on_hand"),
+            (json!({"on_hand": 1, "sku": "X"}), "/sku"),
+        ] {
+            let (status, _, problem) = clerk.send("PUT", "/v1/variants/TEE/stock", &[], body).await;
+            assert_eq!((status, &problem["errors"][0]["pointer"]), (422, &json!(pointer)));
+        }
+        // Whoever may not create a product is told so, before what is missing of it.
+        let (status, ..) = customer.send("POST", "/v1/products", &[], json!({"name": "X", "slug": "x"})).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        let (status, ..) = customer.send("PUT", "/v1/variants/TEE/stock", &[], json!({"on_hand": 9})).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+    }
+}
+
+#[tokio::test]
+async fn the_description_says_where_each_parameter_goes() {
+    let shop = shops().await.remove(0);
+    let (_, described) = crate::routes::routes(Arc::new(shop.service.clone())).split_for_parts();
+    let described = serde_json::to_value(described).unwrap();
+    let places = |path: &str, method: &str| {
+        let parameters = described["paths"][path][method]["parameters"].as_array().unwrap().clone();
+        parameters.into_iter().map(|one| format!("{} {}", one["in"], one["name"]).replace('"', "")).collect::<Vec<_>>()
+    };
+    let list = ["query q", "query category", "query sort", "query status", "query limit", "query cursor"];
+    assert_eq!(places("/v1/products", "get"), list);
+    assert_eq!(places("/v1/products/{product}", "patch"), ["path product", "header If-Match"]);
+    assert_eq!(places("/v1/variants/{sku}/ledger", "get"), ["path sku", "query limit", "query cursor"]);
+}

@@ -1,0 +1,151 @@
+//! The SQL of variants, and of what the shop asks for them.
+use std::collections::HashMap;
+
+use kernel::{Currency, Executor, Money, Tx};
+use sqlx::types::Json;
+
+use crate::{
+    Image, Offer, OptionValue, ProductId, Sku, Variant,
+    domain::{Draft, variant_name},
+};
+
+/// A row of `variants` with what is left of it.
+#[derive(Debug, sqlx::FromRow)]
+struct VariantRow {
+    product_id: ProductId,
+    sku: Sku,
+    options: Json<Vec<OptionValue>>,
+    price: i64,
+    compare_at_price: Option<i64>,
+    weight_g: i64,
+    barcode: Option<String>,
+    available: i64,
+}
+
+/// The variants of some products, by product, in their order.
+pub(crate) async fn of(
+    on: impl Executor<'_>,
+    products: impl IntoIterator<Item = ProductId>,
+    currency: Currency,
+) -> sqlx::Result<HashMap<ProductId, Vec<Variant>>> {
+    let rows: Vec<VariantRow> = on
+        .query(
+            "SELECT v.product_id, v.sku, v.options, v.price, v.compare_at_price, v.weight_g, v.barcode,
+                    s.on_hand - s.reserved AS available
+               FROM variants AS v
+               JOIN stock AS s ON s.sku = v.sku
+              WHERE v.product_id IN ($*)
+              ORDER BY v.product_id, v.position",
+        )
+        .bind_list(products)
+        .fetch_all()
+        .await?;
+    let mut variants: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        let variant = Variant {
+            sku: row.sku,
+            name: variant_name(&row.options),
+            options: row.options.0,
+            price: Money::new(row.price, currency),
+            compare_at_price: row.compare_at_price.map(|amount| Money::new(amount, currency)),
+            weight_g: row.weight_g,
+            barcode: row.barcode,
+            available: row.available,
+        };
+        variants.entry(row.product_id).or_default().push(variant);
+    }
+    Ok(variants)
+}
+
+/// Adds a variant; false where its SKU is taken.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    product: ProductId,
+    position: i64,
+    draft: &Draft,
+    currency: Currency,
+) -> sqlx::Result<bool> {
+    let inserted = tx
+        .query(
+            "INSERT INTO variants (sku, product_id, position, options, price, compare_at_price, currency, weight_g, barcode)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+             ON CONFLICT (sku) DO NOTHING",
+        )
+        .bind(draft.sku.clone())
+        .bind(product)
+        .bind(position)
+        .bind(Json(draft.options.clone()))
+        .bind(draft.price)
+        .bind(draft.compare_at_price)
+        .bind(currency.code().to_owned())
+        .bind(draft.weight_g)
+        .bind(draft.barcode.clone())
+        .execute()
+        .await?;
+    Ok(inserted == 1)
+}
+
+pub(crate) async fn update(tx: &mut Tx, draft: &Draft) -> sqlx::Result<()> {
+    tx.query(
+        "UPDATE variants
+            SET options = $2, price = $3, compare_at_price = $4, weight_g = $5, barcode = $6
+          WHERE sku = $1",
+    )
+    .bind(draft.sku.clone())
+    .bind(Json(draft.options.clone()))
+    .bind(draft.price)
+    .bind(draft.compare_at_price)
+    .bind(draft.weight_g)
+    .bind(draft.barcode.clone())
+    .execute()
+    .await?;
+    Ok(())
+}
+
+#[derive(Debug, sqlx::FromRow)]
+struct OfferRow {
+    sku: Sku,
+    product_id: ProductId,
+    slug: String,
+    name: String,
+    options: Json<Vec<OptionValue>>,
+    price: i64,
+    weight_g: i64,
+    images: Json<Vec<Image>>,
+    available: i64,
+}
+
+/// What is on sale of `skus`, in one query: every look into a cart takes it.
+pub(crate) async fn offers(on: impl Executor<'_>, skus: Vec<Sku>, currency: Currency) -> sqlx::Result<Vec<Offer>> {
+    let rows: Vec<OfferRow> = on
+        .query(
+            "SELECT v.sku, v.product_id, p.slug, p.name, v.options, v.price, v.weight_g, p.images,
+                    s.on_hand - s.reserved AS available
+               FROM variants AS v
+               JOIN products AS p ON p.id = v.product_id
+               JOIN stock    AS s ON s.sku = v.sku
+              WHERE p.status = 'active'
+                AND v.sku IN ($*)",
+        )
+        .bind_list(skus)
+        .fetch_all()
+        .await?;
+    let offers = rows.into_iter().map(|row| Offer {
+        sku: row.sku,
+        product_id: row.product_id,
+        slug: row.slug,
+        name: row.name,
+        variant: variant_name(&row.options),
+        price: Money::new(row.price, currency),
+        weight_g: row.weight_g,
+        image: row.images.0.into_iter().next(),
+        available: row.available,
+    });
+    Ok(offers.collect())
+}
+
+/// The currency of the prices there are.
+pub(crate) async fn currency(on: impl Executor<'_>) -> sqlx::Result<Option<String>> {
+    let row: Option<(String,)> = on.query("SELECT currency FROM variants LIMIT 1").fetch_optional().await?;
+    Ok(row.map(|(code,)| code))
+}

@@ -1,0 +1,150 @@
+//! What an account may be called, and what may open it.
+use chrono::{DateTime, TimeDelta, Utc};
+use email_address::{EmailAddress, Options};
+use kernel::{Flaw, text};
+use sha2::{Digest, Sha256};
+
+use crate::encode;
+
+/// How long a password may be, in characters (NIST SP 800-63B, section 3.1.1.2).
+const PASSWORD: std::ops::RangeInclusive<usize> = 10..=256;
+/// The longest address that a mail server takes (RFC 5321, section 4.5.3.1.3, without its brackets).
+const EMAIL_LENGTH: usize = 254;
+/// The longest name, in characters.
+const NAME_LENGTH: usize = 100;
+/// How much of what a client says of itself is kept, in characters.
+const USER_AGENT_LENGTH: usize = 200;
+
+/// The common passwords of ten characters and more, in lower case: most of them from zxcvbn's list (MIT).
+const COMMON: &str = include_str!("common.txt");
+
+/// Text of one line, from `min` to `max` characters once trimmed.
+pub(crate) fn line(given: &str, min: usize, max: usize) -> Result<String, Flaw> {
+    let line = text(given, min, max)?;
+    if line.contains(['\n', '\t']) {
+        return Err(Flaw::new("control_character", "must be a single line"));
+    }
+    Ok(line)
+}
+
+/// What to call somebody. One line: it ends up in the headers of a mail.
+pub(crate) fn name(given: &str) -> Result<String, Flaw> {
+    line(given, 1, NAME_LENGTH)
+}
+
+/// An address that mail can be sent to, as it was given.
+pub(crate) fn email(given: &str) -> Result<String, Flaw> {
+    let email = line(given, 1, EMAIL_LENGTH)?;
+    let form = Options::default().with_required_tld().without_display_text().without_domain_literal();
+    match EmailAddress::parse_with_options(&email, form) {
+        Ok(_) if email.len() <= EMAIL_LENGTH => Ok(email),
+        _ => Err(Flaw::new("not_an_email", "must be an e-mail address")),
+    }
+}
+
+/// Under which an address is found, however it is spelled.
+pub(crate) fn email_key(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+/// Under which the wrong passwords for an address are counted, whether it has an account or not.
+pub(crate) fn account_key(email_key: &str) -> String {
+    encode(&Sha256::digest(email_key))
+}
+
+/// A password good enough for the account of `email` and `name`.
+pub(crate) fn password(given: String, email: &str, name: &str) -> Result<String, Flaw> {
+    let length = given.chars().count();
+    if length < *PASSWORD.start() {
+        return Err(Flaw::new("too_short", format!("must have at least {} characters", PASSWORD.start())));
+    }
+    if length > *PASSWORD.end() {
+        return Err(Flaw::new("too_long", format!("must have at most {} characters", PASSWORD.end())));
+    }
+    let folded = given.to_lowercase();
+    let first = folded.chars().next();
+    if COMMON.lines().any(|common| common == folded) || folded.chars().all(|c| Some(c) == first) {
+        return Err(Flaw::new("common_password", "is one of the first that anybody would try"));
+    }
+    let email = email_key(email);
+    let mailbox = email.rsplit_once('@').map(|(mailbox, _)| mailbox);
+    if folded == email || Some(&*folded) == mailbox || folded == name.trim().to_lowercase() {
+        return Err(Flaw::new("guessable_password", "must not be your address or your name"));
+    }
+    Ok(given)
+}
+
+/// What somebody says their password is: bounded, and not judged, for it may be older than the rules.
+pub(crate) fn attempt(given: String) -> Result<String, Flaw> {
+    match given.chars().count() {
+        0 => Err(Flaw::new("required", "must not be empty")),
+        n if n > *PASSWORD.end() => Err(Flaw::new("too_long", "no password is that long")),
+        _ => Ok(given),
+    }
+}
+
+/// What a client says of itself, cut to what a list shows.
+pub(crate) fn user_agent(given: &str) -> String {
+    given.trim().chars().filter(|c| !c.is_control()).take(USER_AGENT_LENGTH).collect()
+}
+
+/// How long until wrong passwords are forgotten, in whole seconds, at least one.
+pub(crate) fn retry_after(began_at: DateTime<Utc>, window: TimeDelta, now: DateTime<Utc>) -> i64 {
+    let left = began_at + window - now;
+    (left.num_milliseconds() + 999).div_euclid(1000).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_address_is_one_that_mail_can_be_sent_to() {
+        for good in ["ada@example.com", " Ada.Lovelace+shop@EXAMPLE.co.uk ", "jürgen@example.de", "a@b.co"] {
+            assert_eq!(email(good).unwrap(), good.trim());
+        }
+        let long = format!("{}@example.com", "a".repeat(300));
+        for bad in ["", "ada", "ada@", "@example.com", "ada@localhost", "Ada <ada@example.com>", "ada@[127.0.0.1]"] {
+            assert!(email(bad).is_err(), "{bad}");
+        }
+        for bad in ["a b@example.com", "ada@example.com\nBcc: eve@example.com", "ada\0@example.com", &long] {
+            assert!(email(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_the_same_in_any_case() {
+        assert_eq!(email_key("Ada@Example.COM "), email_key("ada@example.com"));
+    }
+
+    #[test]
+    fn a_password_is_long_and_hard_to_guess() {
+        let verdict =
+            |given: &str| password(given.into(), "ada.lovelace@example.com", "Ada Lovelace").map_err(|flaw| flaw.code);
+        assert_eq!(verdict("123456789"), Err("too_short"));
+        assert_eq!(verdict(&"é".repeat(257)), Err("too_long"));
+        for common in ["qwertyuiop", "Password123", "1234567890", "zzzzzzzzzzzz", "CorrectHorseBatteryStaple"] {
+            assert_eq!(verdict(common), Err("common_password"), "{common}");
+        }
+        for own in ["Ada.Lovelace@example.com", "ada.lovelace", "ADA LOVELACE"] {
+            assert_eq!(verdict(own), Err("guessable_password"), "{own}");
+        }
+        for good in ["correct horse 1", "  spaces stay  ", "пароль-не-для-всех", "nul\0 is no trouble"] {
+            assert_eq!(verdict(good).as_deref(), Ok(good));
+        }
+    }
+
+    #[test]
+    fn the_common_passwords_can_be_found() {
+        let min = *PASSWORD.start();
+        assert!(COMMON.lines().all(|line| line.chars().count() >= min && line.to_lowercase() == line));
+        assert!(COMMON.lines().count() > 1000);
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up() {
+        let began = DateTime::UNIX_EPOCH;
+        let after = |ms| retry_after(began, TimeDelta::minutes(1), began + TimeDelta::milliseconds(ms));
+        assert_eq!((after(0), after(500), after(59_999), after(60_000)), (60, 60, 1, 1));
+    }
+}

@@ -1,0 +1,154 @@
+//! Passwords: argon2id (RFC 9106), on some of the cores, some at a time.
+use std::sync::Arc;
+
+use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version, password_hash};
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
+use kernel::{Call, Fault, StartError};
+use tokio::sync::Semaphore;
+
+use crate::Config;
+
+/// Hashes passwords without starving the rest of the process.
+pub(crate) struct Hasher {
+    argon2: Argon2<'static>,
+    running: Arc<Semaphore>,
+    waiting: Semaphore,
+    /// What a password is compared with where there is no account: that takes as long.
+    decoy: String,
+}
+
+impl Hasher {
+    /// A hasher that leaves one core to everything else.
+    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
+        let params = Params::new(config.argon2_memory_kib, config.argon2_iterations, 1, None).map_err(|error| {
+            format!("`users.argon2_memory_kib` and `users.argon2_iterations` do not fit argon2: {error}")
+        })?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let decoy = decoy(argon2.params());
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let running = cores.saturating_sub(1).max(1);
+        let waiting = Semaphore::new(running + config.password_queue);
+        Ok(Self { argon2, running: Arc::new(Semaphore::new(running)), waiting, decoy })
+    }
+
+    /// What to store of a password.
+    pub(crate) async fn hash(&self, password: String) -> Result<String, Fault> {
+        self.work(move |argon2| hash(argon2, &password)).await?
+    }
+
+    /// Whether `password` is the one that `stored` was made of; with nothing stored it takes as long and is not.
+    pub(crate) async fn fits(&self, password: String, stored: Option<&str>) -> Result<bool, Fault> {
+        let known = stored.is_some();
+        let stored = stored.unwrap_or(&self.decoy).to_owned();
+        let verdict = self.work(move |argon2| verify(argon2, &password, &stored)).await??;
+        Ok(verdict && known)
+    }
+
+    /// Whether `stored` was made under other settings, and so should be made anew.
+    pub(crate) fn is_outdated(&self, stored: &str) -> bool {
+        let made_with = PasswordHash::new(stored).ok().and_then(|hash| Params::try_from(&hash).ok());
+        let costs = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
+        made_with.as_ref().map(costs) != Some(costs(self.argon2.params()))
+    }
+
+    /// Runs one job once it is its turn; the queue is bounded, and so is the wait.
+    async fn work<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
+        let _place = self.waiting.try_acquire().map_err(|_| Fault::Overloaded)?;
+        let turn = Arc::clone(&self.running).acquire_owned();
+        let turn = tokio::time::timeout(Call::current().left(), turn).await.map_err(|_| Fault::Overloaded)?;
+        let argon2 = self.argon2.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            // Held here, so that a caller who gives up does not let another job start beside this one.
+            let _turn = turn;
+            job(&argon2)
+        });
+        done.await.map_err(Fault::internal)
+    }
+}
+
+/// The hash of no password: random bytes under a random salt, in the same form.
+fn decoy(params: &Params) -> String {
+    let (salt, output) = (rand::random::<[u8; 16]>(), rand::random::<[u8; 32]>());
+    let [salt, output] = [&salt[..], &output].map(|bytes| BASE64_STANDARD_NO_PAD.encode(bytes));
+    let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+    format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}")
+}
+
+fn hash(argon2: &Argon2, password: &str) -> Result<String, Fault> {
+    let hash: PasswordHash = argon2.hash_password(password.as_bytes()).map_err(Fault::internal)?;
+    Ok(hash.to_string())
+}
+
+fn verify(argon2: &Argon2, password: &str, stored: &str) -> Result<bool, Fault> {
+    match argon2.verify_password(password.as_bytes(), stored) {
+        Ok(()) => Ok(true),
+        Err(password_hash::Error::PasswordInvalid) => Ok(false),
+        Err(error) => Err(Fault::internal(format!("a stored password cannot be read: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use futures_util::poll;
+
+    use super::*;
+
+    fn hasher(memory: u32, queue: usize) -> Hasher {
+        let config = Config { argon2_memory_kib: memory, password_queue: queue, ..Config::cheap() };
+        Hasher::new(&config).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_fits_its_own_hash_only() {
+        let hasher = hasher(64, 8);
+        let stored = hasher.hash("correct horse".into()).await.unwrap();
+        assert!(stored.starts_with("$argon2id$v=19$m=64,t=1,p=1$"), "{stored}");
+        assert_ne!(stored, hasher.hash("correct horse".into()).await.unwrap(), "salted");
+        assert!(hasher.fits("correct horse".into(), Some(&stored)).await.unwrap());
+        assert!(!hasher.fits("Correct horse".into(), Some(&stored)).await.unwrap());
+        assert!(!hasher.fits("correct horse".into(), None).await.unwrap());
+        assert_eq!(hasher.fits("x".into(), Some("broken")).await, Err(Fault::Internal));
+    }
+
+    #[tokio::test]
+    async fn a_missing_account_takes_as_long_as_a_wrong_password() {
+        let hasher = hasher(8192, 8);
+        let stored = hasher.hash("correct horse".into()).await.unwrap();
+        let mut fastest = [Duration::MAX; 2];
+        for _ in 0..5 {
+            for (fastest, stored) in fastest.iter_mut().zip([Some(&*stored), None]) {
+                let begun = Instant::now();
+                assert!(!hasher.fits("wrong horse".into(), stored).await.unwrap());
+                *fastest = begun.elapsed().min(*fastest);
+            }
+        }
+        assert!(fastest[1] > fastest[0] / 2, "{fastest:?}");
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_other_settings_is_outdated() {
+        let stored = hasher(64, 8).hash("correct horse".into()).await.unwrap();
+        assert!(!hasher(64, 8).is_outdated(&stored));
+        assert!(hasher(128, 8).is_outdated(&stored));
+        assert!(hasher(128, 8).fits("correct horse".into(), Some(&stored)).await.unwrap(), "and still good");
+    }
+
+    #[tokio::test]
+    async fn what_does_not_fit_the_queue_is_refused() {
+        let hasher = Hasher { waiting: Semaphore::new(2), running: Arc::new(Semaphore::new(0)), ..hasher(64, 0) };
+        let ask = || Box::pin(hasher.hash("correct horse".into()));
+        let (mut first, mut second) = (ask(), ask());
+        assert!(poll!(&mut first).is_pending() && poll!(&mut second).is_pending());
+        assert_eq!(ask().await, Err(Fault::Overloaded), "at once, not at its deadline");
+        drop(first);
+        let in_a_hurry = Call::fresh(Duration::from_millis(1)).scope(ask());
+        assert_eq!(in_a_hurry.await, Err(Fault::Overloaded), "a place in the queue, but no turn in time");
+        hasher.running.add_permits(1);
+        assert!(second.await.is_ok());
+    }
+}

@@ -1,0 +1,181 @@
+//! The public endpoints of accounts, sessions and addresses.
+mod addresses;
+mod keys;
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{
+        HeaderMap, HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, USER_AGENT},
+    },
+    response::{IntoResponse, Response},
+};
+use kernel::{Body, Caller, IfMatch, Page, PageQuery, Path, Problem, Query, Role, Tagged};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{Credentials, Error, NewUser, Session, SessionId, Tokens, User, UserId, UserPatch, Users};
+
+type Api = State<Arc<dyn Users>>;
+
+pub(crate) fn router(api: Arc<dyn Users>) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(register, list))
+        .routes(routes!(me, update))
+        .routes(routes!(get))
+        .routes(routes!(set_role))
+        .routes(routes!(sign_in))
+        .routes(routes!(refresh))
+        .routes(routes!(sign_out))
+        .routes(routes!(sessions))
+        .routes(routes!(end_session))
+        .routes(routes!(addresses::addresses, addresses::add_address))
+        .routes(routes!(addresses::set_address, addresses::remove_address))
+        .routes(routes!(keys::keys))
+        .with_state(api)
+}
+
+/// A refusal; one of too many attempts says when to try again (RFC 9110, section 10.2.3).
+struct Refused(Error);
+
+impl<E: Into<Error>> From<E> for Refused {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let retry_after = match self.0 {
+            Error::TooManyAttempts { retry_after } => Some(HeaderValue::from(retry_after)),
+            _ => None,
+        };
+        let mut response = Problem::from(self.0).into_response();
+        if let Some(retry_after) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, retry_after);
+        }
+        response
+    }
+}
+
+/// What nobody on the way may keep.
+fn secret<T>(status: StatusCode, body: T) -> impl IntoResponse
+where
+    Json<T>: IntoResponse,
+{
+    (status, [(CACHE_CONTROL, "no-store")], Json(body))
+}
+
+/// Opens a customer's account.
+#[utoipa::path(post, path = "/v1/users", tag = "users", responses((status = 201, body = User)))]
+async fn register(State(api): Api, Body(user): Body<NewUser>) -> Result<impl IntoResponse, Refused> {
+    let user = api.register(user).await?;
+    Ok((StatusCode::CREATED, [(LOCATION, "/v1/users/me")], Tagged(user.version, user)))
+}
+
+/// Lists accounts by e-mail address. Staff.
+#[utoipa::path(get, path = "/v1/users", tag = "users", params(PageQuery), responses((status = 200, body = Page<User>)))]
+async fn list(State(api): Api, caller: Caller, Query(page): Query<PageQuery>) -> Result<Json<Page<User>>, Refused> {
+    Ok(Json(api.list(caller, page).await?))
+}
+
+/// Shows one's own account.
+#[utoipa::path(get, path = "/v1/users/me", tag = "users", responses((status = 200, body = User)))]
+async fn me(State(api): Api, caller: Caller) -> Result<Tagged<User>, Refused> {
+    let id = UserId(caller.account()?);
+    let user = api.get(caller, id).await?;
+    Ok(Tagged(user.version, user))
+}
+
+/// Changes one's own account. A new password ends every other session.
+#[utoipa::path(patch, path = "/v1/users/me", tag = "users", responses((status = 200, body = User)))]
+async fn update(
+    State(api): Api,
+    caller: Caller,
+    IfMatch(version): IfMatch,
+    Body(patch): Body<UserPatch>,
+) -> Result<Tagged<User>, Refused> {
+    let user = api.update(caller, patch, version).await?;
+    Ok(Tagged(user.version, user))
+}
+
+/// Shows an account. Staff.
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = UserId, Path)),
+    responses((status = 200, body = User)))]
+async fn get(State(api): Api, caller: Caller, Path(id): Path<UserId>) -> Result<Tagged<User>, Refused> {
+    let user = api.get(caller, id).await?;
+    Ok(Tagged(user.version, user))
+}
+
+/// What an account is to be allowed.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RoleForm {
+    /// The role.
+    role: Role,
+}
+
+/// Changes what an account may do, and ends its sessions. Admins.
+#[utoipa::path(put, path = "/v1/users/{id}/role", tag = "users", params(("id" = UserId, Path)),
+    responses((status = 200, body = User)))]
+async fn set_role(
+    State(api): Api,
+    caller: Caller,
+    Path(id): Path<UserId>,
+    Body(form): Body<RoleForm>,
+) -> Result<Tagged<User>, Refused> {
+    let user = api.set_role(caller, id, form.role).await?;
+    Ok(Tagged(user.version, user))
+}
+
+/// Signs in: begins a session.
+#[utoipa::path(post, path = "/v1/sessions", tag = "users", responses((status = 201, body = Tokens)))]
+async fn sign_in(
+    State(api): Api,
+    headers: HeaderMap,
+    Body(credentials): Body<Credentials>,
+) -> Result<impl IntoResponse, Refused> {
+    let user_agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+    let tokens = api.sign_in(credentials, user_agent.unwrap_or_default()).await?;
+    Ok(secret(StatusCode::CREATED, tokens))
+}
+
+/// A refresh token to exchange.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct RefreshForm {
+    /// As it was given, once.
+    refresh_token: String,
+}
+
+/// Exchanges a refresh token for new tokens. Used twice, it ends its session.
+#[utoipa::path(post, path = "/v1/sessions/refresh", tag = "users", responses((status = 200, body = Tokens)))]
+async fn refresh(State(api): Api, Body(form): Body<RefreshForm>) -> Result<impl IntoResponse, Refused> {
+    let tokens = api.refresh(form.refresh_token).await?;
+    Ok(secret(StatusCode::OK, tokens))
+}
+
+/// Signs out: ends the session that asks.
+#[utoipa::path(delete, path = "/v1/sessions/current", tag = "users", responses((status = 204)))]
+async fn sign_out(State(api): Api, caller: Caller) -> Result<StatusCode, Refused> {
+    api.sign_out(caller, None).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lists one's sessions, the latest first.
+#[utoipa::path(get, path = "/v1/users/me/sessions", tag = "users", responses((status = 200, body = Page<Session>)))]
+async fn sessions(State(api): Api, caller: Caller) -> Result<Json<Page<Session>>, Refused> {
+    Ok(Json(Page { items: api.sessions(caller).await?, next: None }))
+}
+
+/// Ends one of one's sessions.
+#[utoipa::path(delete, path = "/v1/users/me/sessions/{id}", tag = "users", params(("id" = SessionId, Path)),
+    responses((status = 204)))]
+async fn end_session(State(api): Api, caller: Caller, Path(id): Path<SessionId>) -> Result<StatusCode, Refused> {
+    api.sign_out(caller, Some(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

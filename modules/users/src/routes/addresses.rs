@@ -1,0 +1,81 @@
+//! The public endpoints of address books.
+use axum::{Json, extract::State, http::StatusCode};
+use kernel::{Body, Caller, Page, Path};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::{Api, Refused};
+use crate::{Address, AddressId, NewAddress, PostalAddress};
+
+/// An address as a client writes it: [`NewAddress`] in one piece.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AddressForm {
+    /// Who gets the parcel.
+    name: String,
+    /// Street and number.
+    line1: String,
+    /// What line 1 has no room for.
+    line2: Option<String>,
+    /// Town.
+    city: String,
+    /// State, province or region.
+    region: Option<String>,
+    /// Postal code; may be empty where the country has none.
+    postal_code: String,
+    /// ISO 3166-1 alpha-2.
+    #[schema(example = "DE")]
+    country: String,
+    /// For the carrier.
+    phone: Option<String>,
+    /// Whether it is the one to suggest; the first one is, and stays it until another takes its place.
+    #[serde(default)]
+    is_default: bool,
+}
+
+impl From<AddressForm> for NewAddress {
+    fn from(form: AddressForm) -> Self {
+        let AddressForm { name, line1, line2, city, region, postal_code, country, phone, is_default } = form;
+        Self { address: PostalAddress { name, line1, line2, city, region, postal_code, country, phone }, is_default }
+    }
+}
+
+/// Lists one's addresses, the default first.
+#[utoipa::path(get, path = "/v1/users/me/addresses", tag = "users", responses((status = 200, body = Page<Address>)))]
+pub(super) async fn addresses(State(api): Api, caller: Caller) -> Result<Json<Page<Address>>, Refused> {
+    Ok(Json(Page { items: api.addresses(caller).await?, next: None }))
+}
+
+/// Puts an address into one's book. The first becomes the default.
+#[utoipa::path(post, path = "/v1/users/me/addresses", tag = "users", responses((status = 201, body = Address)))]
+pub(super) async fn add_address(
+    State(api): Api,
+    caller: Caller,
+    Body(form): Body<AddressForm>,
+) -> Result<(StatusCode, Json<Address>), Refused> {
+    Ok((StatusCode::CREATED, Json(api.add_address(caller, form.into()).await?)))
+}
+
+/// Changes an address in one's book.
+#[utoipa::path(put, path = "/v1/users/me/addresses/{id}", tag = "users", params(("id" = AddressId, Path)),
+    responses((status = 200, body = Address)))]
+pub(super) async fn set_address(
+    State(api): Api,
+    caller: Caller,
+    Path(id): Path<AddressId>,
+    Body(form): Body<AddressForm>,
+) -> Result<Json<Address>, Refused> {
+    Ok(Json(api.set_address(caller, id, form.into()).await?))
+}
+
+/// Takes an address out of one's book.
+#[utoipa::path(delete, path = "/v1/users/me/addresses/{id}", tag = "users", params(("id" = AddressId, Path)),
+    responses((status = 204)))]
+pub(super) async fn remove_address(
+    State(api): Api,
+    caller: Caller,
+    Path(id): Path<AddressId>,
+) -> Result<StatusCode, Refused> {
+    api.remove_address(caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,125 @@
+//! Sessions and their refresh tokens in the database. Whoever locks both locks the session first.
+use chrono::{DateTime, Utc};
+use kernel::{Executor, Tx};
+
+use crate::{Session, SessionId, UserId};
+
+/// Begins a session.
+pub(crate) async fn insert(tx: &mut Tx, owner: UserId, session: &Session) -> sqlx::Result<()> {
+    tx.query(
+        "INSERT INTO sessions (id, user_id, user_agent, created_at, refreshed_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(session.id)
+    .bind(owner)
+    .bind(&*session.user_agent)
+    .bind(session.created_at)
+    .bind(session.refreshed_at)
+    .bind(session.expires_at)
+    .execute()
+    .await
+    .map(drop)
+}
+
+/// Hands out the next token of a session.
+pub(crate) async fn insert_token(
+    tx: &mut Tx,
+    hash: &str,
+    id: SessionId,
+    expires_at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let sql = "INSERT INTO refresh_tokens (hash, session_id, expires_at) VALUES ($1, $2, $3)";
+    tx.query(sql).bind(hash).bind(id).bind(expires_at).execute().await.map(drop)
+}
+
+/// Whether a session of `owner` is still on.
+pub(crate) async fn is_live(
+    on: impl Executor<'_>,
+    id: SessionId,
+    owner: UserId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    let sql = "SELECT 1 FROM sessions WHERE id = $1 AND user_id = $2 AND ended_at IS NULL AND expires_at > $3";
+    Ok(on.query(sql).bind(id).bind(owner).bind(now).fetch_optional::<(i32,)>().await?.is_some())
+}
+
+/// Which session a token was handed out for.
+pub(crate) async fn of_token(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<SessionId>> {
+    let sql = "SELECT session_id FROM refresh_tokens WHERE hash = $1";
+    Ok(tx.query(sql).bind(hash).fetch_optional::<(SessionId,)>().await?.map(|(id,)| id))
+}
+
+/// Whose session this is, if it is still on; and nobody else changes it until the transaction ends.
+pub(crate) async fn lock(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> sqlx::Result<Option<UserId>> {
+    let sql = "SELECT user_id FROM sessions WHERE id = $1 AND ended_at IS NULL AND expires_at > $2";
+    Ok(tx.query(sql).bind(id).bind(now).for_update().fetch_optional::<(UserId,)>().await?.map(|(id,)| id))
+}
+
+/// Uses a token up; false if somebody has already, or it has expired.
+pub(crate) async fn use_token(tx: &mut Tx, hash: &str, now: DateTime<Utc>) -> sqlx::Result<bool> {
+    let sql = "UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at IS NULL AND expires_at > $2";
+    Ok(tx.query(sql).bind(hash).bind(now).execute().await? == 1)
+}
+
+/// Prolongs a session.
+pub(crate) async fn prolong(
+    tx: &mut Tx,
+    id: SessionId,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let sql = "UPDATE sessions SET refreshed_at = $2, expires_at = $3 WHERE id = $1";
+    tx.query(sql).bind(id).bind(now).bind(expires_at).execute().await.map(drop)
+}
+
+/// Ends a session of `owner`; false if there is none. Ending it again changes nothing.
+pub(crate) async fn end(on: impl Executor<'_>, id: SessionId, owner: UserId, now: DateTime<Utc>) -> sqlx::Result<bool> {
+    let sql = "UPDATE sessions SET ended_at = COALESCE(ended_at, $3) WHERE id = $1 AND user_id = $2";
+    Ok(on.query(sql).bind(id).bind(owner).bind(now).execute().await? == 1)
+}
+
+/// Ends every session of `owner`, except perhaps one.
+pub(crate) async fn end_all(
+    tx: &mut Tx,
+    owner: UserId,
+    except: Option<SessionId>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    // In the order of their keys, like everybody who locks more than one.
+    let sql = "SELECT id FROM sessions WHERE user_id = $1 AND ended_at IS NULL ORDER BY id";
+    let rows: Vec<(SessionId,)> = tx.query(sql).bind(owner).for_update().fetch_all().await?;
+    let others = rows.into_iter().map(|(id,)| id).filter(|id| Some(*id) != except);
+    tx.query("UPDATE sessions SET ended_at = $1 WHERE id IN ($*)").bind(now).bind_list(others).execute().await.map(drop)
+}
+
+/// The sessions of `owner` that are on, the latest first.
+pub(crate) async fn list(
+    on: impl Executor<'_>,
+    owner: UserId,
+    current: SessionId,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Vec<Session>> {
+    on.query(
+        "SELECT id, id = $2 AS current, user_agent, created_at, refreshed_at, expires_at
+           FROM sessions
+          WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $3
+          ORDER BY id DESC
+          LIMIT 100",
+    )
+    .bind(owner)
+    .bind(current)
+    .bind(now)
+    .fetch_all()
+    .await
+}
+
+/// Deletes some of what has expired; how many sessions that were.
+pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>, most: i64) -> sqlx::Result<u64> {
+    let sql = "SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY id LIMIT $2";
+    let rows: Vec<(SessionId,)> = tx.query(sql).bind(now).bind(most).for_update_skip_locked().fetch_all().await?;
+    let ids = rows.into_iter().map(|(id,)| id);
+    let swept = tx.query("DELETE FROM sessions WHERE id IN ($*)").bind_list(ids).execute().await?;
+    // Of sessions that go on: a token that has expired is refused, used or not.
+    tx.query("DELETE FROM refresh_tokens WHERE expires_at <= $1").bind(now).execute().await?;
+    Ok(swept)
+}

@@ -1,0 +1,61 @@
+//! Everything comes back from the wire as it was.
+use std::{collections::BTreeSet, path::Path};
+
+use crate::{
+    generate::Random,
+    listed::{contracts, parts, problems},
+};
+
+/// How many values of each type are sent.
+pub(crate) const SEEDS: std::ops::Range<u64> = 0..100;
+
+#[test]
+fn every_method_of_every_trait_is_listed() {
+    for contract in contracts() {
+        let methods: Vec<_> = contract.methods.iter().map(|(method, _)| *method).collect();
+        assert_eq!(contract.listed, methods, "{}", contract.module);
+    }
+}
+
+#[test]
+fn every_module_with_a_trait_is_listed() {
+    let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("modules");
+    let folders = modules.read_dir().unwrap().map(|folder| folder.unwrap().path());
+    let names = folders.filter(|folder| folder.join("src/api.rs").exists());
+    let names: BTreeSet<_> = names.map(|folder| folder.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(names, contracts().into_iter().map(|contract| contract.module.to_owned()).collect());
+}
+
+#[test]
+fn every_argument_answer_and_event_survives_the_wire() {
+    for part in parts() {
+        for seed in SEEDS {
+            (part.travel)(&mut Random::new(seed));
+        }
+    }
+}
+
+#[test]
+fn every_variant_of_every_enum_is_sent() {
+    for part in parts() {
+        let mut random = Random::new(0);
+        for _ in SEEDS {
+            (part.travel)(&mut random);
+        }
+        for ((name, variants), sent) in random.enums {
+            assert_eq!(sent, variants.iter().copied().collect(), "{name} in {}", part.place);
+        }
+    }
+}
+
+#[test]
+fn every_error_survives_its_problem_body() {
+    for seed in SEEDS {
+        for contract in contracts() {
+            (contract.problems)(&mut Random::new(seed));
+        }
+        problems::<gateway::Error>(&mut Random::new(seed));
+        problems::<kernel::Malformed>(&mut Random::new(seed));
+        problems::<kernel::Fault>(&mut Random::new(seed));
+    }
+}
