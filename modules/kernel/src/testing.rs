@@ -12,7 +12,7 @@ use figment::{
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
-use crate::{Context, Db, Host};
+use crate::{Context, Db, Executor, Host};
 
 /// The checkout that the tests are of.
 fn root() -> PathBuf {
