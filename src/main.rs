@@ -3,6 +3,7 @@ mod app;
 mod cli;
 mod config;
 mod import;
+mod operate;
 mod serve;
 mod telemetry;
 
