@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::{Subcommand, ValueEnum};
 use kernel::{Call, Caller, DeadLetter, Host, LetterQuery, LetterState, Page, PageQuery, StartError};
 use orders::{OrderId, Outcome, StuckOrder};
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
@@ -59,7 +60,8 @@ pub(crate) enum Events {
 }
 
 /// A module that hears of others by their events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Module {
     Orders,
     Notifications,
@@ -75,11 +77,10 @@ pub(crate) async fn orders(host: &mut Host, command: Orders) -> Result<ExitCode,
     let App { orders, .. } = app::start(host).await?;
     match command {
         Orders::Stuck => {
-            let list = async |cursor| {
-                let page = PageQuery { limit: Some(PAGE), cursor };
-                call(orders.stuck(Caller::System, page)).await
-            };
-            each(list, async |order| Ok(println!("{}", stuck(&order)))).await?;
+            let page = async |cursor| call(orders.stuck(Caller::System, PageQuery { limit: Some(PAGE), cursor })).await;
+            let all = every(page).await?;
+            all.iter().for_each(|order| println!("{}", stuck(order)));
+            eprintln!("{} orders do not get on", all.len());
         }
         Orders::Retry { id } => {
             let order = call(orders.retry(Caller::System, OrderId(id))).await?;
@@ -99,11 +100,9 @@ pub(crate) async fn events(host: &mut Host, command: Events) -> Result<ExitCode,
     match command {
         Events::Dead { module } => {
             for module in modules(module) {
-                each(
-                    async |cursor| module.dead(&app, cursor).await,
-                    async |letter| Ok(println!("{}", dead(module, &letter))),
-                )
-                .await?;
+                let all = every(async |cursor| module.dead(&app, cursor).await).await?;
+                all.iter().for_each(|letter| println!("{}", dead(module, letter)));
+                eprintln!("{} could not handle {} events", word(&module), all.len());
             }
         }
         Events::Replay { module, id: Some(id), .. } => {
@@ -118,12 +117,11 @@ pub(crate) async fn events(host: &mut Host, command: Events) -> Result<ExitCode,
         }
         Events::Replay { module, id: None, .. } => {
             for module in modules(module) {
-                let again = async |letter: DeadLetter| {
+                // In the order of publishing, so that those of one aggregate stay in order among themselves.
+                for letter in every(async |cursor| module.dead(&app, cursor).await).await? {
                     module.replay(&app, letter.event_id).await?;
-                    Ok(println!("{} is to be handled again", letter.event_id))
-                };
-                // In the order of publishing, so that the events of one aggregate stay in order among themselves.
-                each(async |cursor| module.dead(&app, cursor).await, again).await?;
+                    println!("{} is to be handled again", letter.event_id);
+                }
             }
         }
     }
@@ -165,20 +163,15 @@ async fn call<T, E: kernel::Failure>(work: impl Future<Output = Result<T, E>>) -
     Call::fresh(PATIENCE).run(work).await.map_err(explain)
 }
 
-/// Does something with each item of every page.
-async fn each<T>(
-    list: impl AsyncFn(Option<String>) -> Result<Page<T>, StartError>,
-    work: impl AsyncFn(T) -> Result<(), StartError>,
-) -> Result<(), StartError> {
-    let mut cursor = None;
+/// The items of every page.
+async fn every<T>(page: impl AsyncFn(Option<String>) -> Result<Page<T>, StartError>) -> Result<Vec<T>, StartError> {
+    let (mut all, mut cursor) = (Vec::new(), None);
     loop {
-        let Page { items, next } = list(cursor).await?;
-        for item in items {
-            work(item).await?;
-        }
+        let Page { items, next } = page(cursor).await?;
+        all.extend(items);
         cursor = next;
         if cursor.is_none() {
-            return Ok(());
+            return Ok(all);
         }
     }
 }
@@ -193,12 +186,12 @@ fn stuck(order: &StuckOrder) -> String {
 
 fn dead(module: Module, letter: &DeadLetter) -> String {
     let DeadLetter { source, event_id, kind, subject, at, attempts, .. } = letter;
-    let consumer = module.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let reason = letter.reason.as_deref().unwrap_or_default();
-    format!("{event_id}\t{source} to {consumer}\t{kind}\t{subject}\t{at}\t{attempts} attempts\t{reason}")
+    let module = word(&module);
+    format!("{event_id}\t{source} to {module}\t{kind}\t{subject}\t{at}\t{attempts} attempts\t{reason}")
 }
 
-/// A state's name, as the API has it.
-fn word(state: &impl serde::Serialize) -> String {
-    serde_json::to_value(state).ok().and_then(|value| value.as_str().map(ToOwned::to_owned)).unwrap_or_default()
+/// A name, as the API has it.
+fn word(name: &impl Serialize) -> String {
+    serde_json::to_value(name).ok().and_then(|value| value.as_str().map(ToOwned::to_owned)).unwrap_or_default()
 }
