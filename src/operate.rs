@@ -79,7 +79,9 @@ pub(crate) async fn orders(host: &mut Host, command: Orders) -> Result<ExitCode,
         Orders::Stuck => {
             let page = async |cursor| call(orders.stuck(Caller::System, PageQuery { limit: Some(PAGE), cursor })).await;
             let all = every(page).await?;
-            all.iter().for_each(|order| println!("{}", stuck(order)));
+            for order in &all {
+                println!("{}", stuck(order));
+            }
             eprintln!("{} orders do not get on", all.len());
         }
         Orders::Retry { id } => {
@@ -101,7 +103,9 @@ pub(crate) async fn events(host: &mut Host, command: Events) -> Result<ExitCode,
         Events::Dead { module } => {
             for module in modules(module) {
                 let all = every(async |cursor| module.dead(&app, cursor).await).await?;
-                all.iter().for_each(|letter| println!("{}", dead(module, letter)));
+                for letter in &all {
+                    println!("{}", dead(module, letter));
+                }
                 eprintln!("{} could not handle {} events", word(&module), all.len());
             }
         }
@@ -178,10 +182,10 @@ async fn every<T>(page: impl AsyncFn(Option<String>) -> Result<Page<T>, StartErr
 
 /// A line of fields with tabs between them.
 fn stuck(order: &StuckOrder) -> String {
-    let StuckOrder { order_id, number, status, since, attempts, .. } = order;
+    let StuckOrder { order_id, number, status, updated_at, attempts, .. } = order;
     let next = if order.needs_operator { "waits for a person".into() } else { format!("again at {}", order.due_at) };
     let error = order.last_error.as_deref().unwrap_or_default();
-    format!("{order_id}\t{number}\t{} since {since}\t{attempts} failures\t{next}\t{error}", word(status))
+    format!("{order_id}\t{number}\t{} since {updated_at}\t{attempts} failures\t{next}\t{error}", word(status))
 }
 
 fn dead(module: Module, letter: &DeadLetter) -> String {

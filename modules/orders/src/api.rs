@@ -256,8 +256,8 @@ pub struct StuckOrder {
     pub number: String,
     /// How far it is.
     pub status: OrderStatus,
-    /// Since when it is so far.
-    pub since: DateTime<Utc>,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
     /// Whether it waits for a person; if not, it is tried again by itself.
     pub needs_operator: bool,
     /// How often it has failed in a row.

@@ -28,7 +28,7 @@ impl From<Row> for StuckOrder {
             order_id: state.created.id,
             number: state.created.number,
             status: state.status,
-            since: state.updated_at,
+            updated_at: state.updated_at,
             needs_operator,
             attempts,
             last_error,
