@@ -11,7 +11,7 @@ use figment::{Figment, providers::Serialized};
 use kernel::{Call, Caller, Host, Role, StartError};
 use users::NewUser;
 
-use crate::{app, config, import, operate, serve, telemetry};
+use crate::{app, config, explain::explain, import, operate, serve, telemetry};
 
 /// The back end of an online shop: one process or seven, one story.
 ///
@@ -164,18 +164,6 @@ async fn create(host: &mut Host, email: String, role: Role, name: Option<String>
     let user = users.create(Caller::System, NewUser { email, password, name }, role).await.map_err(explain)?;
     println!("{}", user.id);
     Ok(ExitCode::SUCCESS)
-}
-
-/// What a module refused, with each flaw.
-pub(crate) fn explain(error: impl std::error::Error + serde::Serialize) -> StartError {
-    let value = serde_json::to_value(&error).unwrap_or_default();
-    let flaws = value["errors"].as_array().into_iter().flatten();
-    let flaws: Vec<_> = flaws
-        .filter_map(|flaw| {
-            Some(format!("{} {}", flaw["pointer"].as_str()?.trim_start_matches('/'), flaw["detail"].as_str()?))
-        })
-        .collect();
-    if flaws.is_empty() { error.to_string().into() } else { format!("{error}: {}", flaws.join("; ")).into() }
 }
 
 async fn openapi(config: Figment) -> Result<(), StartError> {

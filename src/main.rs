@@ -2,6 +2,7 @@
 mod app;
 mod cli;
 mod config;
+mod explain;
 mod import;
 mod operate;
 mod serve;

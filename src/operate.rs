@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{self, App},
-    cli::explain,
+    explain::explain,
 };
 
 #[derive(Debug, Subcommand)]
