@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod explain;
 mod import;
+mod operate;
 mod serve;
 mod telemetry;
 

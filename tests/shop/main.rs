@@ -4,6 +4,7 @@
 mod actor;
 mod crash;
 mod edge;
+mod operate;
 mod stories;
 mod transcript;
 mod world;
