@@ -33,9 +33,7 @@ async fn run(time: Duration) {
         for topology in [Topology::Together, Topology::Apart] {
             let shop = Shop::open(topology, engine).await;
             let name = |what: &str| format!("{engine:?}, {topology:?}: {what}");
-            for (what, path) in
-                [("a product", PRODUCT.0), ("a page of 20", "/v1/products?limit=20&sort=name")]
-            {
+            for (what, path) in [("a product", PRODUCT.0), ("a page of 20", "/v1/products?limit=20&sort=name")] {
                 let body = shop.get(path).await;
                 let floor = floor::bare(&body, CONNECTIONS, time).await;
                 row(&format!("bare axum, {} bytes", body.len()), floor, None);
