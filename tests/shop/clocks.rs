@@ -23,7 +23,11 @@ async fn one_process_lives_elsewhen(engine: Engine, offset: i64) {
     }
     for (name, role) in ["gateway", "users", "orders", "payments", "products"].into_iter().enumerate() {
         live(&mut shop, role, offset).await;
-        a_day_in_the_shop(&shop, &format!("customer-{name}")).await;
+        let placed_at = a_day_in_the_shop(&shop, &format!("customer-{name}")).await;
+        if role == "orders" {
+            let off = placed_at - chrono::Utc::now();
+            assert!((off.num_milliseconds() - offset).abs() < 60_000, "its clock is off: {off}");
+        }
         println!("{role:<10} {:>+4} s on {engine:?}: nobody noticed", offset / 1000);
         live(&mut shop, role, 0).await;
     }
@@ -40,7 +44,8 @@ async fn live(shop: &mut Shop, role: &str, offset: i64) {
     shop.ready().await;
 }
 
-async fn a_day_in_the_shop(shop: &Shop, name: &str) {
+/// Everything that looks at a clock; when it was, as orders tell it.
+async fn a_day_in_the_shop(shop: &Shop, name: &str) -> chrono::DateTime<chrono::Utc> {
     let ada = shop.customer(name).await;
     assert_eq!(ada.send(Method::GET, "/v1/users/me", None, &[]).await.status, 200);
 
@@ -72,6 +77,7 @@ async fn a_day_in_the_shop(shop: &Shop, name: &str) {
     let cancelled = ada.send(Method::POST, &format!("/v1/orders/{id}/cancel"), Some(&json!({})), &[]).await;
     assert_eq!((cancelled.status, cancelled.text("/payment/status")), (200, "refunded".into()), "{cancelled:?}");
     assert_eq!(ada.send(Method::DELETE, "/v1/sessions/current", None, &[]).await.status, 204);
+    order.text("/placed_at").parse().unwrap()
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod actor;
 mod clocks;
 mod contention;
 mod crash;
+mod databases;
 mod edge;
 mod faults;
 mod proxy;

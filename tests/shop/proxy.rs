@@ -76,7 +76,7 @@ impl Proxy {
         Self { base: own, road, serving: serving.abort_handle() }
     }
 
-    /// From now on every second request meets `trouble`; or none does.
+    /// From now on about every second request meets `trouble`; or none does.
     pub(crate) fn misbehave(&self, trouble: Option<Trouble>) {
         *self.road.trouble.lock().unwrap() = trouble;
     }
@@ -94,7 +94,8 @@ impl Road {
         let mut chance = self.chance.lock().unwrap();
         // Knuth's MMIX generator; its high bits are the good ones.
         *chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let strikes = *chance >> 63 == 1;
+        // The first is always met, or a short test might see nothing.
+        let strikes = *chance >> 63 == 1 || self.struck.load(Ordering::Relaxed) == 0;
         self.struck.fetch_add(usize::from(strikes), Ordering::Relaxed);
         strikes.then_some(trouble)
     }

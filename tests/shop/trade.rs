@@ -108,7 +108,7 @@ impl<'a> Actor<'a> {
 
     /// Orders under `key`, again and again until the answer is the order; each answer is noted.
     pub(crate) async fn insist(&self, method: &str, key: &str, answers: &mut Tally) -> Reply {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_mins(1);
         loop {
             let reply = self.order(method, key).await;
             answers.note_passing(&reply);
@@ -122,7 +122,7 @@ impl<'a> Actor<'a> {
 
     /// Looks until `holds`, and gives the last answer.
     pub(crate) async fn look(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Reply {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_mins(1);
         loop {
             let reply = self.send(Method::GET, path, None, &[]).await;
             if reply.status == 200 && holds(&reply.body) {
@@ -160,7 +160,7 @@ impl<'a> Actor<'a> {
 
     /// How many mails of `kind` went out, once none is on its way and there are `expected`.
     pub(crate) async fn mails(&self, kind: &str, expected: usize) -> usize {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + Duration::from_mins(1);
         loop {
             let mails = self.all("/v1/deliveries").await;
             let sent = mails.iter().filter(|mail| mail["kind"] == kind && mail["status"] == "sent").count();

@@ -112,6 +112,15 @@ impl Shop {
         self.process(role).file_size = bytes;
     }
 
+    /// Lets the files of the process that runs `role` grow again, while it runs.
+    pub(crate) fn make_room(&mut self, role: &str) {
+        let process = self.process(role);
+        process.file_size = None;
+        let pid = process.child.as_ref().expect("it runs").id().to_string();
+        let made = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
+        assert!(made.is_ok_and(|status| status.success()), "prlimit, of util-linux");
+    }
+
     fn process(&mut self, role: &str) -> &mut Process {
         let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all");
         process.expect("somebody runs it")
@@ -215,7 +224,7 @@ impl Shop {
     /// The binary with a limit on its files. Where one is reached, writing fails instead of ending the process.
     fn cramped(&self, role: &str, bytes: u64) -> Command {
         let mut command = Command::new("/bin/sh");
-        let script = format!("trap '' XFSZ; ulimit -f {}; exec \"$0\"", bytes / 512);
+        let script = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$0\"", bytes / 512);
         command.args(["-c", &script, env!("CARGO_BIN_EXE_stoa")]);
         self.furnish(&mut command, role);
         command
