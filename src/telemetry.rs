@@ -22,7 +22,8 @@ enum Format {
 pub(crate) fn log(config: &Figment) -> Result<(), StartError> {
     let Log { filter, format } = config.extract_inner("log")?;
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("`log.filter` is no filter: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written is lost. Complaining of it on standard error, which is full, would panic.
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     match format {
         Format::Text => log.init(),
         Format::Json => log.json().flatten_event(true).init(),

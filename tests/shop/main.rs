@@ -2,9 +2,15 @@
 //! when processes die.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 mod actor;
+mod clocks;
+mod contention;
 mod crash;
+mod databases;
 mod edge;
+mod faults;
 mod operate;
+mod proxy;
 mod stories;
+mod trade;
 mod transcript;
 mod world;

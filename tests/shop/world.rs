@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kernel::testing::{Folder, postgres};
+use kernel::{
+    Db,
+    testing::{Folder, postgres},
+};
 
 use crate::transcript::Transcript;
 
@@ -38,6 +41,10 @@ struct Process {
     role: &'static str,
     internal: u16,
     child: Option<Child>,
+    /// Settings of this process alone.
+    own: Vec<(String, String)>,
+    /// No file that it writes may grow past so many bytes: a full disk.
+    file_size: Option<u64>,
 }
 
 /// An open shop; closing it kills its processes.
@@ -52,6 +59,14 @@ pub(crate) struct Shop {
 impl Shop {
     /// Opens a shop of its own, with `settings` beside the usual ones of a test.
     pub(crate) async fn open(topology: Topology, engine: Engine, settings: &[(&str, &str)]) -> Self {
+        let mut shop = Self::plan(topology, engine, settings).await;
+        shop.start();
+        shop.ready().await;
+        shop
+    }
+
+    /// A shop whose addresses are known and whose processes are not started.
+    pub(crate) async fn plan(topology: Topology, engine: Engine, settings: &[(&str, &str)]) -> Self {
         let folder = Folder::new();
         let public = port();
         let mut environment = vec![
@@ -68,7 +83,10 @@ impl Shop {
             environment.push(("STOA_DATABASE__URL".to_owned(), postgres().await));
         }
         let roles = if topology == Topology::Apart { ROLES.as_slice() } else { &["all"] };
-        let processes: Vec<_> = roles.iter().map(|role| Process { role, internal: port(), child: None }).collect();
+        let processes: Vec<_> = roles
+            .iter()
+            .map(|role| Process { role, internal: port(), child: None, own: Vec::new(), file_size: None })
+            .collect();
         if topology == Topology::Apart {
             for Process { role, internal, .. } in &processes {
                 environment
@@ -79,20 +97,55 @@ impl Shop {
         }
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let base = format!("http://127.0.0.1:{public}");
-        let mut shop = Self { base, transcript: Mutex::default(), folder, environment, processes };
-        shop.start();
-        shop.ready().await;
-        shop
+        Self { base, transcript: Mutex::default(), folder, environment, processes }
+    }
+
+    /// Gives the process that runs `role` a setting of its own, from its next start on.
+    pub(crate) fn only(&mut self, role: &str, name: &str, value: &str) {
+        let process = self.process(role);
+        process.own.retain(|(known, _)| known != name);
+        process.own.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Lets no file of the process that runs `role` grow past `bytes`, from its next start on.
+    pub(crate) fn limit_files(&mut self, role: &str, bytes: Option<u64>) {
+        self.process(role).file_size = bytes;
+    }
+
+    /// Lets the files of the process that runs `role` grow again, while it runs.
+    pub(crate) fn make_room(&mut self, role: &str) {
+        let process = self.process(role);
+        process.file_size = None;
+        let pid = process.child.as_ref().expect("it runs").id().to_string();
+        let made = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
+        assert!(made.is_ok_and(|status| status.success()), "prlimit, of util-linux");
+    }
+
+    fn process(&mut self, role: &str) -> &mut Process {
+        let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all");
+        process.expect("somebody runs it")
+    }
+
+    /// The database of `module`, beside the processes that use it.
+    pub(crate) async fn database(&self, module: &str) -> Db {
+        let url = self.environment.iter().rev().find(|(name, _)| name == "STOA_DATABASE__URL");
+        match url {
+            Some((_, url)) => Db::postgres(url, module, 2).await.expect("PostgreSQL is up"),
+            None => Db::sqlite(&self.folder.0.join(format!("{module}.db")), 1).await.expect("a file"),
+        }
     }
 
     /// Starts every process that does not run.
     pub(crate) fn start(&mut self) {
         for index in 0..self.processes.len() {
             if self.processes[index].child.is_none() {
-                let Process { role, internal, .. } = self.processes[index];
+                let Process { role, internal, ref own, file_size, .. } = self.processes[index];
                 let log = File::options().append(true).create(true).open(self.log(role)).expect("a log");
-                let mut command = self.command(role);
-                command.env("STOA_LISTEN__INTERNAL", format!("127.0.0.1:{internal}"));
+                let mut command = match file_size {
+                    None => self.command(role),
+                    Some(bytes) => self.cramped(role, bytes),
+                };
+                command.envs(own.iter().cloned()).env("STOA_LISTEN__INTERNAL", format!("127.0.0.1:{internal}"));
                 let child =
                     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
                 self.processes[index].child = Some(child);
@@ -164,8 +217,21 @@ impl Shop {
 
     fn command(&self, role: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stoa"));
-        command.env_clear().envs(self.environment.iter().cloned()).env("ROLE", role).current_dir(&self.folder.0);
+        self.furnish(&mut command, role);
         command
+    }
+
+    /// The binary with a limit on its files. Where one is reached, writing fails instead of ending the process.
+    fn cramped(&self, role: &str, bytes: u64) -> Command {
+        let mut command = Command::new("/bin/sh");
+        let script = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$0\"", bytes / 512);
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_stoa")]);
+        self.furnish(&mut command, role);
+        command
+    }
+
+    fn furnish(&self, command: &mut Command, role: &str) {
+        command.env_clear().envs(self.environment.iter().cloned()).env("ROLE", role).current_dir(&self.folder.0);
     }
 
     fn log(&self, role: &str) -> PathBuf {

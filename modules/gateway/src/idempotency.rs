@@ -2,7 +2,7 @@
 //!
 //! A request goes from free to `running` to `done`. An answer that promises nothing (the shop's fault, or a
 //! request that was not let in or not understood) frees its key again, so that the next one runs.
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -18,6 +18,7 @@ use axum::{
 use chrono::TimeDelta;
 use http_body_util::LengthLimitError;
 use kernel::{BODY_LIMIT, Call, Caller, Clock, Context, Db, Fault, Invalid, Malformed, Tasks, problem};
+use tokio::sync::Semaphore;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -36,6 +37,10 @@ pub(crate) const REPLAYED: &str = "idempotency-replayed";
 const KEY_LENGTH: usize = 255;
 /// What is kept of an answer's headers; the others are of one exchange only.
 const KEPT: [HeaderName; 5] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, LINK];
+/// How often what could not be noted is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
+/// How many requests are waiting to be noted at the most; for the others the lease runs out.
+const LATE: usize = 256;
 /// How often expired keys are looked for.
 const SWEEP: Duration = Duration::from_mins(10);
 
@@ -47,6 +52,17 @@ pub(crate) struct Ledger {
     tasks: Tasks,
     /// After so long a run is taken for dead: well after the deadline of all that it calls.
     lease: TimeDelta,
+    /// Places for what could not be noted.
+    late: Arc<Semaphore>,
+}
+
+/// What is noted of a request that has been answered.
+#[derive(Debug)]
+enum Note {
+    /// The answer stands.
+    Keep { status: u16, headers: Vec<(String, String)>, body: Bytes },
+    /// The next one runs.
+    Release,
 }
 
 /// Answers a POST that is named and came before as it was answered then.
@@ -70,16 +86,21 @@ impl Ledger {
     /// The ledger in the edge's own database.
     pub(crate) fn new(context: &Context, timeout: Duration) -> Self {
         let lease = TimeDelta::from_std(timeout * 2).unwrap_or_default() + TimeDelta::seconds(10);
-        Self { db: context.db.clone(), clock: context.clock.clone(), tasks: context.tasks.clone(), lease }
+        let (db, clock, tasks) = (context.db.clone(), context.clock.clone(), context.tasks.clone());
+        Self { db, clock, tasks, lease, late: Arc::new(Semaphore::new(LATE)) }
     }
 
     async fn answer(&self, parts: Parts, body: Bytes, next: Next) -> Result<Response, Error> {
         let named = name(&parts, &body)?;
         let fence = Uuid::now_v7();
-        match self.claim(&named, fence).await? {
+        let claimed = self.claim(&named, fence).await.inspect_err(|_| {
+            // It may be claimed all the same, and then nobody would run it.
+            self.note_later(named.clone(), fence, Note::Release);
+        });
+        match claimed? {
             None => {
                 let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-                Ok(self.settle(&named, fence, answer).await)
+                Ok(self.settle(named, fence, answer).await)
             }
             Some(earlier) if earlier.fingerprint != named.fingerprint => Err(Error::KeyReused),
             Some(earlier) if earlier.state == "running" => Err(Error::RequestInProgress),
@@ -104,26 +125,50 @@ impl Ledger {
 
     /// Keeps the answer for the next time, or lets the next one try again.
     ///
-    /// If that fails the answer is still the answer; the lease runs out, and the modules' own keys make a
-    /// second run harmless.
-    async fn settle(&self, named: &Named, fence: Uuid, answer: Response) -> Response {
+    /// If that fails the answer is still the answer, and the note is made as soon as it can be: until then the
+    /// request seems to run. At the worst its lease runs out, and the modules' own keys make a second run harmless.
+    async fn settle(&self, named: Named, fence: Uuid, answer: Response) -> Response {
         let (parts, body) = answer.into_parts();
         let body = match to_bytes(body, usize::MAX).await {
             Ok(body) => body,
             Err(error) => return problem(Fault::internal(error)),
         };
-        let settled = if final_answer(parts.status, &parts.headers) {
-            let status = parts.status.as_u16();
-            store::keep(&self.db, named, fence, status, kept(&parts.headers), &body).await
+        let note = if final_answer(parts.status, &parts.headers) {
+            Note::Keep { status: parts.status.as_u16(), headers: kept(&parts.headers), body: body.clone() }
         } else {
-            store::release(&self.db, named, fence).await.map(|()| true)
+            Note::Release
         };
-        match settled {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!("a named request outlived its lease; another run answers for it"),
-            Err(error) => tracing::error!(%error, "the answer to a named request could not be kept"),
+        if let Err(error) = self.note(&named, fence, &note).await {
+            tracing::warn!(%error, "the answer to a named request could not be noted; trying again");
+            self.note_later(named, fence, note);
         }
         Response::from_parts(parts, Body::from(body))
+    }
+
+    async fn note(&self, named: &Named, fence: Uuid, note: &Note) -> sqlx::Result<()> {
+        match note {
+            Note::Keep { status, headers, body } => {
+                if !store::keep(&self.db, named, fence, *status, headers.clone(), body).await? {
+                    tracing::warn!("a named request outlived its lease; another run answers for it");
+                }
+                Ok(())
+            }
+            Note::Release => store::release(&self.db, named, fence).await,
+        }
+    }
+
+    /// Notes it once the database is back, as long as the lease lasts.
+    fn note_later(&self, named: Named, fence: Uuid, note: Note) {
+        let Ok(place) = Arc::clone(&self.late).try_acquire_owned() else { return };
+        let ledger = self.clone();
+        let tries = async move {
+            let _place = place;
+            while !ledger.tasks.is_stopping() && ledger.note(&named, fence, &note).await.is_err() {
+                tokio::time::sleep(AGAIN).await;
+            }
+        };
+        let lease = self.lease.to_std().unwrap_or_default();
+        self.tasks.spawn(async move { tokio::time::timeout(lease, tries).await.ok() });
     }
 
     /// Forgets expired keys, now and every few minutes.

@@ -3,7 +3,7 @@ use std::{borrow::Cow, path::Path, str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sqlx::{
-    Arguments, AssertSqlSafe, ConnectOptions, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite,
+    Arguments, AssertSqlSafe, ConnectOptions, Connection, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite,
     SqliteConnection, SqlitePool, Transaction, Type,
     error::BoxDynError,
     migrate::{Migration, Migrator},
@@ -177,6 +177,18 @@ impl<'c> Query<'c> {
     }
 }
 
+/// Whether a connection may go back to its pool: its transaction is over.
+///
+/// Where a disk is full SQLite has rolled back by itself; sqlx's own rollback fails then, and it counts that
+/// transaction as open for ever after (0.9): the only connection that writes could not begin another one.
+async fn has_ended(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    if connection.is_in_transaction() {
+        // Answered after the rollback that is on its way.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
+}
+
 /// Statements slower than this are logged.
 const SLOW: Duration = Duration::from_secs(1);
 
@@ -199,7 +211,11 @@ impl Db {
                 .acquire_timeout(Duration::from_secs(5))
                 .min_connections(1)
         };
-        let opened = pool().max_connections(1).connect_with(options.clone()).await;
+        let opened = pool()
+            .max_connections(1)
+            .after_release(|connection, _| Box::pin(has_ended(connection)))
+            .connect_with(options.clone())
+            .await;
         let writer = opened.map_err(|error| format!("cannot open the database file {}: {error}", path.display()))?;
         let reader =
             pool().max_connections(readers).connect_with(options.read_only(true).create_if_missing(false)).await?;

@@ -70,11 +70,13 @@ impl From<sqlx::Error> for Fault {
 }
 
 /// Whether a database's error code says that the same statement may work later: SQLSTATE classes
-/// 08 (connection), 53 (resources), 57P (shutdown), 40 (rollback); SQLite's BUSY, LOCKED and FULL.
+/// 08 (connection), 53 (resources), 57P (shutdown), 40 (rollback); SQLite's BUSY, LOCKED, IOERR, FULL and CANTOPEN.
+///
+/// A quota or a limit on the size of a file, unlike a full disk, is one of SQLite's I/O errors.
 fn passing(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
     let sqlite = code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|extended| extended & 0xff);
-    matches!(sqlite, Some(5 | 6 | 13))
+    matches!(sqlite, Some(5 | 6 | 10 | 13 | 14))
         || (code.len() == 5 && ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class)))
 }
 
@@ -259,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_busy_database_is_unavailable_and_a_broken_rule_is_not() {
-        for code in ["5", "517", "13", "57P01", "53300", "08006", "40001"] {
+        for code in ["5", "517", "13", "778", "14", "57P01", "53300", "08006", "40001"] {
             assert!(passing(Some(code)), "{code}");
         }
         for code in ["2067", "23505", "42P01", "1"] {

@@ -68,7 +68,7 @@ stories! {
 }
 
 /// A product with one variant for each `(sku, price, on_hand)`.
-async fn product(staff: &Actor<'_>, slug: &str, variants: &[(&str, i64, i64)]) {
+pub(crate) async fn product(staff: &Actor<'_>, slug: &str, variants: &[(&str, i64, i64)]) {
     let variants: Vec<Value> = variants
         .iter()
         .map(|(sku, price, on_hand)| {

@@ -242,6 +242,24 @@ async fn without_its_database_only_named_requests_are_refused() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_could_not_be_kept_is_kept_once_the_database_is_back() {
+    for shop in Shop::both().await {
+        hold(&shop);
+        let run = shop.context.tasks.spawn(send(shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}")));
+        until(|| shop.orders.begun() == 1).await;
+        let db = &shop.context.db;
+        db.query("ALTER TABLE idempotency_keys RENAME TO away").execute().await.unwrap();
+        shop.orders.permits.add_permits(1);
+        assert_eq!(run.await.unwrap().status, 201, "the answer is the answer");
+        db.query("ALTER TABLE away RENAME TO idempotency_keys").execute().await.unwrap();
+        let again =
+            tokio::time::timeout(Duration::from_secs(5), settled(&shop)).await.expect("long before its lease ends");
+        assert_eq!((again.status, again.header("idempotency-replayed")), (201, "true"));
+        assert_eq!(shop.orders.begun(), 1);
+    }
+}
+
 #[tokio::test]
 async fn nothing_of_a_named_request_can_be_read_or_guessed_from_the_table() {
     for shop in Shop::both().await {
