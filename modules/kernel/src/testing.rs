@@ -29,9 +29,9 @@ pub async fn postgres() -> String {
     });
     let name = database(0);
     let admin = Db::postgres(&format!("{server}/postgres"), "public", 1).await.expect("PostgreSQL is up");
-    // A name tells when it was made: what earlier runs have left goes.
+    // A name tells when it was made: what earlier runs have left goes, a little at a time, as it is slow.
     let old: Vec<(String,)> = admin
-        .query("SELECT datname::TEXT FROM pg_database WHERE datname LIKE 'test_%' AND datname < $1 LIMIT 20")
+        .query("SELECT datname::TEXT FROM pg_database WHERE datname LIKE 'test_%' AND datname < $1 LIMIT 2")
         .bind(database(OLD_MS))
         .fetch_all()
         .await
@@ -46,7 +46,7 @@ pub async fn postgres() -> String {
 }
 
 /// After so many ms a test's database is left over.
-const OLD_MS: u128 = 20 * 60 * 1000;
+const OLD_MS: u128 = 60 * 60 * 1000;
 
 /// The name of a database made `age` ms ago: UUIDv7 begins with its time.
 fn database(age: u128) -> String {
