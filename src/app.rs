@@ -21,10 +21,12 @@ pub(crate) const NAMES: [&str; 7] = [
     <dyn Notifications>::NAME,
 ];
 
-/// What the edge itself calls.
+/// What the edge itself calls, and what commands do.
 pub(crate) struct App {
     users: Arc<dyn Users>,
     cart: Arc<dyn Carts>,
+    pub(crate) orders: Arc<dyn Orders>,
+    pub(crate) notifications: Arc<dyn Notifications>,
 }
 
 /// Starts the modules that run here and connects to the rest.
@@ -37,12 +39,12 @@ pub(crate) async fn start(host: &mut Host) -> Result<App, StartError> {
     let payments = host.module::<payments::Module>(()).await?;
     let deps = (products, Arc::clone(&users), Arc::clone(&cart), payments);
     let orders = host.module::<orders::Module>(deps).await?;
-    host.module::<notifications::Module>(orders).await?;
-    Ok(App { users, cart })
+    let notifications = host.module::<notifications::Module>(Arc::clone(&orders)).await?;
+    Ok(App { users, cart, orders, notifications })
 }
 
 /// The public API, where this process is the edge.
-pub(crate) async fn edge(host: &mut Host, App { users, cart }: App) -> Result<Option<Router>, StartError> {
+pub(crate) async fn edge(host: &mut Host, App { users, cart, .. }: App) -> Result<Option<Router>, StartError> {
     if !host.hosts("gateway") {
         return Ok(None);
     }

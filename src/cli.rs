@@ -11,7 +11,7 @@ use figment::{Figment, providers::Serialized};
 use kernel::{Call, Caller, Host, Role, StartError};
 use users::NewUser;
 
-use crate::{app, config, import, serve, telemetry};
+use crate::{app, config, explain::explain, import, operate, serve, telemetry};
 
 /// The back end of an online shop: one process or seven, one story.
 ///
@@ -26,7 +26,8 @@ use crate::{app, config, import, serve, telemetry};
   DATABASE_URL=postgres://… stoa              the same on PostgreSQL
   ROLE=orders stoa                            one module; the others are called at http://NAME:8081
   stoa user create --email me@example.com --role admin < password.txt
-  stoa import products.csv                    what Shopify exports, as often as you like"
+  stoa import products.csv                    what Shopify exports, as often as you like
+  stoa orders stuck                           what does not get on by itself; deploy/README.md says what to do"
 )]
 pub(crate) struct Cli {
     /// Reads settings from FILE instead of ./stoa.toml
@@ -58,6 +59,12 @@ enum Command {
     /// Accounts
     #[command(subcommand)]
     User(User),
+    /// Orders that do not get on: list them, let them go on, or turn one back
+    #[command(subcommand)]
+    Orders(operate::Orders),
+    /// Events that a module could not handle: list them, or let it try again
+    #[command(subcommand)]
+    Events(operate::Events),
     /// Brings the databases of what runs here up to this release, and exits
     Migrate,
     /// Prints every setting in force and where it comes from, secrets hidden
@@ -116,6 +123,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, StartError> {
         Command::User(User::Create { email, role, name }) => {
             return with_host(config, async |host| create(host, email, role.into(), name).await).await;
         }
+        Command::Orders(command) => return with_host(config, async |host| operate::orders(host, command).await).await,
+        Command::Events(command) => return with_host(config, async |host| operate::events(host, command).await).await,
         Command::Migrate => {
             return with_host(config, async |host| app::migrate(host).await.map(|()| ExitCode::SUCCESS)).await;
         }
@@ -125,13 +134,16 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, StartError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A process that hosts what one command needs, and ends in good order.
+/// A process that hosts what one command needs, does nothing else, and ends in good order.
+///
+/// It uses the same databases as the processes that serve, and needs none of them; what they do by themselves, it
+/// leaves to them. A module outside its role is called where it runs.
 async fn with_host(
     config: Figment,
     work: impl AsyncFnOnce(&mut Host) -> Result<ExitCode, StartError>,
 ) -> Result<ExitCode, StartError> {
     // The demo catalogue comes with the shop, not with a command.
-    let mut host = Host::new(config.merge(Serialized::default("products.demo", false)), &app::NAMES)?;
+    let mut host = Host::for_command(config.merge(Serialized::default("products.demo", false)), &app::NAMES)?;
     let outcome = Call::fresh(PATIENCE).scope(work(&mut host)).await;
     host.tasks().shutdown(Duration::from_secs(5)).await;
     for (_, db) in host.databases() {
@@ -152,18 +164,6 @@ async fn create(host: &mut Host, email: String, role: Role, name: Option<String>
     let user = users.create(Caller::System, NewUser { email, password, name }, role).await.map_err(explain)?;
     println!("{}", user.id);
     Ok(ExitCode::SUCCESS)
-}
-
-/// What a module refused, with each flaw.
-pub(crate) fn explain(error: impl std::error::Error + serde::Serialize) -> StartError {
-    let value = serde_json::to_value(&error).unwrap_or_default();
-    let flaws = value["errors"].as_array().into_iter().flatten();
-    let flaws: Vec<_> = flaws
-        .filter_map(|flaw| {
-            Some(format!("{} {}", flaw["pointer"].as_str()?.trim_start_matches('/'), flaw["detail"].as_str()?))
-        })
-        .collect();
-    if flaws.is_empty() { error.to_string().into() } else { format!("{error}: {}", flaws.join("; ")).into() }
 }
 
 async fn openapi(config: Figment) -> Result<(), StartError> {

@@ -14,7 +14,7 @@ use products::{
     csv::{Reader, RowReport, Writer},
 };
 
-use crate::cli::explain;
+use crate::explain::explain;
 
 /// How many products go to the module at a time.
 const BATCH: usize = 100;

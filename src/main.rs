@@ -2,7 +2,9 @@
 mod app;
 mod cli;
 mod config;
+mod explain;
 mod import;
+mod operate;
 mod serve;
 mod telemetry;
 

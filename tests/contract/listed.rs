@@ -232,9 +232,10 @@ mod payments {
 mod orders {
     use ::orders::{
         Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderChanged, OrderEvent, OrderId, OrderQuery,
-        Orders, Quote,
+        Orders, Outcome, Quote, StuckOrder,
     };
-    use kernel::{Caller, Event, Page};
+    use kernel::{Caller, DeadLetter, Event, LetterQuery, Page, PageQuery};
+    use uuid::Uuid;
 
     use super::*;
 
@@ -247,13 +248,19 @@ mod orders {
         cancel(caller: Caller, id: OrderId) -> Order;
         ship(caller: Caller, id: OrderId, key: String, shipment: NewShipment) -> Order;
         refund(caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Order;
+        stuck(caller: Caller, page: PageQuery) -> Page<StuckOrder>;
+        retry(caller: Caller, id: OrderId) -> Order;
+        force(caller: Caller, id: OrderId, outcome: Outcome) -> Order;
+        dead_letters(caller: Caller, query: LetterQuery) -> Page<DeadLetter>;
+        replay_dead_letter(caller: Caller, event_id: Uuid) -> ();
         events(after: i64, limit: i64, wait_ms: i64) -> Vec<Event>;
     } and OrderChanged);
 }
 
 mod notifications {
     use ::notifications::{Delivery as Sent, DeliveryQuery, Error, Notification, Notifications, Preferences};
-    use kernel::{Caller, Page, PageQuery};
+    use kernel::{Caller, DeadLetter, LetterQuery, Page, PageQuery};
+    use uuid::Uuid;
 
     use super::*;
 
@@ -262,5 +269,7 @@ mod notifications {
         deliveries(caller: Caller, query: DeliveryQuery) -> Page<Sent>;
         preferences(caller: Caller) -> Preferences;
         set_preferences(caller: Caller, preferences: Preferences) -> Preferences;
+        dead_letters(caller: Caller, query: LetterQuery) -> Page<DeadLetter>;
+        replay_dead_letter(caller: Caller, event_id: Uuid) -> ();
     });
 }

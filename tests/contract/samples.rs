@@ -118,6 +118,7 @@ samples! {
         OrderNotFound {},
         WrongState { state },
         RefundTooLarge { left },
+        EventNotFound {},
     } Refusal Fault;
-    notifications::Error {} Refusal Fault;
+    notifications::Error { EventNotFound {} } Refusal Fault;
 }

@@ -8,6 +8,7 @@ mod crash;
 mod databases;
 mod edge;
 mod faults;
+mod operate;
 mod proxy;
 mod stories;
 mod trade;

@@ -185,7 +185,7 @@ impl Shop {
     pub(crate) fn terminate(&mut self, role: &str) -> Option<std::process::ExitStatus> {
         let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all")?;
         let mut child = process.child.take()?;
-        Command::new("kill").arg(child.id().to_string()).status().expect("SIGTERM");
+        Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status().expect("SIGTERM");
         child.wait().ok()
     }
 

@@ -138,7 +138,8 @@ impl Failure for Fault {
 /// Gives a module's `Error` its statuses and conversions.
 ///
 /// The enum ends with `#[serde(untagged)] Refusal(Refusal)` and `#[serde(untagged)] Fault(Fault)`;
-/// what is named here are its own cases.
+/// what is named here are its own cases. Their fields stand beside the members of RFC 9457 in the body,
+/// so none may be called `title`, `status`, `detail` or `trace_id`: such an error does not arrive.
 #[macro_export]
 macro_rules! failure {
     ($Error:ident { $($Case:ident => $status:ident),* $(,)? }) => {

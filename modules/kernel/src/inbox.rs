@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use futures_util::FutureExt;
 use sqlx::types::Json;
 
-use crate::{Call, Context, Event, Executor, Fault, Tx, call::DEFAULT_TIMEOUT};
+use crate::{Call, Context, Event, Executor, Fault, Tx, call::DEFAULT_TIMEOUT, letters};
 
 /// What a module does when something happens in another.
 #[async_trait]
@@ -87,6 +87,7 @@ impl Context {
             }
         };
         self.tasks.repeat(Duration::from_millis(250), step, std::future::pending);
+        letters::watch(self, source);
     }
 }
 

@@ -123,6 +123,12 @@ impl Host {
         })
     }
 
+    /// The process of one command: it can call every module of the role, here and on the same databases, but leaves
+    /// what modules do by themselves, such as to go on with orders, to the processes that serve.
+    pub fn for_command(config: Figment, known: &[&str]) -> Result<Self, StartError> {
+        Ok(Self { tasks: Tasks::idle(), ..Self::new(config, known)? })
+    }
+
     /// Whether the role includes `name`.
     #[must_use]
     pub fn hosts(&self, name: &str) -> bool {

@@ -11,9 +11,17 @@ pub struct Tasks {
     running: TaskTracker,
     stop: CancellationToken,
     drain: CancellationToken,
+    /// Nothing is repeated.
+    idle: bool,
 }
 
 impl Tasks {
+    /// Those of a process that does what it is asked to and nothing by itself, as a command is.
+    #[must_use]
+    pub fn idle() -> Self {
+        Self { idle: true, ..Self::default() }
+    }
+
     /// Runs `work` to its end, whoever stops waiting for it; shutdown waits.
     #[expect(clippy::disallowed_methods, reason = "the one place that spawns")]
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
@@ -22,7 +30,7 @@ impl Tasks {
 
     /// Runs `step` again and again until shutdown: at once after `true`, else after `pause` or once `wake` is done.
     ///
-    /// A step that panics is logged and not the last.
+    /// A step that panics is logged and not the last. In an [idle](Tasks::idle) process there is no first.
     pub fn repeat<S, W>(
         &self,
         pause: Duration,
@@ -32,6 +40,9 @@ impl Tasks {
         S: Future<Output = bool> + Send,
         W: Future<Output = ()> + Send,
     {
+        if self.idle {
+            return;
+        }
         let stop = self.stop.clone();
         self.spawn(async move {
             while !stop.is_cancelled() {

@@ -12,7 +12,7 @@ use figment::{
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
-use crate::{Context, Db, Host};
+use crate::{Context, Db, Executor, Host};
 
 /// The checkout that the tests are of.
 fn root() -> PathBuf {
@@ -27,14 +27,37 @@ pub async fn postgres() -> String {
         assert!(up.status.success(), "tests/servers: {}", String::from_utf8_lossy(&up.stderr));
         String::from_utf8_lossy(&up.stdout).trim().to_owned()
     });
-    let name = format!("test_{}", Uuid::now_v7().simple());
+    let name = database(0);
     let admin = Db::postgres(&format!("{server}/postgres"), "public", 1).await.expect("PostgreSQL is up");
-    let Db::Postgres(pool) = &admin else { unreachable!("it is PostgreSQL") };
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    #[expect(clippy::disallowed_methods, reason = "an identifier cannot be bound; it is a name of ours")]
-    sqlx::query(create).execute(pool).await.expect("a new database");
+    // A name tells when it was made: what earlier runs have left goes.
+    let old: Vec<(String,)> = admin
+        .query("SELECT datname::TEXT FROM pg_database WHERE datname LIKE 'test_%' AND datname < $1 LIMIT 20")
+        .bind(database(OLD_MS))
+        .fetch_all()
+        .await
+        .expect("the databases there are");
+    for (old,) in old {
+        // One that is still in use stays.
+        run(&admin, format!("DROP DATABASE IF EXISTS {old}")).await.ok();
+    }
+    run(&admin, format!("CREATE DATABASE {name}")).await.expect("a new database");
     admin.close().await;
     format!("{server}/{name}")
+}
+
+/// After so many ms a test's database is left over.
+const OLD_MS: u128 = 20 * 60 * 1000;
+
+/// The name of a database made `age` ms ago: UUIDv7 begins with its time.
+fn database(age: u128) -> String {
+    let now = Uuid::now_v7().as_u128();
+    format!("test_{:032x}", now - (age << 80))
+}
+
+async fn run(admin: &Db, sql: String) -> sqlx::Result<()> {
+    let Db::Postgres(pool) = admin else { unreachable!("it is PostgreSQL") };
+    #[expect(clippy::disallowed_methods, reason = "an identifier cannot be bound; it is a name of ours")]
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await.map(drop)
 }
 
 /// A folder that is removed with everything in it.

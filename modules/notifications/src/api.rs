@@ -1,6 +1,6 @@
 //! What the other modules see of notifications.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Page, PageQuery};
+use kernel::{Caller, DeadLetter, LetterQuery, Page, PageQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -98,5 +98,11 @@ kernel::api! {
 
         /// Changes what one wants to be told.
         idempotent async fn set_preferences(&self, caller: Caller, preferences: Preferences) -> Result<Preferences, Error>;
+
+        /// Lists what was received and not handled. Staff.
+        read async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error>;
+
+        /// Lets an event be handled again. Staff.
+        idempotent async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error>;
     }
 }

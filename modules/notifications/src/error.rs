@@ -1,10 +1,13 @@
 use kernel::{Fault, Refusal};
 use serde::{Deserialize, Serialize};
 
-/// Why notifications said no: it has no reasons of its own.
+/// Why notifications said no.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Error {
+    /// No such event was ever received.
+    #[error("no such event was received")]
+    EventNotFound,
     /// Refused as any module would.
     #[error(transparent)]
     #[serde(untagged)]
@@ -15,4 +18,6 @@ pub enum Error {
     Fault(Fault),
 }
 
-kernel::failure!(Error {});
+kernel::failure!(Error {
+    EventNotFound => NOT_FOUND,
+});

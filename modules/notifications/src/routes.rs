@@ -1,9 +1,10 @@
 //! The public endpoints of notifications.
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use kernel::{Body, Caller, Page, PageQuery, Problem, Query};
+use axum::{Json, extract::State, http::StatusCode};
+use kernel::{Body, Caller, DeadLetter, LetterQuery, Page, PageQuery, Path, Problem, Query};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
 
 use crate::{Delivery, DeliveryQuery, Error, Notification, Notifications, Preferences};
 
@@ -15,6 +16,8 @@ pub(crate) fn routes(api: Arc<dyn Notifications>) -> OpenApiRouter {
         .routes(routes!(list))
         .routes(routes!(preferences, set_preferences))
         .routes(routes!(deliveries))
+        .routes(routes!(dead_letters))
+        .routes(routes!(replay))
         .with_state(api)
 }
 
@@ -44,4 +47,19 @@ async fn set_preferences(State(api): Api, caller: Caller, Body(wish): Body<Prefe
     responses((status = 200, body = Page<Delivery>)))]
 async fn deliveries(State(api): Api, caller: Caller, Query(query): Query<DeliveryQuery>) -> Answer<Page<Delivery>> {
     Ok(Json(api.deliveries(caller, query).await?))
+}
+
+/// Lists events that were received and not handled. Staff.
+#[utoipa::path(get, path = "/v1/operations/notifications/events", tag = "notifications", params(LetterQuery),
+    responses((status = 200, body = Page<DeadLetter>)))]
+async fn dead_letters(State(api): Api, caller: Caller, Query(query): Query<LetterQuery>) -> Answer<Page<DeadLetter>> {
+    Ok(Json(api.dead_letters(caller, query).await?))
+}
+
+/// Lets an event be handled again, within seconds. Staff.
+#[utoipa::path(post, path = "/v1/operations/notifications/events/{id}/replay", tag = "notifications",
+    params(("id" = Uuid, Path)), responses((status = 202)))]
+async fn replay(State(api): Api, caller: Caller, Path(id): Path<Uuid>) -> Result<StatusCode, Problem<Error>> {
+    api.replay_dead_letter(caller, id).await?;
+    Ok(StatusCode::ACCEPTED)
 }

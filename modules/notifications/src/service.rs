@@ -1,5 +1,5 @@
 //! What customers and staff can see and choose.
-use kernel::{Caller, Clock, Context, Db, Page, PageQuery};
+use kernel::{Caller, Clock, Context, Db, DeadLetter, DeadLetters, LetterQuery, Page, PageQuery};
 use uuid::Uuid;
 
 use crate::{Delivery, DeliveryQuery, Error, Notification, Notifications, Preferences, store};
@@ -7,11 +7,12 @@ use crate::{Delivery, DeliveryQuery, Error, Notification, Notifications, Prefere
 pub(crate) struct Service {
     db: Db,
     clock: Clock,
+    letters: DeadLetters,
 }
 
 impl Service {
     pub(crate) fn new(context: &Context) -> Self {
-        Self { db: context.db.clone(), clock: context.clock.clone() }
+        Self { db: context.db.clone(), clock: context.clock.clone(), letters: context.dead_letters() }
     }
 }
 
@@ -45,5 +46,13 @@ impl Notifications for Service {
     async fn set_preferences(&self, caller: Caller, preferences: Preferences) -> Result<Preferences, Error> {
         store::set_preferences(&self.db, caller.account()?, &preferences, self.clock.now()).await?;
         Ok(preferences)
+    }
+
+    async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error> {
+        self.letters.list(&caller, query).await
+    }
+
+    async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error> {
+        self.letters.replay(&caller, event_id, Error::EventNotFound).await
     }
 }

@@ -1,6 +1,6 @@
 //! What the other modules see of orders.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Event, Money, Page};
+use kernel::{Caller, DeadLetter, Event, LetterQuery, Money, Page, PageQuery};
 use payments::{Action, PaymentChoice, PaymentStatus};
 use products::Sku;
 use serde::{Deserialize, Serialize};
@@ -246,6 +246,36 @@ pub struct OrderEvent {
     pub data: serde_json::Value,
 }
 
+/// An order that does not get on: it has failed too often, or is about to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StuckOrder {
+    /// The order.
+    pub order_id: OrderId,
+    /// The number that people use.
+    #[schema(example = "7K3F-9QXM")]
+    pub number: String,
+    /// How far it is.
+    pub status: OrderStatus,
+    /// When it last changed.
+    pub updated_at: DateTime<Utc>,
+    /// Whether it waits for a person; if not, it is tried again by itself.
+    pub needs_operator: bool,
+    /// How often it has failed in a row.
+    pub attempts: i64,
+    /// What went wrong last.
+    pub last_error: Option<String>,
+    /// When it is due again, unless it waits for a person.
+    pub due_at: DateTime<Utc>,
+}
+
+/// What an order can be forced to: a direction, never a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is turned back: money and stock are given back, and when that is known it is cancelled.
+    Cancel,
+}
+
 /// Published as `order.confirmed`, `order.cancelled`, `order.shipped` and `order.refunded`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderChanged {
@@ -281,6 +311,21 @@ kernel::api! {
 
         /// Pays some of an order back. The same `key` pays once. Staff.
         idempotent async fn refund(&self, caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Result<Order, Error>;
+
+        /// Lists orders that do not get on, the oldest first. Staff.
+        read async fn stuck(&self, caller: Caller, page: PageQuery) -> Result<Page<StuckOrder>, Error>;
+
+        /// Makes an order due at once, with every attempt before it; one that is settled stays so. Staff.
+        idempotent async fn retry(&self, caller: Caller, id: OrderId) -> Result<Order, Error>;
+
+        /// Forces an order that is not confirmed to `outcome`. Admins.
+        idempotent async fn force(&self, caller: Caller, id: OrderId, outcome: Outcome) -> Result<Order, Error>;
+
+        /// Lists what was received and not handled. Staff.
+        read async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error>;
+
+        /// Lets an event be handled again. Staff.
+        idempotent async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error>;
 
         /// What happened to orders after position `after`; waits up to `wait_ms` for news.
         read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Event>, Error>;

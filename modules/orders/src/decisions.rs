@@ -61,6 +61,14 @@ impl State {
         }
     }
 
+    /// Whoever runs the shop gives it up. Past the pivot it was promised: then it is cancelled as any order is.
+    pub(crate) fn force_back(&self) -> Result<Option<Event>, Error> {
+        match self.status {
+            OrderStatus::Pending | OrderStatus::Cancelling | OrderStatus::Cancelled => self.cancel(Reason::Staff),
+            OrderStatus::Confirmed | OrderStatus::Shipped => Err(self.wrong()),
+        }
+    }
+
     /// A parcel has left the house. The same `key` is the same parcel.
     pub(crate) fn ship(&self, key: &str, new: &NewShipment, at: DateTime<Utc>) -> Result<Option<Event>, Error> {
         if let Some(Parcel { shipment, .. }) = self.parcels.iter().find(|parcel| parcel.key == key) {

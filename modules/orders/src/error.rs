@@ -55,6 +55,9 @@ pub enum Error {
         /// What is left.
         left: Money,
     },
+    /// No such event was ever received.
+    #[error("no such event was received")]
+    EventNotFound,
     /// Refused as any module would.
     #[error(transparent)]
     #[serde(untagged)]
@@ -75,4 +78,5 @@ kernel::failure!(Error {
     OrderNotFound => NOT_FOUND,
     WrongState => CONFLICT,
     RefundTooLarge => CONFLICT,
+    EventNotFound => NOT_FOUND,
 });

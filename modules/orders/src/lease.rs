@@ -111,29 +111,34 @@ impl Leases {
         Ok(held == 1)
     }
 
-    /// Gives a lease back after a failure: the order is due again after `pause`, or waits for a person.
+    /// Gives a lease back after a failure: the order is due again after `pause`, or waits for a person; true if it does.
+    ///
+    /// What was woken meanwhile is tried again all the same: there is news that the failure did not know of.
     pub(crate) async fn fail(
         &self,
         lease: &Lease,
         pause: TimeDelta,
         error: String,
-        needs_operator: bool,
-    ) -> Result<(), Fault> {
-        self.db
+        exhausted: bool,
+    ) -> Result<bool, Fault> {
+        let waits: Option<(bool,)> = self
+            .db
             .query(
                 "UPDATE sagas
-                    SET due_at = $3, attempts = $4, last_error = $5, needs_operator = $6, lease_until = NULL
-                  WHERE order_id = $1 AND fence = $2",
+                    SET due_at = $3, attempts = $4, last_error = $5, needs_operator = ($6 AND NOT woken),
+                        lease_until = NULL
+                  WHERE order_id = $1 AND fence = $2
+                RETURNING needs_operator",
             )
             .bind(lease.order_id)
             .bind(lease.fence)
             .bind(self.now().await? + pause)
             .bind(lease.attempts + 1)
             .bind(error)
-            .bind(needs_operator)
-            .execute()
+            .bind(exhausted)
+            .fetch_optional()
             .await?;
-        Ok(())
+        Ok(waits.is_some_and(|(waits,)| waits))
     }
 }
 
@@ -188,8 +193,8 @@ pub(crate) async fn end(db: impl Executor<'_>, lease: &Lease) -> Result<bool, Fa
 }
 
 /// Makes an order due at once; one that is being driven, once more after that.
-pub(crate) async fn wake(tx: &mut Tx, id: OrderId) -> Result<(), Fault> {
-    tx.query("UPDATE sagas SET woken = TRUE, attempts = 0, needs_operator = FALSE WHERE order_id = $1")
+pub(crate) async fn wake(db: impl Executor<'_>, id: OrderId) -> Result<(), Fault> {
+    db.query("UPDATE sagas SET woken = TRUE, attempts = 0, needs_operator = FALSE WHERE order_id = $1")
         .bind(id)
         .execute()
         .await?;

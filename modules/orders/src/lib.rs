@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod journal;
 mod lease;
+mod operator;
 mod reconciler;
 mod refusals;
 mod routes;
@@ -15,6 +16,7 @@ mod saga;
 mod service;
 mod settings;
 mod store;
+mod stuck;
 #[cfg(test)]
 mod tests;
 mod totals;
@@ -58,6 +60,7 @@ impl kernel::Module for Module {
         };
         context.subscribe("payments", pull, Arc::new(consumer));
         reconciler::start(&context.tasks, Arc::clone(&service.saga), wake);
+        stuck::watch(&context.tasks, context.db.clone());
         Ok(service)
     }
 
@@ -77,5 +80,6 @@ fn service(context: &Context, (products, users, carts, payments): Deps) -> Resul
     let leases = lease::Leases { db: db.clone(), clock: clock.clone(), length: settings.lease() };
     let journal = journal::Journal { db, outbox, clock };
     let saga = Arc::new(Saga { products, carts, payments, journal, leases, settings, news: Notify::new() });
-    Ok(Arc::new(Service { saga, users, tasks: context.tasks.clone(), currency: context.currency }))
+    let (tasks, currency, letters) = (context.tasks.clone(), context.currency, context.dead_letters());
+    Ok(Arc::new(Service { saga, users, tasks, currency, letters }))
 }

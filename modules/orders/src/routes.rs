@@ -1,4 +1,6 @@
 //! The public endpoints of orders.
+mod operations;
+
 use std::sync::Arc;
 
 use axum::{
@@ -29,13 +31,18 @@ pub(crate) fn routes(api: Api) -> OpenApiRouter {
         .routes(routes!(cancel))
         .routes(routes!(ship))
         .routes(routes!(refund))
+        .routes(routes!(operations::stuck))
+        .routes(routes!(operations::retry))
+        .routes(routes!(operations::force))
+        .routes(routes!(operations::dead_letters))
+        .routes(routes!(operations::replay))
         .with_state(api)
 }
 
 /// A body without fields.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(crate) struct Nothing {}
 
 /// Places an order: the caller's cart.
 ///

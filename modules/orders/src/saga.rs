@@ -262,14 +262,15 @@ impl Saga {
     async fn fail(&self, lease: &Lease, reason: String) {
         let exhausted = lease.attempts + 1 >= self.settings.attempts();
         let (id, attempts) = (lease.order_id, lease.attempts + 1);
-        if exhausted {
+        // If this fails too, the lease runs out by itself.
+        let waits = self.leases.fail(lease, pause(lease.attempts), reason.clone(), exhausted).await.unwrap_or(false);
+        if waits {
             metrics::counter!("stoa_sagas_exhausted_total").increment(1);
             tracing::error!(order.id = %id, attempts, reason, "order needs an operator");
         } else {
+            metrics::counter!("stoa_saga_retries_total").increment(1);
             tracing::warn!(order.id = %id, attempts, reason, "order has to wait; trying again");
         }
-        // If this fails too, the lease runs out by itself.
-        self.leases.fail(lease, pause(lease.attempts), reason, exhausted).await.ok();
     }
 }
 

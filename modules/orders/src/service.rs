@@ -1,7 +1,10 @@
 //! Orders behind their trait.
 use std::{sync::Arc, time::Duration};
 
-use kernel::{Call, Caller, Clock, Currency, Db, Event as News, Fault, Page, PageQuery, Refusal, async_trait, text};
+use kernel::{
+    Call, Caller, Clock, Currency, Db, DeadLetter, DeadLetters, Event as News, Fault, LetterQuery, Page, PageQuery,
+    Refusal, async_trait, text,
+};
 use tokio::{
     task::JoinHandle,
     time::{Instant, timeout_at},
@@ -10,10 +13,11 @@ use users::{UserId, Users};
 use uuid::Uuid;
 
 use crate::{
-    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Quote,
+    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Outcome, Quote,
+    StuckOrder,
     checkout::{digest, number, price},
     domain::{State, owner},
-    event::{Created, Reason, Refund},
+    event::{Created, Event, Reason, Refund},
     journal::{Decided, Saga as Effect},
     lease,
     reconciler::DRIVE,
@@ -35,6 +39,7 @@ pub(crate) struct Service {
     pub(crate) users: Arc<dyn Users>,
     pub(crate) tasks: kernel::Tasks,
     pub(crate) currency: Currency,
+    pub(crate) letters: DeadLetters,
 }
 
 /// A drive that goes on whoever stops waiting for it; its order's state if it came to rest.
@@ -101,13 +106,7 @@ impl Orders for Service {
     async fn cancel(&self, caller: Caller, id: OrderId) -> Result<Order, Error> {
         let state = self.visible(&caller, id).await?;
         let reason = if state.is_of(&caller) { Reason::Customer } else { Reason::Staff };
-        let lease = self.saga.leases.new_for(id, false).await?;
-        let cancel = |state: &State| state.cancel(reason.clone());
-        let driver = match self.saga.journal.decide(state, Effect::Starts(&lease), cancel).await? {
-            Decided::Now(state) => Some(self.drive(lease, state)),
-            Decided::Moot(_) | Decided::Fenced => None,
-        };
-        Ok(self.attend(id, driver).await?.view())
+        self.turn_back(state, |state| state.cancel(reason.clone())).await
     }
 
     async fn ship(&self, caller: Caller, id: OrderId, key: String, shipment: NewShipment) -> Result<Order, Error> {
@@ -133,6 +132,26 @@ impl Orders for Service {
         self.note(state, |state| Ok(state.refund(&refund))).await
     }
 
+    async fn stuck(&self, caller: Caller, page: PageQuery) -> Result<Page<StuckOrder>, Error> {
+        self.list_stuck(&caller, &page).await
+    }
+
+    async fn retry(&self, caller: Caller, id: OrderId) -> Result<Order, Error> {
+        self.retry_now(&caller, id).await
+    }
+
+    async fn force(&self, caller: Caller, id: OrderId, outcome: Outcome) -> Result<Order, Error> {
+        self.force_to(&caller, id, outcome).await
+    }
+
+    async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error> {
+        self.letters.list(&caller, query).await
+    }
+
+    async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error> {
+        self.letters.replay(&caller, event_id, Error::EventNotFound).await
+    }
+
     async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<News>, Error> {
         let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
         Ok(self.saga.journal.outbox.read(after, limit, wait).await?)
@@ -140,7 +159,7 @@ impl Orders for Service {
 }
 
 impl Service {
-    fn db(&self) -> &Db {
+    pub(crate) fn db(&self) -> &Db {
         &self.saga.journal.db
     }
 
@@ -214,6 +233,21 @@ impl Service {
         }
     }
 
+    /// Writes down that an order is given up, takes it from whoever drives it, and gives money and stock back.
+    pub(crate) async fn turn_back(
+        &self,
+        state: State,
+        decide: impl Fn(&State) -> Result<Option<Event>, Error>,
+    ) -> Result<Order, Error> {
+        let id = state.created.id;
+        let lease = self.saga.leases.new_for(id, false).await?;
+        let driver = match self.saga.journal.decide(state, Effect::Starts(&lease), decide).await? {
+            Decided::Now(state) => Some(self.drive(lease, state)),
+            Decided::Moot(_) | Decided::Fenced => None,
+        };
+        Ok(self.attend(id, driver).await?.view())
+    }
+
     /// Drives an order in a task of its own, for as long as it takes.
     fn drive(&self, lease: lease::Lease, state: State) -> Driver {
         let saga = Arc::clone(&self.saga);
@@ -252,7 +286,7 @@ impl Service {
     async fn note(
         &self,
         state: State,
-        decide: impl Fn(&State) -> Result<Option<crate::event::Event>, Error>,
+        decide: impl Fn(&State) -> Result<Option<Event>, Error>,
     ) -> Result<Order, Error> {
         match self.saga.journal.decide(state, Effect::Aside, decide).await? {
             Decided::Now(state) | Decided::Moot(state) => Ok(state.view()),

@@ -2,6 +2,7 @@
 mod checkout;
 mod crashes;
 mod http;
+mod operators;
 mod people;
 mod shop;
 mod world;

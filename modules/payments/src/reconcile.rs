@@ -76,6 +76,8 @@ impl Service {
 }
 
 fn note(order_id: Uuid, outcome: Result<(), Error>) {
+    let word = if outcome.is_ok() { "done" } else { "failed" };
+    metrics::counter!("stoa_payments_reconciled_total", "outcome" => word).increment(1);
     match outcome {
         Ok(()) => tracing::info!(order.id = %order_id, "looked after a payment whose outcome was unknown"),
         Err(error) => tracing::warn!(order.id = %order_id, %error, "a payment's outcome is still unknown"),

@@ -2,6 +2,7 @@
 mod accounts;
 mod carts;
 mod catalogue;
+mod operators;
 mod orders;
 mod refusals;
 
@@ -62,6 +63,7 @@ stories! {
     orders::a_reply_that_got_lost,
     orders::one_key_one_order,
     orders::refunds,
+    operators::what_operators_see_and_may_do,
     refusals::every_refusal,
 }
 

@@ -63,45 +63,45 @@ impl Products for Shelf {
         Ok(skus.iter().filter_map(|sku| offers.get(sku).cloned()).collect())
     }
     async fn list(&self, _: Caller, _: ProductQuery) -> Result<Page<Product>, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn get(&self, _: Caller, _: String) -> Result<Product, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn create(&self, _: Caller, _: NewProduct) -> Result<Product, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn update(&self, _: Caller, _: String, _: ProductPatch, _: Option<i64>) -> Result<Product, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn archive(&self, _: Caller, _: String) -> Result<(), Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn categories(&self) -> Result<Vec<Category>, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn create_category(&self, _: Caller, _: NewCategory) -> Result<Category, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn import(&self, _: Caller, _: Vec<ImportedProduct>) -> Result<ImportReport, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn stock(&self, _: Caller, _: Sku) -> Result<Stock, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn set_stock(&self, _: Caller, _: Sku, _: i64) -> Result<Stock, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn ledger(&self, _: Caller, _: Sku, _: PageQuery) -> Result<Page<StockMovement>, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn reserve(&self, _: Uuid, _: Vec<StockLine>) -> Result<Reservation, Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn commit(&self, _: Uuid) -> Result<(), Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
     async fn release(&self, _: Uuid) -> Result<(), Error> {
-        unimplemented!()
+        unreachable!("a cart asks for offers alone")
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use kernel::{Call, Context, Event, Executor, Fault, Handler, Tx, Verdict, async_trait};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
@@ -171,7 +172,7 @@ async fn each_event_has_one_effect_however_often_it_is_delivered() {
 /// More than one batch of known events, and nothing new behind them.
 #[tokio::test]
 async fn a_replay_of_known_events_comes_to_its_end() {
-    for (context, _folder) in contexts().await {
+    join_all(contexts().await.into_iter().map(async |(context, _folder)| {
         let handler = Marks::new(|_, _| Turn::Work);
         let many: Vec<_> = (0..150).map(|n| ("a", n)).collect();
         publish(&context, &many).await;
@@ -188,7 +189,8 @@ async fn a_replay_of_known_events_comes_to_its_end() {
         }
         assert_eq!(effects(&context).await["a"].len(), 150);
         stop(&context).await;
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]
@@ -235,7 +237,7 @@ async fn after_its_attempts_an_event_is_dead_and_its_successors_go_on() {
 
 #[tokio::test]
 async fn a_handler_with_a_bug_stops_nobody_else() {
-    for bug in [Turn::Panic, Turn::Swallow] {
+    join_all([Turn::Panic, Turn::Swallow].map(async |bug| {
         for (context, _folder) in contexts().await {
             if bug == Turn::Swallow && !is_postgres(&context.db) {
                 continue; // On SQLite a statement that failed does not spoil its transaction.
@@ -248,7 +250,8 @@ async fn a_handler_with_a_bug_stops_nobody_else() {
             assert_eq!(effects(&context).await, [("b".into(), vec![1])].into(), "{bug:?}");
             stop(&context).await;
         }
-    }
+    }))
+    .await;
 }
 
 /// The handler's calls belong to the trace of what caused the event, and each event has its own time.
@@ -270,7 +273,7 @@ async fn an_event_is_handled_in_its_own_trace_and_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_hangs_is_given_up_and_stops_nobody_else() {
-    futures_util::future::join_all(contexts().await.into_iter().map(async |(context, _folder)| {
+    join_all(contexts().await.into_iter().map(async |(context, _folder)| {
         let handler =
             Marks::new(|event, attempt| if event.subject == "a" && attempt == 1 { Turn::Hang } else { Turn::Work });
         publish(&context, &[("a", 1), ("b", 1)]).await;

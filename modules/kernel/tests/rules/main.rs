@@ -7,6 +7,7 @@ mod contract;
 mod database;
 mod deadline;
 mod inbox;
+mod letters;
 mod lifetime;
 mod outbox;
 mod peer;

@@ -1,9 +1,10 @@
 //! Orders made of paper, and a letter box that is locked.
 use std::{sync::Mutex, time::Duration};
 
-use kernel::{Caller, Event, Page};
+use kernel::{Caller, DeadLetter, Event, LetterQuery, Page, PageQuery};
 use orders::{
-    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Quote,
+    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Outcome, Quote,
+    StuckOrder,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -98,6 +99,21 @@ impl Orders for Archive {
         unimplemented!()
     }
     async fn refund(&self, _: Caller, _: OrderId, _: String, _: NewRefund) -> Result<Order, Error> {
+        unimplemented!()
+    }
+    async fn stuck(&self, _: Caller, _: PageQuery) -> Result<Page<StuckOrder>, Error> {
+        unimplemented!()
+    }
+    async fn retry(&self, _: Caller, _: OrderId) -> Result<Order, Error> {
+        unimplemented!()
+    }
+    async fn force(&self, _: Caller, _: OrderId, _: Outcome) -> Result<Order, Error> {
+        unimplemented!()
+    }
+    async fn dead_letters(&self, _: Caller, _: LetterQuery) -> Result<Page<DeadLetter>, Error> {
+        unimplemented!()
+    }
+    async fn replay_dead_letter(&self, _: Caller, _: Uuid) -> Result<(), Error> {
         unimplemented!()
     }
 }

@@ -1,7 +1,7 @@
 //! What must hold when many do it at once, and what happens without the guard; and the whole module at work.
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
-use kernel::Module as _;
+use kernel::{LetterQuery, Module as _};
 use tokio::{sync::Barrier, task::JoinSet};
 
 use super::{paper::Archive, *};
@@ -106,5 +106,40 @@ async fn the_module_reads_events_and_sends_each_message_once() {
         context.tasks.shutdown(Duration::ZERO).await;
         assert_eq!(mails(&folder.0).len(), 4);
         assert_eq!(api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items.len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_makes_no_sense_is_seen_by_staff_and_can_be_replayed() {
+    for (context, _folder) in kernel::testing::contexts("notifications", &<Module as kernel::Module>::MIGRATIONS).await
+    {
+        let events = [json!({"id": "1"}), order(None)].map(|order| event("order.confirmed", order));
+        let events: Vec<_> =
+            events.into_iter().zip(1..).map(|(event, position)| kernel::Event { position, ..event }).collect();
+        let broken = events[0].id;
+        let api = Module::start(context.clone(), Arc::new(Archive(Mutex::new(events)))).await.unwrap();
+        let mailed = async {
+            while api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), mailed).await.expect("the next one is told all the same");
+        let dead = || api.dead_letters(staff(), LetterQuery::default());
+        let letter = dead().await.unwrap().items.remove(0);
+        assert_eq!((letter.event_id, &*letter.source, letter.attempts), (broken, "orders", 1));
+        assert!(letter.reason.is_some(), "{letter:?}");
+        api.replay_dead_letter(staff(), broken).await.unwrap();
+        let again = async {
+            while dead().await.unwrap().items != [letter.clone()] {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), again).await.expect("it still makes no sense");
+        assert_eq!(api.replay_dead_letter(staff(), Uuid::now_v7()).await, Err(Error::EventNotFound));
+        let ada = customer(Uuid::now_v7());
+        let forbidden = Error::Refusal(Refusal::Forbidden);
+        assert_eq!(api.replay_dead_letter(ada.clone(), broken).await, Err(forbidden.clone()));
+        assert_eq!(api.dead_letters(ada, LetterQuery::default()).await, Err(forbidden));
+        assert!(context.tasks.shutdown(Duration::from_secs(9)).await);
     }
 }

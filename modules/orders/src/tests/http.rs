@@ -80,6 +80,21 @@ async fn each_answer_has_its_status() {
         assert_eq!(status, StatusCode::CREATED);
         let (status, _, paid) = shop.send(&bob, "POST", &format!("/v1/orders/{id}/refunds"), "1", &json!({})).await;
         assert_eq!((status, paid["payment"]["status"].as_str()), (StatusCode::CREATED, Some("refunded")));
+        let operations = "/v1/operations/orders";
+        let (status, _, stuck) = shop.send(&bob, "GET", operations, "", &Value::Null).await;
+        assert_eq!((status, &stuck["items"]), (StatusCode::OK, &json!([])));
+        let (status, _, _) = shop.send(&bob, "POST", &format!("{operations}/{id}/retry"), "", &Value::Null).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        let force = format!("{operations}/{id}/force");
+        let (status, _, _) = shop.send(&bob, "POST", &force, "", &json!({ "outcome": "cancel" })).await;
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        let (status, _, problem) = shop.send(&Caller::System, "POST", &force, "", &json!({ "outcome": "paid" })).await;
+        assert_eq!((status, problem["code"].as_str()), (StatusCode::UNPROCESSABLE_ENTITY, Some("invalid_input")));
+        let (status, _, _) = shop.send(&bob, "GET", &format!("{operations}/events?state=dead"), "", &Value::Null).await;
+        assert_eq!(status, StatusCode::OK);
+        let (status, _, problem) =
+            shop.send(&bob, "POST", &format!("{operations}/events/{id}/replay"), "", &Value::Null).await;
+        assert_eq!((status, problem["code"].as_str()), (StatusCode::NOT_FOUND, Some("event_not_found")));
         let (_, _, listed) = shop.send(&bob, "GET", "/v1/orders?status=shipped", "", &Value::Null).await;
         assert_eq!((listed["items"][0]["id"].as_str(), &listed["next"]), (Some(id), &Value::Null));
     })

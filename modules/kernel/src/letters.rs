@@ -1,0 +1,200 @@
+//! What a consumer could not handle: for people to see, and to let it be handled again.
+//!
+//! A parked event waits for its next attempt, and the later ones of its aggregate wait behind it. A dead one waits for
+//! a person, and the later ones of its aggregate go on without it. So an event that is replayed comes after what
+//! happened later: a handler decides by what it finds, as it must for an event that comes twice. Until it has been
+//! handled, those that arrive after the replay wait behind it again.
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{Caller, Context, Db, Event, Executor, Failure, Fault, Invalid, Page, PageQuery, Refusal};
+
+/// An event that a module has received and not handled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeadLetter {
+    /// The module that published it.
+    #[schema(example = "payments")]
+    pub source: String,
+    /// Its identifier.
+    pub event_id: Uuid,
+    /// What happened.
+    #[schema(example = "payment.authorized")]
+    pub kind: String,
+    /// The aggregate that it happened to.
+    pub subject: String,
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// What it waits for.
+    pub state: LetterState,
+    /// How often it was tried since it was received, or since it was replayed.
+    pub attempts: i64,
+    /// Why it was not handled.
+    pub reason: Option<String>,
+}
+
+/// What an event waits for that has not been handled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum LetterState {
+    /// For its next attempt.
+    Parked,
+    /// For a person.
+    Dead,
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct LetterQuery {
+    /// Only those that wait for this; both where absent.
+    pub state: Option<LetterState>,
+    /// How many at the most, 1 to 100; 20 where absent.
+    pub limit: Option<u32>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// What a module has received and not handled, of every source.
+#[derive(Debug, Clone)]
+pub struct DeadLetters {
+    db: Db,
+    module: &'static str,
+}
+
+/// How often it is counted what waits.
+const COUNT: Duration = Duration::from_secs(15);
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    source: String,
+    position: i64,
+    event_id: Uuid,
+    state: LetterState,
+    attempts: i64,
+    reason: Option<String>,
+    event: Json<Event>,
+}
+
+impl From<Row> for DeadLetter {
+    fn from(Row { source, event_id, state, attempts, reason, event: Json(event), .. }: Row) -> Self {
+        let Event { kind, subject, time: at, .. } = event;
+        Self { source, event_id, kind, subject, at, state, attempts, reason }
+    }
+}
+
+impl Context {
+    /// What this module has received and not handled.
+    #[must_use]
+    pub fn dead_letters(&self) -> DeadLetters {
+        DeadLetters { db: self.db.clone(), module: self.name }
+    }
+}
+
+impl DeadLetters {
+    /// Lists what waits, in the order in which it was published. Staff.
+    pub async fn list<E>(&self, caller: &Caller, query: LetterQuery) -> Result<Page<DeadLetter>, E>
+    where
+        E: Failure + From<Refusal> + From<Invalid>,
+    {
+        caller.staff()?;
+        let LetterQuery { state, limit, cursor } = query;
+        let (limit, after) = PageQuery { limit, cursor }.read::<(String, i64, Uuid)>()?;
+        let (source, position, event_id) = after.unwrap_or_default();
+        let rows: Vec<Row> = self
+            .db
+            .query(
+                "SELECT source, position, event_id, state, attempts, reason, event
+                   FROM inbox
+                  WHERE state <> 'done' AND ($1 IS NULL OR state = $1) AND (source, position, event_id) > ($2, $3, $4)
+                  ORDER BY source, position, event_id
+                  LIMIT $5",
+            )
+            .bind(state)
+            .bind(source)
+            .bind(position)
+            .bind(event_id)
+            .bind(limit + 1)
+            .fetch_all()
+            .await
+            .map_err(Fault::from)?;
+        Ok(Page::new(rows, limit, |row| (row.source.clone(), row.position, row.event_id)).map(DeadLetter::from))
+    }
+
+    /// Makes an event due at once, with every attempt before it; `unknown` where it was never received. Staff.
+    ///
+    /// One that has been handled by now stays handled.
+    pub async fn replay<E: Failure + From<Refusal>>(
+        &self,
+        caller: &Caller,
+        event_id: Uuid,
+        unknown: E,
+    ) -> Result<(), E> {
+        caller.staff()?;
+        let replayed = self
+            .db
+            .query(
+                "UPDATE inbox
+                    SET state = 'parked', attempts = 0, due_at = $2
+                  WHERE event_id = $1 AND state <> 'done'",
+            )
+            .bind(event_id)
+            // Not the time now: whoever looks has a clock of their own.
+            .bind(DateTime::UNIX_EPOCH)
+            .execute()
+            .await
+            .map_err(Fault::from)?;
+        if replayed > 0 {
+            metrics::counter!("stoa_events_replayed_total", "module" => self.module).increment(replayed);
+            tracing::info!(module = self.module, event.id = %event_id, "event is to be handled again");
+            return Ok(());
+        }
+        let known: (bool,) = self
+            .db
+            .query("SELECT EXISTS (SELECT 1 FROM inbox WHERE event_id = $1)")
+            .bind(event_id)
+            .fetch_one()
+            .await
+            .map_err(Fault::from)?;
+        if known.0 { Ok(()) } else { Err(unknown) }
+    }
+
+    /// How many of `source` wait for an attempt, and how many for a person.
+    pub async fn count(&self, source: &'static str) -> Result<(i64, i64), Fault> {
+        let counted = self
+            .db
+            .query(
+                "SELECT COUNT(*) FILTER (WHERE state = 'parked'), COUNT(*) FILTER (WHERE state = 'dead')
+                   FROM inbox
+                  WHERE source = $1 AND state <> 'done'",
+            )
+            .bind(source)
+            .fetch_one()
+            .await?;
+        Ok(counted)
+    }
+}
+
+/// Shows in the metrics what waits of `source`, until the process stops.
+pub(crate) fn watch(context: &Context, source: &'static str) {
+    let letters = context.dead_letters();
+    let step = move || {
+        let letters = letters.clone();
+        async move {
+            // Where the database does not answer, the last count stands.
+            if let Ok((parked, dead)) = letters.count(source).await {
+                for (state, count) in [("parked", parked), ("dead", dead)] {
+                    let labels = [("module", letters.module), ("source", source), ("state", state)];
+                    metrics::gauge!("stoa_events_waiting", &labels).set(u32::try_from(count).unwrap_or(u32::MAX));
+                }
+            }
+            false
+        }
+    };
+    context.tasks.repeat(COUNT, step, std::future::pending);
+}

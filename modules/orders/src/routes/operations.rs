@@ -1,0 +1,77 @@
+//! What those who run the shop see of orders that do not get on, and what they can do about it.
+use axum::{Json, extract::State, http::StatusCode};
+use kernel::{Body, Caller, DeadLetter, LetterQuery, Page, PageQuery, Path, Problem, Query};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Api, Nothing};
+use crate::{Error, Order, OrderId, OrderStatus, Outcome, StuckOrder};
+
+/// What an order is to be forced to.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Force {
+    /// `cancel`.
+    outcome: Outcome,
+}
+
+/// Lists orders that have failed repeatedly or wait for a person, the oldest first. Staff.
+#[utoipa::path(get, path = "/v1/operations/orders", tag = "orders", operation_id = "orders.stuck", params(PageQuery),
+    responses((status = 200, body = Page<StuckOrder>)))]
+pub(super) async fn stuck(
+    State(orders): State<Api>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<StuckOrder>>, Problem<Error>> {
+    Ok(Json(orders.stuck(caller, page).await?))
+}
+
+/// Lets an order be gone on with at once; look at it for what became of it. Staff.
+#[utoipa::path(post, path = "/v1/operations/orders/{id}/retry", tag = "orders", operation_id = "orders.retry",
+    params(("id" = OrderId, Path)), request_body = Option<Nothing>, responses((status = 202, body = Order)))]
+pub(super) async fn retry(
+    State(orders): State<Api>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
+    Ok((StatusCode::ACCEPTED, Json(orders.retry(caller, id).await?)))
+}
+
+/// Turns back an order that is not confirmed; 202 while money and stock are still on their way back. Admins.
+#[utoipa::path(post, path = "/v1/operations/orders/{id}/force", tag = "orders", operation_id = "orders.force",
+    params(("id" = OrderId, Path)), responses((status = 200, body = Order), (status = 202, body = Order)))]
+pub(super) async fn force(
+    State(orders): State<Api>,
+    caller: Caller,
+    Path(id): Path<OrderId>,
+    Body(Force { outcome }): Body<Force>,
+) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
+    let order = orders.force(caller, id, outcome).await?;
+    let done = order.status == OrderStatus::Cancelled;
+    Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(order)))
+}
+
+/// Lists events that were received and not handled. Staff.
+#[utoipa::path(get, path = "/v1/operations/orders/events", tag = "orders", operation_id = "orders.dead_letters",
+    params(LetterQuery), responses((status = 200, body = Page<DeadLetter>)))]
+pub(super) async fn dead_letters(
+    State(orders): State<Api>,
+    caller: Caller,
+    Query(query): Query<LetterQuery>,
+) -> Result<Json<Page<DeadLetter>>, Problem<Error>> {
+    Ok(Json(orders.dead_letters(caller, query).await?))
+}
+
+/// Lets an event be handled again, within seconds. Staff.
+#[utoipa::path(post, path = "/v1/operations/orders/events/{id}/replay", tag = "orders", operation_id = "orders.replay",
+    params(("id" = Uuid, Path)), responses((status = 202)))]
+pub(super) async fn replay(
+    State(orders): State<Api>,
+    caller: Caller,
+    Path(id): Path<Uuid>,
+) -> Result<StatusCode, Problem<Error>> {
+    orders.replay_dead_letter(caller, id).await?;
+    Ok(StatusCode::ACCEPTED)
+}
