@@ -69,7 +69,7 @@ pub(crate) async fn once(State(ledger): State<Ledger>, request: Request, next: N
 impl Ledger {
     /// The ledger in the edge's own database.
     pub(crate) fn new(context: &Context, timeout: Duration) -> Self {
-        let lease = TimeDelta::from_std(timeout * 2).unwrap_or_default() + TimeDelta::seconds(10);
+        let lease = TimeDelta::from_std(timeout * 3).unwrap_or_default();
         Self { db: context.db.clone(), clock: context.clock.clone(), tasks: context.tasks.clone(), lease }
     }
 
@@ -78,8 +78,12 @@ impl Ledger {
         let fence = Uuid::now_v7();
         match self.claim(&named, fence).await? {
             None => {
+                kernel::failpoint!("gateway.named.claimed");
                 let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-                Ok(self.settle(&named, fence, answer).await)
+                kernel::failpoint!("gateway.named.answered");
+                let answer = self.settle(&named, fence, answer).await;
+                kernel::failpoint!("gateway.named.kept");
+                Ok(answer)
             }
             Some(earlier) if earlier.fingerprint != named.fingerprint => Err(Error::KeyReused),
             Some(earlier) if earlier.state == "running" => Err(Error::RequestInProgress),

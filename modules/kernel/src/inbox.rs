@@ -119,6 +119,7 @@ impl Consumer {
 
     /// Handles a new event, or parks it where its handler or an earlier one of its aggregate says so.
     async fn receive(&self, event: &Event) -> Result<(), Fault> {
+        crate::failpoint!(self.context.name, "inbox.received");
         let mut tx = self.context.db.begin().await?;
         if !self.advance(&mut tx, event).await? {
             return Ok(());
@@ -137,7 +138,9 @@ impl Consumer {
         match verdict {
             Ok(()) => {
                 self.note(&mut tx, event, "done", 1, None).await?;
+                crate::failpoint!(self.context.name, "inbox.handled");
                 tx.commit().await?;
+                crate::failpoint!(self.context.name, "inbox.committed");
                 self.handler.committed();
                 return Ok(());
             }

@@ -12,7 +12,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use kernel::{Context, Failure, Fault, StartError};
 use lettre::message::Mailbox;
@@ -31,6 +31,7 @@ pub struct Module;
 #[derive(Deserialize)]
 struct Config {
     from: String,
+    claim_seconds: u32,
     #[serde(flatten)]
     shop: Shop,
 }
@@ -46,6 +47,14 @@ impl Config {
     fn sender(&self) -> Result<Mailbox, StartError> {
         let refused = |error| format!("`notifications.from` must be like `Stoa <shop@example.com>`: {error}").into();
         self.from.parse().map_err(refused as fn(_) -> StartError)
+    }
+
+    fn claim(&self) -> Result<Duration, StartError> {
+        if (3..=3600).contains(&self.claim_seconds) {
+            Ok(Duration::from_secs(self.claim_seconds.into()))
+        } else {
+            Err("`notifications.claim_seconds` must be 3 to 3600".into())
+        }
     }
 
     fn check(&self) -> Result<(), StartError> {
@@ -68,7 +77,7 @@ impl kernel::Module for Module {
         config.check()?;
         let mailbox = channel::Mailbox::open(context.data_dir.join("mailbox"), config.sender()?).await?;
         let news = Arc::new(Notify::new());
-        sender::Sender::new(&context, Arc::new(mailbox)).run(&context, Arc::clone(&news));
+        sender::Sender::new(&context, Arc::new(mailbox), config.claim()?).run(&context, Arc::clone(&news));
         let writer = letter::Writer::new(config.shop)?;
         let consumer = consumer::Consumer::new(&context, writer, news);
         let pull = move |after, limit, wait_ms| {

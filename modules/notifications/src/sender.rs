@@ -4,7 +4,6 @@
 //! sees to it that it arrives once.
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
 use kernel::{Clock, Context, Db, Fault};
 use tokio::sync::Notify;
 
@@ -16,10 +15,8 @@ use crate::{
 
 /// How many messages are claimed at a time.
 const BATCH: i64 = 16;
-/// How long one may take to hand over.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// How long a claim lasts: longer than its whole batch can take.
-const LEASE: TimeDelta = TimeDelta::minutes(5);
+/// A message may take so small a part of its claim, which so outlasts the whole batch.
+const PART: u32 = 20;
 /// How often to look without being woken: for pauses that are over, and other replicas' news.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -28,11 +25,13 @@ pub(crate) struct Sender {
     db: Db,
     clock: Clock,
     channel: Arc<dyn Channel>,
+    /// How long a claim lasts.
+    claim: Duration,
 }
 
 impl Sender {
-    pub(crate) fn new(context: &Context, channel: Arc<dyn Channel>) -> Self {
-        Self { db: context.db.clone(), clock: context.clock.clone(), channel }
+    pub(crate) fn new(context: &Context, channel: Arc<dyn Channel>, claim: Duration) -> Self {
+        Self { db: context.db.clone(), clock: context.clock.clone(), channel, claim }
     }
 
     /// Sends whatever there is until shutdown, woken by `news`.
@@ -51,6 +50,7 @@ impl Sender {
     /// Sends one batch; false if there was nothing to send.
     pub(crate) async fn step(&self) -> Result<bool, Fault> {
         let messages = self.claim().await?;
+        kernel::failpoint!("notifications.send.claimed");
         for message in &messages {
             self.deliver(message).await?;
         }
@@ -60,11 +60,14 @@ impl Sender {
     /// Sends a message that was claimed, and notes it.
     pub(crate) async fn deliver(&self, message: &Message) -> Result<(), Fault> {
         let sent = self.hand_over(message).await;
-        self.note(message, sent).await
+        kernel::failpoint!("notifications.send.handed_over");
+        self.note(message, sent).await?;
+        kernel::failpoint!("notifications.send.noted");
+        Ok(())
     }
 
     pub(crate) async fn hand_over(&self, message: &Message) -> Result<(), Undelivered> {
-        let sent = tokio::time::timeout(PATIENCE, self.channel.send(message)).await;
+        let sent = tokio::time::timeout(self.claim / PART, self.channel.send(message)).await;
         sent.unwrap_or_else(|_| Err(Undelivered::ForNow("it took too long".into())))
     }
 
@@ -76,7 +79,7 @@ impl Sender {
         if lost > 0 {
             tracing::error!(lost, "gave up messages whose every sender died");
         }
-        let messages = store::claim(&mut tx, BATCH, now, now + LEASE).await?;
+        let messages = store::claim(&mut tx, BATCH, now, now + self.claim).await?;
         tx.commit().await?;
         Ok(messages)
     }

@@ -4,7 +4,7 @@ mod mail;
 mod paper;
 mod races;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use chrono::DateTime;
 use kernel::{Caller, Context, Executor, Handler, Local, PageQuery, Refusal, Role, Verdict, Wire, testing::Folder};
@@ -17,6 +17,8 @@ use crate::{
     Delivery, DeliveryQuery, DeliveryStatus, Error, Module, Notifications, Preferences, Shop, channel::Mailbox,
     consumer::Consumer, letter::Writer, sender::Sender, service::Service,
 };
+
+const CLAIM: Duration = Duration::from_mins(5);
 
 struct Post {
     context: Context,
@@ -35,7 +37,7 @@ async fn posts() -> Vec<Post> {
         let from = "Stoa <shop@example.com>".parse().unwrap();
         let mailbox = Mailbox::open(folder.0.join("mailbox"), from).await.unwrap();
         let consumer = Consumer::new(&context, writer(), Arc::new(Notify::new()));
-        let sender = Sender::new(&context, Arc::new(mailbox));
+        let sender = Sender::new(&context, Arc::new(mailbox), CLAIM);
         let api = Arc::new(Service::new(&context));
         let api = <dyn Notifications>::local(api, Local::new(context.tasks.clone(), true, 64, 256));
         posts.push(Post { context, consumer: Arc::new(consumer), sender, api, folder });
@@ -265,7 +267,7 @@ async fn a_sender_that_dies_after_sending_leaves_one_mail() {
 async fn a_message_that_cannot_be_sent_waits_and_is_given_up_after_ten_attempts() {
     for post in posts().await {
         post.hear(&event("order.confirmed", order(None))).await.unwrap();
-        let broken = Sender::new(&post.context, Arc::new(Broken));
+        let broken = Sender::new(&post.context, Arc::new(Broken), CLAIM);
         for attempt in 1..=10 {
             assert!(broken.step().await.unwrap());
             let delivery = post.delivery().await;
@@ -297,7 +299,7 @@ async fn a_message_whose_every_sender_dies_is_given_up() {
 async fn a_sender_that_is_late_cannot_undo_what_another_did() {
     for post in posts().await {
         post.hear(&event("order.confirmed", order(None))).await.unwrap();
-        let late = Sender::new(&post.context, Arc::new(Broken));
+        let late = Sender::new(&post.context, Arc::new(Broken), CLAIM);
         let claimed = late.claim().await.unwrap().remove(0);
         post.wait().await;
         post.send().await;
