@@ -50,7 +50,6 @@ impl Sender {
     /// Sends one batch; false if there was nothing to send.
     pub(crate) async fn step(&self) -> Result<bool, Fault> {
         let messages = self.claim().await?;
-        kernel::failpoint!("notifications.send.claimed");
         for message in &messages {
             self.deliver(message).await?;
         }
@@ -59,6 +58,7 @@ impl Sender {
 
     /// Sends a message that was claimed, and notes it.
     pub(crate) async fn deliver(&self, message: &Message) -> Result<(), Fault> {
+        kernel::failpoint!("notifications.send.claimed");
         let sent = self.hand_over(message).await;
         kernel::failpoint!("notifications.send.handed_over");
         self.note(message, sent).await?;
