@@ -3,6 +3,7 @@ use std::{
     fs::File,
     io::Write,
     net::TcpListener,
+    os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::Mutex,
@@ -31,13 +32,17 @@ pub(crate) enum Engine {
     Postgres,
 }
 
-const ROLES: [&str; 7] = ["gateway", "products", "users", "cart", "payments", "orders", "notifications"];
+const SIGABRT: i32 = 6;
+
+pub(crate) const ROLES: [&str; 7] = ["gateway", "products", "users", "cart", "payments", "orders", "notifications"];
 
 /// One process of the shop.
 struct Process {
     role: &'static str,
     internal: u16,
     child: Option<Child>,
+    /// Where it dies; empty for nowhere.
+    failpoint: String,
 }
 
 /// An open shop; closing it kills its processes.
@@ -68,7 +73,10 @@ impl Shop {
             environment.push(("STOA_DATABASE__URL".to_owned(), postgres().await));
         }
         let roles = if topology == Topology::Apart { ROLES.as_slice() } else { &["all"] };
-        let processes: Vec<_> = roles.iter().map(|role| Process { role, internal: port(), child: None }).collect();
+        let processes: Vec<_> = roles
+            .iter()
+            .map(|role| Process { role, internal: port(), child: None, failpoint: String::new() })
+            .collect();
         if topology == Topology::Apart {
             for Process { role, internal, .. } in &processes {
                 environment
@@ -89,10 +97,11 @@ impl Shop {
     pub(crate) fn start(&mut self) {
         for index in 0..self.processes.len() {
             if self.processes[index].child.is_none() {
-                let Process { role, internal, .. } = self.processes[index];
+                let Process { role, internal, ref failpoint, .. } = self.processes[index];
                 let log = File::options().append(true).create(true).open(self.log(role)).expect("a log");
                 let mut command = self.command(role);
                 command.env("STOA_LISTEN__INTERNAL", format!("127.0.0.1:{internal}"));
+                command.env("STOA_TESTING__FAILPOINT", failpoint);
                 let child =
                     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the binary runs");
                 self.processes[index].child = Some(child);
@@ -128,6 +137,33 @@ impl Shop {
         }
     }
 
+    /// Starts the process that runs `role` anew, to die at `failpoint`.
+    pub(crate) fn arm(&mut self, role: &str, failpoint: &str) {
+        self.kill(role);
+        let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all");
+        process.expect("somebody runs it").failpoint = failpoint.to_owned();
+        self.start();
+    }
+
+    /// Waits until the process that runs `role` has died at its failpoint; the next one will not.
+    pub(crate) async fn died(&mut self, role: &str) -> Result<(), String> {
+        let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all");
+        let process = process.expect("somebody runs it");
+        let (child, failpoint) = (process.child.as_mut().expect("it runs"), std::mem::take(&mut process.failpoint));
+        let until = Instant::now() + Duration::from_secs(30);
+        let status = loop {
+            match child.try_wait().expect("it is ours") {
+                Some(status) => break status,
+                None if Instant::now() > until => return Err(format!("{failpoint} was never reached")),
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        process.child = None;
+        let name = failpoint.split(':').next().unwrap_or_default();
+        let aborted = status.signal() == Some(SIGABRT) && self.said(role).contains(&format!("failpoint {name}\n"));
+        if aborted { Ok(()) } else { Err(format!("{role} died of something else than {failpoint}: {status}")) }
+    }
+
     /// Asks the process that runs `role` to end, and waits until it has.
     pub(crate) fn terminate(&mut self, role: &str) -> Option<std::process::ExitStatus> {
         let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all")?;
@@ -157,6 +193,11 @@ impl Shop {
         format!("http://127.0.0.1:{}", process.expect("somebody runs it").internal)
     }
 
+    /// Where rows are kept, if not in files.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.environment.iter().find(|(name, _)| name == "STOA_DATABASE__URL").map(|(_, url)| &**url)
+    }
+
     /// Where files are kept.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.0.clone()
@@ -174,6 +215,7 @@ impl Shop {
 
     /// What the process that runs `role` logged.
     pub(crate) fn said(&self, role: &str) -> String {
+        let role = if self.processes.len() == 1 { "all" } else { role };
         std::fs::read_to_string(self.log(role)).unwrap_or_default()
     }
 }
