@@ -5,7 +5,10 @@ use std::{
     net::TcpListener,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -260,10 +263,12 @@ impl Drop for Shop {
     }
 }
 
-/// A free port below those that the kernel gives to outgoing connections.
+/// A free port below those that the kernel gives to outgoing connections; never the same twice in this process.
 fn port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
-        let port = 10_000 + u16::try_from(uuid::Uuid::new_v4().as_u128() % 22_000).expect("below 2^16");
+        let next = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + u16::try_from(next % 22_000).expect("below 2^16");
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
