@@ -50,14 +50,14 @@ impl Leases {
         Ok(Lease { order_id, fence: Uuid::now_v7(), attempts: 0, is_first, until, renewed })
     }
 
-    /// The lease of an order that is due and that nobody drives.
+    /// The lease of an order that is due and that nobody drives. If it is lost, so is not that the order was due.
     pub(crate) async fn claim(&self, order_id: OrderId) -> Result<Option<Lease>, Fault> {
         let mut lease = self.new_for(order_id, false).await?;
         let claimed: Option<(i64,)> = self
             .db
             .query(
                 "UPDATE sagas
-                    SET fence = $2, lease_until = $3, woken = FALSE
+                    SET fence = $2, lease_until = $3, due_at = $3, woken = FALSE
                   WHERE order_id = $1 AND NOT needs_operator
                     AND (woken OR due_at <= $4) AND (lease_until IS NULL OR lease_until <= $4)
                 RETURNING attempts",

@@ -1,6 +1,6 @@
 //! From the cart to a confirmed order, and back where that cannot be.
 use chrono::TimeDelta;
-use kernel::{Caller, Refusal};
+use kernel::{Caller, Executor, Refusal};
 use payments::PaymentStatus;
 
 use super::{
@@ -177,6 +177,24 @@ async fn news_that_arrives_while_the_order_is_driven_is_not_missed() {
         shop.hear("payment.authorized", id, None).await;
         shop.world.go_on();
         placed.await.unwrap().unwrap();
+        shop.go_on().await;
+        assert_eq!(shop.only().await.status, OrderStatus::Confirmed);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_is_not_lost_with_the_process_that_it_woke() {
+    tell(|shop| async move {
+        let ada = shop.ada();
+        let id = shop.place(&ada, "1", "action_required").await.unwrap().id;
+        shop.world.resolve(id.0, PaymentStatus::Authorized);
+        shop.hear("payment.authorized", id, None).await;
+        // Whoever takes it up dies. The order is due with the end of the lease, not of the customer's twenty minutes.
+        shop.orders.saga.leases.claim(id).await.unwrap().unwrap();
+        let query = shop.context.db.query("SELECT due_at <= lease_until FROM sagas");
+        assert_eq!(query.fetch_one::<(bool,)>().await.unwrap(), (true,));
+        shop.time_passes().await;
         shop.go_on().await;
         assert_eq!(shop.only().await.status, OrderStatus::Confirmed);
     })
