@@ -53,7 +53,11 @@ impl Service {
             self.publish(&mut tx, &entry, None).await?;
         }
         let step = match entry.turn() {
-            Turn::Rest => Step::Rest(entry.clone()),
+            Turn::Rest => {
+                // All is paid back, and a late answer to the capture is no question. What is void stays watched.
+                entry.open = entry.open.filter(|_| !entry.status.taken());
+                Step::Rest(entry.clone())
+            }
             Turn::Find => Step::Find(entry.clone()),
             Turn::Void => {
                 let attempt = self.open(&mut tx, &mut entry, Command::Void, due).await?;

@@ -1,6 +1,9 @@
 //! Answers that never come, and processes that end between a question and its answer.
 use super::*;
-use crate::{domain::Entry, store};
+use crate::{
+    domain::{Answer, ChargeState, Entry},
+    store,
+};
 
 /// What a process leaves that ends right after it has committed a payment.
 async fn crash_before_asking(shop: &Shop, order_id: Uuid) {
@@ -166,6 +169,21 @@ async fn a_capture_that_beat_the_cancel_is_paid_back() {
         assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "refunded");
         assert_eq!(shop.told(order).await, "authorized captured refunded");
         assert_eq!(shop.done(order, "refund").await, (1, 1000));
+    }
+}
+
+#[tokio::test]
+async fn a_capture_whose_answer_comes_after_all_was_paid_back_leaves_no_question() {
+    for shop in shops().await {
+        let order = shop.paid().await;
+        assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "refunded");
+        let charge = Charge { reference: "late".into(), state: ChargeState::Captured };
+        let late = shop.payments.record(order, Uuid::now_v7(), &Answer::Charge(charge)).await.unwrap();
+        shop.payments.let_go(&late).await;
+        let (asked, sql) = (shop.line.asked(), "SELECT COUNT(*) FROM payments WHERE open IS NOT NULL");
+        assert_eq!(shop.context.db.query(sql).fetch_one::<(i64,)>().await.unwrap().0, 0, "nothing is left to ask");
+        shop.reconcile_in(60).await;
+        assert_eq!((shop.line.asked(), shop.done(order, "refund").await), (asked, (1, 1000)));
     }
 }
 
