@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
-    load::{Figures, Load, summary},
+    load::{Figures, Load, cpu, summary},
     shop::Engine,
 };
 
@@ -62,6 +62,7 @@ pub(crate) async fn orders(engine: Engine, connections: usize, time: Duration) -
     for table in TABLES.split(';') {
         db.query(table).execute().await.expect("a table");
     }
+    let before = cpu(&[std::process::id()]);
     let (begun, until) = (Instant::now(), Instant::now() + time);
     let mut all = JoinSet::new();
     for _ in 0..connections {
@@ -77,8 +78,8 @@ pub(crate) async fn orders(engine: Engine, connections: usize, time: Duration) -
         });
     }
     let mut times: Vec<_> = all.join_all().await.into_iter().flatten().collect();
-    let before = Duration::ZERO;
-    summary(&mut times, before, begun.elapsed())
+    let spent = cpu(&[std::process::id()]).saturating_sub(before);
+    summary(&mut times, spent, begun.elapsed())
 }
 
 async fn order(db: &Db) -> sqlx::Result<()> {
