@@ -28,6 +28,8 @@ pub(crate) enum Topology {
     Checked,
     /// One process each, calling each other over HTTP.
     Apart,
+    /// Some together and some apart, as a shop may grow.
+    Mixed,
 }
 
 /// Where rows are kept.
@@ -37,7 +39,16 @@ pub(crate) enum Engine {
     Postgres,
 }
 
-const ROLES: [&str; 7] = ["gateway", "products", "users", "cart", "payments", "orders", "notifications"];
+impl Topology {
+    /// The role of each process.
+    fn roles(self) -> &'static [&'static str] {
+        match self {
+            Self::Together | Self::Checked => &["all"],
+            Self::Apart => &["gateway", "products", "users", "cart", "payments", "orders", "notifications"],
+            Self::Mixed => &["gateway,cart", "users,products,notifications", "payments,orders"],
+        }
+    }
+}
 
 /// One process of the shop.
 struct Process {
@@ -48,6 +59,12 @@ struct Process {
     own: Vec<(String, String)>,
     /// No file that it writes may grow past so many bytes: a full disk.
     file_size: Option<u64>,
+}
+
+impl Process {
+    fn runs(&self, role: &str) -> bool {
+        self.role == "all" || self.role.split(',').any(|name| name == role)
+    }
 }
 
 /// An open shop; closing it kills its processes.
@@ -85,18 +102,17 @@ impl Shop {
         if engine == Engine::Postgres {
             environment.push(("STOA_DATABASE__URL".to_owned(), postgres().await));
         }
-        let roles = if topology == Topology::Apart { ROLES.as_slice() } else { &["all"] };
-        let processes: Vec<_> = roles
+        let processes: Vec<_> = topology
+            .roles()
             .iter()
             .map(|role| Process { role, internal: port(), child: None, own: Vec::new(), file_size: None })
             .collect();
-        if topology == Topology::Apart {
-            for Process { role, internal, .. } in &processes {
-                environment
-                    .push((format!("STOA_PEERS__{}", role.to_uppercase()), format!("http://127.0.0.1:{internal}")));
+        for Process { role, internal, .. } in &processes {
+            // The gateway is nobody's peer, and neither is one process alone.
+            for module in role.split(',').filter(|name| !["all", "gateway"].contains(name)) {
+                let name = format!("STOA_PEERS__{}", module.to_uppercase());
+                environment.push((name, format!("http://127.0.0.1:{internal}")));
             }
-            // The gateway is nobody's peer.
-            environment.retain(|(name, _)| name != "STOA_PEERS__GATEWAY");
         }
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let base = format!("http://127.0.0.1:{public}");
@@ -125,7 +141,7 @@ impl Shop {
     }
 
     fn process(&mut self, role: &str) -> &mut Process {
-        let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all");
+        let process = self.processes.iter_mut().find(|process| process.runs(role));
         process.expect("somebody runs it")
     }
 
@@ -177,7 +193,7 @@ impl Shop {
 
     /// Kills the process that runs `role` with SIGKILL: nothing of it is run any more.
     pub(crate) fn kill(&mut self, role: &str) {
-        let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all");
+        let process = self.processes.iter_mut().find(|process| process.runs(role));
         if let Some(mut child) = process.and_then(|process| process.child.take()) {
             child.kill().expect("SIGKILL");
             child.wait().expect("it has ended");
@@ -186,7 +202,7 @@ impl Shop {
 
     /// Asks the process that runs `role` to end, and waits until it has.
     pub(crate) fn terminate(&mut self, role: &str) -> Option<std::process::ExitStatus> {
-        let process = self.processes.iter_mut().find(|process| process.role == role || process.role == "all")?;
+        let process = self.processes.iter_mut().find(|process| process.runs(role))?;
         let mut child = process.child.take()?;
         Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status().expect("SIGTERM");
         child.wait().ok()
@@ -209,7 +225,7 @@ impl Shop {
 
     /// The address at which the process that runs `role` takes internal calls.
     pub(crate) fn internal(&self, role: &str) -> String {
-        let process = self.processes.iter().find(|process| process.role == role || process.role == "all");
+        let process = self.processes.iter().find(|process| process.runs(role));
         format!("http://127.0.0.1:{}", process.expect("somebody runs it").internal)
     }
 

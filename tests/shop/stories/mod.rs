@@ -67,6 +67,17 @@ stories! {
     refusals::every_refusal,
 }
 
+#[tokio::test]
+async fn any_other_split_tells_the_same() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let name = "an_order_that_is_paid_shipped_and_mailed";
+        tell(name, Topology::Mixed, engine, orders::an_order_that_is_paid_shipped_and_mailed).await;
+        let name = "a_guests_cart_becomes_a_customers";
+        tell(name, Topology::Mixed, engine, carts::a_guests_cart_becomes_a_customers).await;
+        tell("every_refusal", Topology::Mixed, engine, refusals::every_refusal).await;
+    }
+}
+
 /// A product with one variant for each `(sku, price, on_hand)`.
 pub(crate) async fn product(staff: &Actor<'_>, slug: &str, variants: &[(&str, i64, i64)]) {
     let variants: Vec<Value> = variants
