@@ -1,7 +1,18 @@
 //! Serving: two listeners, health, and an end that loses nothing.
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use axum::{Router, body::Body, extract::Request, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, StatusCode, header::CONNECTION},
+    response::Response,
+    routing::get,
+};
 use figment::Figment;
 use hyper::server::conn::http1;
 use hyper_util::{
@@ -110,7 +121,8 @@ fn health(host: &Host, metrics: PrometheusHandle) -> Router {
 
 /// Serves `router` on `listener` until shutdown; then each connection ends with what it is answering.
 ///
-/// A connection older than `age` is closed after its answer, so that a new replica gets its share of callers.
+/// An answer on a connection older than `age` is its last, so that a new replica gets its share of callers. It says so
+/// (`Connection: close`, RFC 9112 §9.6): closing an idle one could meet the next request on its way.
 fn accept(listener: TcpListener, router: Router, connections: usize, age: Option<Duration>, tasks: &Tasks) {
     let places = Arc::new(Semaphore::new(connections));
     let ours = tasks.clone();
@@ -147,22 +159,24 @@ async fn connection(
     age: Option<Duration>,
     tasks: &Tasks,
 ) {
-    let service =
-        TowerToHyperService::new(router.map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new)));
-    let served =
-        http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD).serve_connection(stream, service);
-    tokio::pin!(served);
-    let old = async {
-        match age {
-            Some(age) => tokio::time::sleep(age).await,
-            None => std::future::pending().await,
+    let opened = Instant::now();
+    let router = router.map_request(|request: Request<hyper::body::Incoming>| request.map(Body::new));
+    let router = router.map_response(move |mut response: Response| {
+        if age.is_some_and(|age| opened.elapsed() > age) {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
         }
-    };
+        response
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .serve_connection(stream, TowerToHyperService::new(router));
+    tokio::pin!(serving);
     let outcome = tokio::select! {
-        outcome = served.as_mut() => outcome,
-        () = async { tokio::select! { () = tasks.stopping() => {} () = old => {} } } => {
-            served.as_mut().graceful_shutdown();
-            served.await
+        outcome = serving.as_mut() => outcome,
+        () = tasks.stopping() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
         }
     };
     if let Err(error) = outcome {

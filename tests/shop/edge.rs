@@ -103,6 +103,20 @@ async fn other_processes_calls_need_a_service_token() {
 }
 
 #[tokio::test]
+async fn an_old_connection_between_processes_ends_with_an_answer() {
+    let shop = Shop::open(Together, Sqlite, &[("STOA_LISTEN__INTERNAL_AGE_SECONDS", "1")]).await;
+    let (client, url) = (client(), format!("{}/health/live", shop.internal("all")));
+    let last = async || {
+        let reply = client.get(&url).send().await.unwrap();
+        (reply.status().as_u16(), reply.headers().get("connection").is_some_and(|value| value == "close"))
+    };
+    assert_eq!(last().await, (200, false));
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert_eq!(last().await, (200, true), "the same connection, not closed while it was idle");
+    assert_eq!(last().await, (200, false), "a new one");
+}
+
+#[tokio::test]
 async fn a_module_that_is_down_is_unavailable_and_comes_back() {
     let mut shop = Shop::open(Apart, Postgres, &[]).await;
     shop.kill("products");

@@ -2,7 +2,7 @@
 
 /// Defines an identifier.
 ///
-/// ```ignore
+/// ```text
 /// kernel::id! {
 ///     /// Identifies a product for as long as anything refers to it.
 ///     pub struct ProductId;

@@ -78,42 +78,42 @@ impl Orders for Archive {
         Ok(news.into_iter().take(usize::try_from(limit).unwrap()).collect())
     }
     async fn quote(&self, _: Caller, _: NewQuote) -> Result<Quote, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn place(&self, _: Caller, _: String, _: NewOrder) -> Result<Order, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn get(&self, _: Caller, _: OrderId) -> Result<Order, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn list(&self, _: Caller, _: OrderQuery) -> Result<Page<Order>, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn history(&self, _: Caller, _: OrderId) -> Result<Vec<OrderEvent>, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn cancel(&self, _: Caller, _: OrderId) -> Result<Order, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn ship(&self, _: Caller, _: OrderId, _: String, _: NewShipment) -> Result<Order, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn refund(&self, _: Caller, _: OrderId, _: String, _: NewRefund) -> Result<Order, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn stuck(&self, _: Caller, _: PageQuery) -> Result<Page<StuckOrder>, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn retry(&self, _: Caller, _: OrderId) -> Result<Order, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn force(&self, _: Caller, _: OrderId, _: Outcome) -> Result<Order, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn dead_letters(&self, _: Caller, _: LetterQuery) -> Result<Page<DeadLetter>, Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
     async fn replay_dead_letter(&self, _: Caller, _: Uuid) -> Result<(), Error> {
-        unimplemented!()
+        unreachable!("notifications read events alone")
     }
 }
