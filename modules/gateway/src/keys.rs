@@ -38,12 +38,14 @@ impl Keys {
         if let Some(key) = self.known(kid) {
             return Ok(Some(key));
         }
+        let asked = Instant::now();
         let mut last = self.last.lock().await;
         if let Some(key) = self.known(kid) {
             return Ok(Some(key));
         }
+        // A failure is the answer of those who waited for it; whoever comes later asks again, as users may be up by now.
         let outcome = match &*last {
-            Some((at, outcome)) if at.elapsed() < self.pause => *outcome,
+            Some((at, outcome)) if *at >= asked || (outcome.is_ok() && at.elapsed() < self.pause) => *outcome,
             _ => {
                 let outcome = self.fetch().await;
                 last.insert((Instant::now(), outcome)).1
@@ -52,10 +54,10 @@ impl Keys {
         outcome.map(|()| self.known(kid))
     }
 
-    async fn refresh(&self) {
+    async fn refresh(&self) -> Result<(), Fault> {
         let mut last = self.last.lock().await;
         let outcome = self.fetch().await;
-        *last = Some((Instant::now(), outcome));
+        last.insert((Instant::now(), outcome)).1
     }
 
     fn known(&self, kid: &str) -> Option<DecodingKey> {
@@ -79,12 +81,18 @@ impl Keys {
     }
 }
 
-/// Fetches them now and every few minutes.
+/// Fetches them now and every few minutes, and until it works where it does not.
 pub(crate) fn keep_fresh(keys: Arc<Keys>, tasks: &Tasks) {
+    let own = tasks.clone();
     let step = move || {
-        let keys = Arc::clone(&keys);
+        let (keys, tasks) = (Arc::clone(&keys), own.clone());
         async move {
-            keys.refresh().await;
+            while keys.refresh().await.is_err() {
+                tokio::select! {
+                    () = tokio::time::sleep(PAUSE) => {}
+                    () = tasks.stopping() => break,
+                }
+            }
             false
         }
     };
@@ -123,6 +131,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_users_module_that_has_just_come_up_is_asked_at_once() {
+        let accounts = Accounts::new();
+        let keys = keys(&accounts, Duration::from_hours(1));
+        accounts.go(false);
+        assert_eq!(keys.find(accounts.kid()).await.err(), Some(Fault::Unavailable));
+        accounts.go(true);
+        assert!(keys.find(accounts.kid()).await.unwrap().is_some());
+    }
+
+    #[tokio::test]
     async fn while_users_is_down_known_keys_hold_and_unknown_ones_are_nobodys_fault() {
         let accounts = Accounts::new();
         let keys = keys(&accounts, Duration::ZERO);
@@ -131,7 +149,7 @@ mod tests {
         accounts.go(true);
         assert!(keys.find(accounts.kid()).await.unwrap().is_some());
         accounts.go(false);
-        keys.refresh().await;
+        assert_eq!(keys.refresh().await, Err(Fault::Unavailable));
         assert!(keys.find(accounts.kid()).await.unwrap().is_some());
         assert_eq!(keys.find("other").await.err(), Some(Fault::Unavailable));
     }
