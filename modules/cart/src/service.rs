@@ -227,7 +227,10 @@ impl Carts for Service {
             }
             (State::Open | State::Ordered, None) => self.end(&mut tx, &owner, id, order_id, &ordered).await?,
         }
-        Ok(tx.commit().await?)
+        kernel::failpoint!("cart.close.uncommitted");
+        tx.commit().await?;
+        kernel::failpoint!("cart.close.committed");
+        Ok(())
     }
 }
 

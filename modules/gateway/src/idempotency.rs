@@ -99,8 +99,12 @@ impl Ledger {
         });
         match claimed? {
             None => {
+                kernel::failpoint!("gateway.named.claimed");
                 let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-                Ok(self.settle(named, fence, answer).await)
+                kernel::failpoint!("gateway.named.answered");
+                let answer = self.settle(named, fence, answer).await;
+                kernel::failpoint!("gateway.named.kept");
+                Ok(answer)
             }
             Some(earlier) if earlier.fingerprint != named.fingerprint => Err(Error::KeyReused),
             Some(earlier) if earlier.state == "running" => Err(Error::RequestInProgress),

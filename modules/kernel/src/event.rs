@@ -155,7 +155,9 @@ impl Outbox {
             .await?;
         let next = next + i64::try_from(placed).map_err(Fault::internal)?;
         tx.query("UPDATE outbox_head SET next = $1 WHERE id = 1").bind(next).execute().await?;
+        crate::failpoint!(self.module, "outbox.placing");
         tx.commit().await?;
+        crate::failpoint!(self.module, "outbox.placed");
         Ok(())
     }
 

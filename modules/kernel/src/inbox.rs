@@ -131,6 +131,7 @@ impl Consumer {
 
     /// Handles a new event, or parks it where its handler or an earlier one of its aggregate says so.
     async fn receive(&self, event: &Event) -> Result<(), Fault> {
+        crate::failpoint!(self.context.name, "inbox.received");
         let mut tx = self.context.db.begin().await?;
         if !self.advance(&mut tx, event).await? {
             return Ok(());
@@ -167,7 +168,9 @@ impl Consumer {
             handled.map(|outcome| outcome.unwrap_or_else(|_| Err(Fault::internal("a handler panicked").into())));
         event.call().run(handled).await?;
         self.note(&mut tx, event, "done", attempts, None).await?;
+        crate::failpoint!(self.context.name, "inbox.handled");
         tx.commit().await?;
+        crate::failpoint!(self.context.name, "inbox.committed");
         self.handler.committed();
         Ok(())
     }

@@ -6,6 +6,7 @@ mod clock;
 mod db;
 mod etag;
 mod event;
+pub mod failpoint;
 mod fault;
 mod id;
 mod inbox;

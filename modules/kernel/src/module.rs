@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Clock, Currency, Db, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire};
+use crate::{Clock, Currency, Db, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire, failpoint};
 
 /// Why a process could not start: one sentence that names the setting.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -87,6 +87,7 @@ impl Host {
     pub fn new(config: Figment, known: &[&str]) -> Result<Self, StartError> {
         let settings: Settings = config.extract()?;
         settings.check()?;
+        failpoint::arm(&settings.testing.failpoint, settings.mode)?;
         let roles = parse_roles(&settings.role, known)?;
         if let Some(stranger) = settings.peers.keys().find(|name| !known.contains(&&***name)) {
             return Err(format!("`peers.{stranger}` names no module; there are {}", known.join(", ")).into());

@@ -85,4 +85,6 @@ pub struct Testing {
     pub checked: bool,
     /// This process's clock is off by so much, in ms.
     pub clock_offset_ms: i64,
+    /// The place at which this process dies; empty for none.
+    pub failpoint: String,
 }

@@ -60,8 +60,12 @@ impl Sender {
 
     /// Sends a message that was claimed, and notes it.
     pub(crate) async fn deliver(&self, message: &Message) -> Result<(), Fault> {
+        kernel::failpoint!("notifications.send.claimed");
         let sent = self.hand_over(message).await;
-        self.note(message, sent).await
+        kernel::failpoint!("notifications.send.handed_over");
+        self.note(message, sent).await?;
+        kernel::failpoint!("notifications.send.noted");
+        Ok(())
     }
 
     pub(crate) async fn hand_over(&self, message: &Message) -> Result<(), Undelivered> {

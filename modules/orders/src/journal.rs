@@ -56,7 +56,9 @@ impl Journal {
         }
         store::append(&mut tx, state.created.id, state.version, &event, at).await?;
         lease::start(&mut tx, lease).await?;
+        kernel::failpoint!("orders", event.kind(), "uncommitted");
         tx.commit().await?;
+        kernel::failpoint!("orders", event.kind(), "committed");
         note(&state, &event);
         Ok(Some(state))
     }
@@ -77,7 +79,9 @@ impl Journal {
             }
             let id = state.created.id;
             if let Some(next) = self.write(&mut tx, &state, &event).await? {
+                kernel::failpoint!("orders", event.kind(), "uncommitted");
                 tx.commit().await?;
+                kernel::failpoint!("orders", event.kind(), "committed");
                 self.outbox.wake();
                 note(&next, &event);
                 return Ok(Decided::Now(next));

@@ -37,6 +37,7 @@ async fn step(tasks: &Tasks, saga: &Arc<Saga>, places: Arc<Semaphore>) -> Result
     let Some(id) = saga.leases.due().await? else { return Ok(false) };
     // Another replica may have been quicker: then there may be more.
     if let Some(lease) = saga.leases.claim(id).await? {
+        kernel::failpoint!("orders.resume.claimed");
         let state = saga.journal.find(id).await?;
         tasks.spawn(drive(Arc::clone(saga), lease, state, place));
     }

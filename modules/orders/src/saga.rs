@@ -117,11 +117,11 @@ impl Saga {
         let order_id = state.created.id.0;
         // On a first drive no payment has begun yet; on a later one it may have.
         let begun = !lease.is_first;
-        if let Err(error) = self.step(lease, self.products.reserve(order_id, state.stock())).await? {
+        if let Err(error) = self.step(lease, "reserve", self.products.reserve(order_id, state.stock())).await? {
             let reason = sold_out(error, &state.stock());
             return self.refuse(lease, state, reason, begun).await;
         }
-        let payment = match self.step(lease, self.payments.authorize(authorization(&state))).await? {
+        let payment = match self.step(lease, "authorize", self.payments.authorize(authorization(&state))).await? {
             Ok(payment) => payment,
             Err(error) => {
                 // The provider's own no is final: there is nothing to undo.
@@ -143,7 +143,7 @@ impl Saga {
             }
         }
         // Before the pivot, while there is a way back: a reservation that has run out cannot oversell.
-        if let Err(error) = self.step(lease, self.products.commit(order_id)).await? {
+        if let Err(error) = self.step(lease, "commit", self.products.commit(order_id)).await? {
             let reason = sold_out(error, &state.stock());
             return self.refuse(lease, state, reason, true).await;
         }
@@ -181,9 +181,13 @@ impl Saga {
         self.renew(lease).await?;
         let (id, cart_id) = (state.created.id.0, state.created.cart_id);
         let capture = async {
-            if state.is_captured() { Ok(()) } else { self.limited(self.payments.capture(id)).await.map(drop) }
+            if state.is_captured() {
+                Ok(())
+            } else {
+                self.limited("capture", self.payments.capture(id)).await.map(drop)
+            }
         };
-        let close = self.limited(self.carts.close(cart_id, id, ordered(&state)));
+        let close = self.limited("close", self.carts.close(cart_id, id, ordered(&state)));
         let (captured, closed) = tokio::join!(capture, close);
         captured.map_err(|error| Stop::Later(format!("cannot capture: {error}")))?;
         let effect = if closed.is_ok() { Effect::Ends(lease) } else { Effect::GoesOn(lease) };
@@ -202,8 +206,9 @@ impl Saga {
         self.renew(lease).await?;
         let id = state.created.id.0;
         let begun = state.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
-        let undo = async { if begun { self.limited(self.payments.cancel(id)).await.map(Some) } else { Ok(None) } };
-        let (payment, released) = tokio::join!(undo, self.limited(self.products.release(id)));
+        let undo =
+            async { if begun { self.limited("cancel", self.payments.cancel(id)).await.map(Some) } else { Ok(None) } };
+        let (payment, released) = tokio::join!(undo, self.limited("release", self.products.release(id)));
         let payment = payment.map_err(|error| Stop::Later(format!("cannot give the money back: {error}")))?;
         released.map_err(|error| Stop::Later(format!("cannot give the stock back: {error}")))?;
         let give_up = |state: &State| state.give_up(payment.as_ref());
@@ -215,7 +220,10 @@ impl Saga {
 
     /// Nothing is left to do.
     async fn end(&self, lease: &Lease, state: State) -> Result<Next, Stop> {
-        if lease::end(&self.leases.db, lease).await? { Ok(Next::Rest(state)) } else { Err(Stop::Fenced) }
+        kernel::failpoint!("orders.end.before");
+        let ended = lease::end(&self.leases.db, lease).await?;
+        kernel::failpoint!("orders.end.after");
+        if ended { Ok(Next::Rest(state)) } else { Err(Stop::Fenced) }
     }
 
     async fn decide(
@@ -235,10 +243,11 @@ impl Saga {
     async fn step<T, E: Failure>(
         &self,
         lease: &mut Lease,
+        name: &str,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<Result<T, E>, Stop> {
         self.renew(lease).await?;
-        let answer = self.limited(call).await;
+        let answer = self.limited(name, call).await;
         match answer.as_ref().err().and_then(Failure::fault) {
             Some(fault) => Err(fault.into()),
             None => Ok(answer),
@@ -246,8 +255,11 @@ impl Saga {
     }
 
     /// A call that ends while the lease still holds: [`Leases::renew`] leaves it two thirds of its length.
-    async fn limited<T, E: From<Fault>>(&self, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        Call::current().with_timeout(self.limit()).run(call).await
+    async fn limited<T, E: From<Fault>>(&self, name: &str, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        kernel::failpoint!("orders", name, "before");
+        let answer = Call::current().with_timeout(self.limit()).run(call).await;
+        kernel::failpoint!("orders", name, "after");
+        answer
     }
 
     fn limit(&self) -> Duration {

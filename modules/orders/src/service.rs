@@ -128,7 +128,9 @@ impl Orders for Service {
         if asked.is_some_and(|asked| asked != refund.amount) {
             return Err(Error::KeyReused);
         }
+        kernel::failpoint!("orders.refund.before");
         self.saga.payments.refund(id.0, refund.key.clone(), refund.amount).await.map_err(of_refund)?;
+        kernel::failpoint!("orders.refund.after");
         self.note(state, |state| Ok(state.refund(&refund))).await
     }
 

@@ -73,7 +73,9 @@ impl Service {
             }
         };
         store::save(&mut tx, &entry).await?;
+        kernel::failpoint!("payments.cancel.uncommitted");
         tx.commit().await?;
+        kernel::failpoint!("payments.cancel.committed");
         if moved {
             self.context.outbox.wake();
         }
@@ -82,8 +84,9 @@ impl Service {
 
     /// Lets go of what is held. Refused, it may have been taken in the meantime: then the next turn pays it back.
     async fn void(&self, entry: Entry, attempt: Uuid) -> Result<(), Error> {
-        let outcome = self.timed(self.provider_of(&entry)?.void(entry.asks(Command::Void)?)).await;
+        let outcome = self.timed("void", self.provider_of(&entry)?.void(entry.asks(Command::Void)?)).await;
         let (entry, refusal) = self.record_command(&entry, attempt, outcome, ChargeState::Voided).await?;
+        kernel::failpoint!("payments.void.recorded");
         match refusal {
             Some(error) if entry.turn() == Turn::Void => Err(error),
             _ => Ok(()),

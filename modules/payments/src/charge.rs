@@ -42,8 +42,9 @@ impl Service {
             method: wish.choice.method,
             amount: wish.amount,
         };
-        let answer = heard(self.timed(provider.authorize(hold)).await.map(Answer::Charge));
+        let answer = heard(self.timed("authorize", provider.authorize(hold)).await.map(Answer::Charge));
         let entry = self.record(entry.order_id, attempt, &answer).await?;
+        kernel::failpoint!("payments.authorize.recorded");
         self.let_go(&entry).await;
         entry.authorized()
     }
@@ -77,8 +78,9 @@ impl Service {
             Step::Over(entry) => return Ok(entry.shown()),
             Step::Ask(entry, attempt) => (entry, attempt),
         };
-        let outcome = self.timed(self.provider_of(&entry)?.capture(entry.asks(Command::Capture)?)).await;
+        let outcome = self.timed("capture", self.provider_of(&entry)?.capture(entry.asks(Command::Capture)?)).await;
         let (entry, refusal) = self.record_command(&entry, attempt, outcome, ChargeState::Captured).await?;
+        kernel::failpoint!("payments.capture.recorded");
         self.let_go(&entry).await;
         match refusal {
             _ if entry.status.taken() => Ok(entry.shown()),
@@ -146,9 +148,10 @@ impl Service {
     pub(crate) async fn look(&self, entry: &Entry) -> Result<Entry, Error> {
         let key = Command::Authorize.key(entry.order_id);
         let attempt = store::asked(&self.context.db, entry.order_id, "find", &key, self.context.clock.now()).await?;
-        let found = self.timed(self.provider_of(entry)?.find(&key)).await;
+        let found = self.timed("find", self.provider_of(entry)?.find(&key)).await;
         let answer = heard(found.map(|charge| charge.map_or(Answer::NotFound, Answer::Charge)));
         let entry = self.record(entry.order_id, attempt, &answer).await?;
+        kernel::failpoint!("payments.find.recorded");
         if answer == Answer::Unknown { Err(Fault::Unavailable.into()) } else { Ok(entry) }
     }
 

@@ -108,7 +108,7 @@ impl Service {
             reference: entry.charge()?,
             amount: entry.money(refund.amount),
         };
-        match self.timed(provider.refund(ask)).await {
+        match self.timed("refund", provider.refund(ask)).await {
             Ok(Outcome::Done) => Ok(self.refunded(entry.order_id, &refund, attempt).await?),
             Ok(Outcome::Declined { reason }) => {
                 self.refund_declined(entry.order_id, &refund, &reason, attempt).await?;
@@ -137,6 +137,7 @@ impl Service {
             self.publish(&mut tx, &entry, Some(note)).await?;
         }
         tx.commit().await?;
+        kernel::failpoint!("payments.refund.recorded");
         self.context.outbox.wake();
         Ok(entry)
     }

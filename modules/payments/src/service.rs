@@ -34,11 +34,18 @@ impl Service {
     }
 
     /// Waits for a provider as long as the call may last, with a tenth of it kept for noting the answer.
-    pub(crate) async fn timed<T>(&self, question: impl Future<Output = Result<T, Unknown>>) -> Result<T, Unknown> {
+    pub(crate) async fn timed<T>(
+        &self,
+        what: &str,
+        question: impl Future<Output = Result<T, Unknown>>,
+    ) -> Result<T, Unknown> {
+        kernel::failpoint!("payments", what, "intended");
         let left = Call::current().left().mul_f64(0.9);
         let limit = self.config.provider_timeout().min(left);
         let late = || Unknown(format!("no answer within {} ms", limit.as_millis()));
-        tokio::time::timeout(limit, question).await.unwrap_or_else(|_| Err(late()))
+        let answer = tokio::time::timeout(limit, question).await.unwrap_or_else(|_| Err(late()));
+        kernel::failpoint!("payments", what, "answered");
+        answer
     }
 
     /// The clock that all replicas share: what one of them is to look at later must not be late by

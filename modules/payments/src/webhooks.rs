@@ -27,7 +27,9 @@ impl Service {
                 heard = Some(entry);
             }
         }
+        kernel::failpoint!("payments.webhook.uncommitted");
         tx.commit().await?;
+        kernel::failpoint!("payments.webhook.committed");
         if moved {
             self.context.outbox.wake();
         }

@@ -77,6 +77,7 @@ async fn put(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(&unfinished).await?;
     file.write_all(bytes).await?;
     file.sync_all().await?;
+    kernel::failpoint!("notifications.mail.unfinished");
     fs::rename(&unfinished, path).await?;
     File::open(folder).await?.sync_all().await
 }

@@ -41,7 +41,9 @@ impl Service {
             }
             store::set(&mut tx, order_id, State::Reserved, expires_at).await?;
         }
+        kernel::failpoint!("products.reserve.uncommitted");
         tx.commit().await?;
+        kernel::failpoint!("products.reserve.committed");
         Ok(Reservation { order_id, expires_at })
     }
 
@@ -61,7 +63,10 @@ impl Service {
             stock::sell(&mut tx, line, order_id, self.clock.now()).await?;
         }
         store::set(&mut tx, order_id, State::Committed, expires_at).await?;
-        Ok(tx.commit().await?)
+        kernel::failpoint!("products.commit.uncommitted");
+        tx.commit().await?;
+        kernel::failpoint!("products.commit.committed");
+        Ok(())
     }
 
     /// Gives everything back. An order that is not known yet leaves a tombstone for a late `reserve` to find.
@@ -81,7 +86,10 @@ impl Service {
             }
         }
         store::set(&mut tx, order_id, State::Released, expires_at).await?;
-        Ok(tx.commit().await?)
+        kernel::failpoint!("products.release.uncommitted");
+        tx.commit().await?;
+        kernel::failpoint!("products.release.committed");
+        Ok(())
     }
 
     /// Ends reservations that are past their time, some at a time; true if there may be more.
