@@ -15,6 +15,10 @@ apart:
 test *ARGS:
     cargo test {{ARGS}}
 
+# Kills processes again and again while people shop, then looks whether anything was lost or happened twice
+soak SEED="1" KILLS="200":
+    STOA_SOAK_SEED={{SEED}} STOA_SOAK_KILLS={{KILLS}} cargo test --test shop soak:: -- --nocapture
+
 # The acceptance journey against a shop that runs
 tour URL="http://localhost:8080":
     python3 tests/tour.py {{URL}}

@@ -45,6 +45,8 @@ fn bad_configuration_is_one_sentence_that_names_the_setting() {
         ("PORT", "http", "PORT"),
         ("STOA_CURRENCY", "EURO", "CURRENCY"),
         ("STOA_LOG__FORMAT", "xml", "FORMAT"),
+        ("STOA_TESTING__FAILPOINT", "cart.close:0", "`testing.failpoint`"),
+        ("STOA_NOTIFICATIONS__CLAIM_SECONDS", "1", "`notifications.claim_seconds`"),
     ] {
         let mut environment = vec![("STOA_LISTEN__PUBLIC", "127.0.0.1:0"), (name, value)];
         if value == "production" {

@@ -2,14 +2,19 @@
 //! when processes die.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 mod actor;
+mod books;
 mod clocks;
 mod contention;
 mod crash;
 mod databases;
 mod edge;
 mod faults;
+mod invariants;
+mod matrix;
 mod operate;
 mod proxy;
+mod shopper;
+mod soak;
 mod stories;
 mod trade;
 mod transcript;

@@ -3,6 +3,7 @@ use std::{
     fs::File,
     io::Write,
     net::TcpListener,
+    os::unix::process::ExitStatusExt,
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::{
@@ -39,9 +40,12 @@ pub(crate) enum Engine {
     Postgres,
 }
 
+const SIGABRT: i32 = 6;
+const FAILPOINT: &str = "STOA_TESTING__FAILPOINT";
+
 impl Topology {
     /// The role of each process.
-    fn roles(self) -> &'static [&'static str] {
+    pub(crate) fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Together | Self::Checked => &["all"],
             Self::Apart => &["gateway", "products", "users", "cart", "payments", "orders", "notifications"],
@@ -200,6 +204,31 @@ impl Shop {
         }
     }
 
+    /// Starts the process that runs `role` anew, to die at `failpoint`.
+    pub(crate) fn arm(&mut self, role: &str, failpoint: &str) {
+        self.kill(role);
+        self.only(role, FAILPOINT, failpoint);
+        self.start();
+    }
+
+    /// Waits until the process that runs `role` has died at `failpoint`; the next one will not.
+    pub(crate) async fn died(&mut self, role: &str, failpoint: &str) -> Result<(), String> {
+        self.only(role, FAILPOINT, "");
+        let child = &mut self.process(role).child;
+        let until = Instant::now() + Duration::from_secs(30);
+        let status = loop {
+            match child.as_mut().expect("it runs").try_wait().expect("it is ours") {
+                Some(status) => break status,
+                None if Instant::now() > until => return Err(format!("{failpoint} was never reached")),
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        };
+        *child = None;
+        let name = failpoint.split(':').next().unwrap_or_default();
+        let aborted = status.signal() == Some(SIGABRT) && self.said(role).contains(&format!("failpoint {name}\n"));
+        if aborted { Ok(()) } else { Err(format!("{role} died of something else than {failpoint}: {status}")) }
+    }
+
     /// Asks the process that runs `role` to end, and waits until it has.
     pub(crate) fn terminate(&mut self, role: &str) -> Option<std::process::ExitStatus> {
         let process = self.processes.iter_mut().find(|process| process.runs(role))?;
@@ -259,6 +288,7 @@ impl Shop {
 
     /// What the process that runs `role` logged.
     pub(crate) fn said(&self, role: &str) -> String {
+        let role = if self.processes.len() == 1 { "all" } else { role };
         std::fs::read_to_string(self.log(role)).unwrap_or_default()
     }
 }

@@ -1,0 +1,377 @@
+//! A process dies at every place at which it can matter, in every world: nothing is lost, nothing happens twice.
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use regex::Regex;
+use tokio::task::JoinSet;
+
+use crate::{
+    invariants::{audit, contradictions, furnish},
+    shopper::{
+        Shopper,
+        Story::{self, Abandoned, Approved, Bought, Cancelled, Declined, Overtaken, Refunded, Shipped},
+        Visit,
+    },
+    world::{
+        Engine::{self, Postgres, Sqlite},
+        Shop,
+        Topology::{self, Apart, Together},
+    },
+};
+
+/// What is short enough to wait for.
+pub(crate) const SETTINGS: [(&str, &str); 9] = [
+    ("STOA_LOG__FILTER", "warn,stoa::serve=error"),
+    ("STOA_ORDERS__LEASE_SECONDS", "3"),
+    ("STOA_PAYMENTS__RECONCILE_AFTER_SECONDS", "1"),
+    ("STOA_PAYMENTS__TEST_SLOW_MS", "2500"),
+    ("STOA_GATEWAY__TIMEOUT_MS", "1500"),
+    ("STOA_USERS__ACCESS_TOKEN_SECONDS", "3600"),
+    ("STOA_PRODUCTS__DEMO", "false"),
+    ("STOA_DATABASE__CONNECTIONS", "4"),
+    ("STOA_DATABASE__READERS", "2"),
+];
+
+/// Each story, and where a process dies in it. A name begins with the module whose process that is.
+const MATRIX: [(Story, &[&str]); 8] = [
+    // First, because it is watched for a while whether its charge comes late.
+    (Overtaken, &["payments.find.intended", "payments.find.answered", "payments.find.recorded"]),
+    (
+        Bought,
+        &[
+            "gateway.named.claimed",
+            "gateway.named.answered",
+            "gateway.named.kept",
+            "orders.OrderCreated.uncommitted",
+            "orders.OrderCreated.committed",
+            "orders.reserve.before",
+            "products.reserve.uncommitted",
+            "products.reserve.committed",
+            "orders.reserve.after",
+            "orders.authorize.before",
+            "payments.authorize.intended",
+            "payments.authorize.answered",
+            "payments.authorize.recorded",
+            "orders.authorize.after",
+            "orders.commit.before",
+            "products.commit.uncommitted",
+            "products.commit.committed",
+            "orders.commit.after",
+            "orders.OrderConfirmed.uncommitted",
+            "orders.OrderConfirmed.committed",
+            "orders.capture.before",
+            "payments.capture.intended",
+            "payments.capture.answered",
+            "payments.capture.recorded",
+            "orders.capture.after",
+            "orders.close.before",
+            "cart.close.uncommitted",
+            "cart.close.committed",
+            "orders.close.after",
+            "orders.PaymentCaptured.uncommitted",
+            "orders.PaymentCaptured.committed",
+            "payments.outbox.placing",
+            "payments.outbox.placed",
+            "orders.inbox.received",
+            "orders.inbox.handled",
+            "orders.inbox.committed",
+            "orders.outbox.placing",
+            "orders.outbox.placed",
+            "notifications.inbox.received",
+            "notifications.inbox.handled",
+            "notifications.inbox.committed",
+            "notifications.send.claimed",
+            "notifications.mail.unfinished",
+            "notifications.send.handed_over",
+            "notifications.send.noted",
+        ],
+    ),
+    (
+        Declined,
+        &[
+            "payments.authorize.answered",
+            "payments.authorize.recorded",
+            "orders.OrderCancelling.uncommitted",
+            "orders.OrderCancelling.committed",
+            "orders.release.before",
+            "products.release.uncommitted",
+            "products.release.committed",
+            "orders.release.after",
+            "orders.OrderCancelled.uncommitted",
+            "orders.OrderCancelled.committed",
+        ],
+    ),
+    (
+        Cancelled,
+        &[
+            "gateway.named.answered:2",
+            "orders.OrderCancelling.uncommitted",
+            "orders.OrderCancelling.committed",
+            "orders.cancel.before",
+            "payments.cancel.uncommitted",
+            "payments.cancel.committed",
+            "payments.refund.intended",
+            "payments.refund.answered",
+            "payments.refund.recorded",
+            "orders.cancel.after",
+            "orders.release.before",
+            "products.release.committed",
+            "orders.release.after",
+            "orders.OrderCancelled.uncommitted",
+            "orders.OrderCancelled.committed",
+        ],
+    ),
+    (
+        Refunded,
+        &[
+            "orders.refund.before",
+            "payments.refund.intended",
+            "payments.refund.answered",
+            "payments.refund.recorded",
+            "orders.refund.after",
+            "orders.OrderRefunded.uncommitted",
+            "orders.OrderRefunded.committed",
+        ],
+    ),
+    (Shipped, &["orders.OrderShipped.uncommitted", "orders.OrderShipped.committed"]),
+    (
+        Approved,
+        &[
+            "orders.PaymentActionRequired.uncommitted",
+            "orders.PaymentActionRequired.committed",
+            "payments.webhook.uncommitted",
+            "payments.webhook.committed",
+            "orders.resume.claimed",
+        ],
+    ),
+    (
+        Abandoned,
+        &["payments.cancel.committed", "payments.void.intended", "payments.void.answered", "payments.void.recorded"],
+    ),
+];
+
+/// Where two processes die in one story: the first death leads to where the second can happen.
+const PAIRS: [(Story, [&str; 2]); 2] = [
+    (Bought, ["cart.close.uncommitted", "orders.end.before"]),
+    (Bought, ["cart.close.uncommitted", "orders.end.after"]),
+];
+
+/// One death, or one after another.
+#[derive(Debug, Clone)]
+struct Row {
+    story: Story,
+    points: Vec<&'static str>,
+}
+
+fn rows(topology: Topology) -> Vec<Row> {
+    let single = MATRIX
+        .iter()
+        .flat_map(|(story, points)| points.iter().map(|point| Row { story: *story, points: vec![*point] }));
+    // Together, the first death is everybody's.
+    let pairs = PAIRS.iter().filter(|_| topology == Apart);
+    single.chain(pairs.map(|(story, points)| Row { story: *story, points: points.to_vec() })).collect()
+}
+
+/// How a row went: how long it took, or what did not hold.
+type Outcome = Result<Duration, String>;
+
+/// A shop in which one row after another is played.
+struct Stage {
+    shop: Shop,
+    staff: Shopper,
+    plays: usize,
+}
+
+impl Stage {
+    async fn open(topology: Topology, engine: Engine) -> Self {
+        let shop = Shop::open(topology, engine, &SETTINGS).await;
+        let staff = furnish(&shop).await;
+        Self { shop, staff, plays: 0 }
+    }
+
+    /// Plays a story to processes that die in it, and looks what has become of it once all is quiet.
+    async fn play(&mut self, row: &Row) -> Result<(), String> {
+        self.plays += 1;
+        for point in &row.points {
+            self.shop.arm(module(point), point);
+        }
+        self.shop.ready().await;
+        let (base, staff, name) = (self.shop.base.clone(), self.staff.clone(), format!("{}", self.plays));
+        let visit = Visit { base, staff, sku: "CUP", name };
+        #[expect(clippy::disallowed_methods, reason = "the story goes on while its shop dies")]
+        let story = tokio::spawn(row.story.play(visit));
+        for point in &row.points {
+            self.shop.died(module(point), point).await?;
+            // Long enough for those who called it to give up.
+            if row.points.len() > 1 {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            self.shop.start();
+        }
+        self.shop.ready().await;
+        let patience = Duration::from_secs(90);
+        let told = tokio::time::timeout(patience, story).await.map_err(|_| "the story does not end".to_owned())?;
+        told.map_err(|error| error.to_string())??;
+        let facts = audit(&self.shop, Duration::from_secs(40), false).await?;
+        let orders = facts.orders.len();
+        if orders == self.plays { Ok(()) } else { Err(format!("{} customers have {orders} orders", self.plays)) }
+    }
+
+    /// Looks at everything once more, with what is only watched over as well.
+    async fn end(self) -> Result<(), String> {
+        let facts = audit(&self.shop, Duration::from_secs(100), true).await?;
+        let found = contradictions(&facts, &self.staff).await?;
+        if found.is_empty() { Ok(()) } else { Err(found.join("; ")) }
+    }
+}
+
+fn module(point: &str) -> &str {
+    point.split('.').next().unwrap_or_default()
+}
+
+/// Plays rows until there are none left. What has failed may have left anything behind: the next one gets a new shop.
+async fn lane(topology: Topology, engine: Engine, rows: Arc<Mutex<VecDeque<Row>>>) -> Vec<(Row, Outcome)> {
+    let mut outcomes = Vec::new();
+    let mut stage = Stage::open(topology, engine).await;
+    loop {
+        let Some(row) = rows.lock().unwrap().pop_front() else { break };
+        let begun = Instant::now();
+        let outcome = stage.play(&row).await.map(|()| begun.elapsed());
+        if outcome.is_err() {
+            eprintln!("{} in {:?}: {outcome:?}", row.points.join(", "), row.story);
+            for role in topology.roles() {
+                eprintln!("--- {role} logged:\n{}", stage.shop.said(role));
+            }
+            stage = Stage::open(topology, engine).await;
+        }
+        outcomes.push((row, outcome));
+    }
+    let begun = Instant::now();
+    let outcome = stage.end().await.map(|()| begun.elapsed());
+    outcomes.push((Row { story: Bought, points: vec!["the end"] }, outcome));
+    outcomes
+}
+
+/// Plays every row to one world, several at a time: most of the time is spent waiting for leases to run out.
+async fn matrix(topology: Topology, engine: Engine, lanes: usize) {
+    let begun = Instant::now();
+    let only = std::env::vars().find(|(name, _)| name == "STOA_MATRIX").map(|(_, only)| only);
+    let mut chosen = rows(topology);
+    chosen.retain(|row| only.as_ref().is_none_or(|only| row.points.iter().any(|point| point.contains(only))));
+    let lanes = lanes.min(chosen.len());
+    let queue = Arc::new(Mutex::new(VecDeque::from(chosen.clone())));
+    let mut running = JoinSet::new();
+    for _ in 0..lanes {
+        running.spawn(lane(topology, engine, Arc::clone(&queue)));
+    }
+    let outcomes: Vec<_> = running.join_all().await.into_iter().flatten().collect();
+    let failed = outcomes.iter().filter(|(_, outcome)| outcome.is_err()).count();
+    println!("{topology:?} on {engine:?}: {} deaths, {failed} failed, {:?}", chosen.len(), begun.elapsed());
+    for (row, outcome) in &outcomes {
+        let outcome = match outcome {
+            Ok(took) => format!("held, {:4.1} s", took.as_secs_f64()),
+            Err(found) => format!("FAILED: {found}"),
+        };
+        println!("  {:45} {:10} {outcome}", row.points.join(" + "), format!("{:?}", row.story));
+    }
+    assert_eq!(failed, 0, "every row holds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn together_on_sqlite() {
+    matrix(Together, Sqlite, 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn together_on_postgres() {
+    matrix(Together, Postgres, 12).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apart_on_sqlite() {
+    matrix(Apart, Sqlite, 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apart_on_postgres() {
+    matrix(Apart, Postgres, 6).await;
+}
+
+/// Where a name has a part that is not written there: its pattern, and where its values are found.
+const PARTS: [(&str, &str, &str); 6] = [
+    (r"orders\.(\w+)\.(un)?committed", "orders/src/event.rs", r#"=> "([A-Z]\w+)","#),
+    (r"orders\.(\w+)\.before", "orders/src/saga.rs", r#"(?:step\(lease,|limited\()\s*"(\w+)""#),
+    (r"orders\.(\w+)\.after", "orders/src/saga.rs", r#"(?:step\(lease,|limited\()\s*"(\w+)""#),
+    (r"payments\.(\w+)\.(intended|answered)", "payments/src", r#"timed\(\s*"(\w+)""#),
+    (r"(\w+)\.inbox\.\w+", "", r"^modules/(\w+)/src/lib.rs\n(?s:.*)\.subscribe\("),
+    (r"(\w+)\.outbox\.\w+", "", r"^modules/(\w+)/src/(?s:.*)outbox\s*\.add\("),
+];
+
+#[test]
+fn the_matrix_forgets_no_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut sources = Vec::new();
+    read(root, Path::new("modules"), &mut sources);
+    let names: BTreeSet<_> = rows(Apart).iter().flat_map(|row| row.points.clone()).map(unnumbered).collect();
+    let place = Regex::new(r"failpoint!\((.*)\);").unwrap();
+    let patterns: BTreeSet<_> = sources
+        .iter()
+        .filter(|(path, _)| !path.ends_with("kernel/src/failpoint.rs"))
+        .flat_map(|(_, text)| place.captures_iter(text))
+        .map(|found| pattern(&found[1]))
+        .collect();
+    for pattern in &patterns {
+        let pattern = Regex::new(&format!("^{pattern}$")).unwrap();
+        assert!(names.iter().any(|name| pattern.is_match(name)), "nobody dies at {pattern}");
+    }
+    for name in &names {
+        let known = patterns.iter().any(|pattern| Regex::new(&format!("^{pattern}$")).unwrap().is_match(name));
+        assert!(known, "there is no {name}");
+    }
+    for (pattern, file, value) in PARTS {
+        let (pattern, value) = (Regex::new(&format!("^{pattern}$")).unwrap(), Regex::new(value).unwrap());
+        let files = sources.iter().filter(|(path, _)| path.starts_with(Path::new("modules").join(file)));
+        let texts: Vec<_> = files.map(|(path, text)| format!("{}\n{text}", path.display())).collect();
+        let values = texts.iter().flat_map(|text| value.captures_iter(text)).map(|found| found[1].to_owned());
+        let values: BTreeSet<String> = values.filter(|value| value != "kernel").collect();
+        let mut died: BTreeMap<String, usize> = BTreeMap::new();
+        for found in names.iter().filter_map(|name| pattern.captures(name)) {
+            *died.entry(found[1].to_owned()).or_default() += 1;
+        }
+        assert!(!values.is_empty(), "{pattern}");
+        let most = died.values().copied().max();
+        for value in values {
+            assert_eq!(died.get(&value).copied(), most, "{value} of {pattern}");
+        }
+    }
+}
+
+fn unnumbered(point: &str) -> &str {
+    point.split(':').next().unwrap_or_default()
+}
+
+/// The names that a place may have, from what is written there.
+fn pattern(parts: &str) -> String {
+    let part = |part: &str| match part.trim().strip_prefix('"') {
+        Some(text) => text.trim_end_matches('"').replace('.', r"\."),
+        None => r"\w+".to_owned(),
+    };
+    parts.split(',').map(part).collect::<Vec<_>>().join(r"\.")
+}
+
+fn read(root: &Path, folder: &Path, into: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(root.join(folder)).unwrap().flatten() {
+        let path = folder.join(entry.file_name());
+        if root.join(&path).is_dir() {
+            if entry.file_name() != "tests" {
+                read(root, &path, into);
+            }
+        } else if path.extension().is_some_and(|kind| kind == "rs") && entry.file_name() != "tests.rs" {
+            into.push((path.clone(), std::fs::read_to_string(root.join(&path)).unwrap()));
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! People who do not give up: they ask again, with the same key, until they are answered.
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, header::HeaderMap};
+use serde_json::{Value, json};
+
+use crate::{
+    actor::{Reply, client},
+    stories::wish,
+};
+
+/// How long somebody asks for one thing.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Somebody who insists on an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Shopper {
+    client: reqwest::Client,
+    base: String,
+    headers: HeaderMap,
+}
+
+impl Shopper {
+    /// Somebody who sends one more header, or none.
+    pub(crate) fn new(base: &str, header: Option<(&'static str, &str)>) -> Self {
+        let headers = header.map(|(name, value)| (name.try_into().unwrap(), value.parse().unwrap()));
+        Self { client: client(), base: base.into(), headers: headers.into_iter().collect() }
+    }
+
+    /// Asks until there is an answer: not while nobody is there, the shop is at fault, or the request still runs.
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Reply, String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let last = match self.attempt(&method, path, key, body).await {
+                Ok(reply) if reply.status == 500 => return Err(format!("{method} {path} is answered {}", reply.body)),
+                Ok(reply) if reply.status < 500 && reply.body["code"] != "request_in_progress" => return Ok(reply),
+                Ok(reply) => format!("{} {}", reply.status, reply.body),
+                Err(error) => error.to_string(),
+            };
+            if Instant::now() > until {
+                return Err(format!("{method} {path} was never answered: {last}"));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        method: &Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<&Value>,
+    ) -> reqwest::Result<Reply> {
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
+        request = request.headers(self.headers.clone()).timeout(Duration::from_secs(10));
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let reply = request.send().await?;
+        let (status, headers) = (reply.status().as_u16(), reply.headers().clone());
+        Ok(Reply { status, headers, body: serde_json::from_slice(&reply.bytes().await?).unwrap_or_default() })
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, String> {
+        let reply = self.ask(Method::GET, path, None, None).await?;
+        if reply.status == 200 { Ok(reply.body) } else { Err(format!("GET {path} is answered {reply:?}")) }
+    }
+
+    /// Looks again until `holds`.
+    async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Result<Value, String> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let body = self.get(path).await?;
+            if holds(&body) {
+                return Ok(body);
+            }
+            if Instant::now() > until {
+                return Err(format!("GET {path} stays {body}"));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Asks for something to be done, once.
+    async fn told(&self, path: &str, key: Option<&str>, body: &Value, good: &[u16]) -> Result<Reply, String> {
+        let reply = self.ask(Method::POST, path, key, Some(body)).await?;
+        if good.contains(&reply.status) { Ok(reply) } else { Err(format!("POST {path} is answered {reply:?}")) }
+    }
+}
+
+/// What somebody does in the shop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Story {
+    /// An order that succeeds.
+    Bought,
+    /// One whose first answer from the provider got lost.
+    Lost,
+    /// One that takes the provider a while.
+    Slow,
+    /// One that the provider declines.
+    Declined,
+    /// One that is cancelled once it is paid.
+    Cancelled,
+    /// One that is paid back by staff.
+    Refunded,
+    /// One that is sent.
+    Shipped,
+    /// One whose payment the customer has to approve, and does.
+    Approved,
+    /// One whose payment the customer has to approve, and which is cancelled instead.
+    Abandoned,
+    /// One that is cancelled before its slow provider has answered.
+    Overtaken,
+}
+
+/// Where a story takes place.
+#[derive(Debug, Clone)]
+pub(crate) struct Visit {
+    pub(crate) base: String,
+    pub(crate) staff: Shopper,
+    pub(crate) sku: &'static str,
+    /// Names its requests.
+    pub(crate) name: String,
+}
+
+impl Story {
+    fn method(self) -> &'static str {
+        match self {
+            Self::Bought | Self::Cancelled | Self::Refunded | Self::Shipped => "ok",
+            Self::Lost => "lost_reply",
+            Self::Slow | Self::Overtaken => "slow",
+            Self::Declined => "declined",
+            Self::Approved | Self::Abandoned => "action_required",
+        }
+    }
+
+    /// Plays it to its end, which is checked as the customer sees it.
+    pub(crate) async fn play(self, visit: Visit) -> Result<(), String> {
+        let anybody = Shopper::new(&visit.base, None);
+        let item = json!({"sku": visit.sku, "quantity": 2});
+        let token = anybody.told("/v1/cart/items", None, &item, &[201]).await?.header("cart-token");
+        let guest = Shopper::new(&visit.base, Some(("cart-token", &token)));
+        let mut order = wish(self.method());
+        order["email"] = "guest@example.com".into();
+        let key = |what: &str| format!("{}-{what}", visit.name);
+        if self == Self::Declined {
+            // 202 if the refusal took longer than a customer waits.
+            let refused = guest.told("/v1/orders", Some(&key("order")), &order, &[402, 202]).await?;
+            let id = refused.body.get("order_id").or(refused.body.get("id")).and_then(Value::as_str);
+            let path = format!("/v1/orders/{}", id.unwrap_or_default());
+            return guest.until(&path, |order| is(order, "cancelled", "declined")).await.map(drop);
+        }
+        let placed = guest.told("/v1/orders", Some(&key("order")), &order, &[201, 202]).await?;
+        let path = format!("/v1/orders/{}", placed.text("/id"));
+        let paid = || guest.until(&path, |order| is(order, "confirmed", "captured"));
+        let cancel =
+            async || guest.told(&format!("{path}/cancel"), Some(&key("cancel")), &json!({}), &[200, 202]).await;
+        let asked = || guest.until(&path, |order| order["payment"]["action"]["url"].is_string());
+        let (status, payment) = match self {
+            Self::Declined | Self::Bought | Self::Lost | Self::Slow => ("confirmed", "captured"),
+            Self::Cancelled => {
+                paid().await?;
+                cancel().await?;
+                ("cancelled", "refunded")
+            }
+            Self::Refunded => {
+                paid().await?;
+                visit.staff.told(&format!("{path}/refunds"), Some(&key("refund")), &json!({}), &[201]).await?;
+                ("confirmed", "refunded")
+            }
+            Self::Shipped => {
+                paid().await?;
+                let parcel = json!({"carrier": "DHL"});
+                visit.staff.told(&format!("{path}/shipments"), Some(&key("parcel")), &parcel, &[201]).await?;
+                ("shipped", "captured")
+            }
+            Self::Approved => {
+                let page = asked().await?["payment"]["action"]["url"].as_str().unwrap_or_default().to_owned();
+                anybody.told(&format!("{page}/approve"), None, &json!({}), &[204]).await?;
+                ("confirmed", "captured")
+            }
+            Self::Abandoned => {
+                asked().await?;
+                cancel().await?;
+                ("cancelled", "voided")
+            }
+            Self::Overtaken => {
+                cancel().await?;
+                guest.until(&path, |order| order["status"] == "cancelled").await?;
+                return Ok(());
+            }
+        };
+        guest.until(&path, |order| is(order, status, payment)).await.map(drop)
+    }
+}
+
+fn is(order: &Value, status: &str, payment: &str) -> bool {
+    order["status"] == status && order["payment"]["status"] == payment
+}

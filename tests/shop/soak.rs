@@ -1,0 +1,107 @@
+//! Many shoppers, and processes that die at any moment: `just soak` for a long time, here for a short one.
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use rand::{RngExt, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use tokio::task::JoinSet;
+
+use crate::{
+    invariants::{audit, contradictions, furnish},
+    matrix::SETTINGS,
+    shopper::{
+        Shopper,
+        Story::{self, Abandoned, Approved, Bought, Cancelled, Declined, Lost, Overtaken, Refunded, Shipped, Slow},
+        Visit,
+    },
+    world::{
+        Engine::{self, Postgres, Sqlite},
+        Shop,
+        Topology::{self, Apart, Together},
+    },
+};
+
+const SHOPPERS: u64 = 8;
+/// What they do; most of them just buy.
+const STORIES: [Story; 13] =
+    [Bought, Bought, Bought, Slow, Slow, Lost, Declined, Cancelled, Refunded, Shipped, Approved, Abandoned, Overtaken];
+
+/// Shops until it is told to stop, and says how often.
+async fn shop(seed: u64, visit: Visit, stop: Arc<AtomicBool>, orders: Arc<AtomicUsize>) -> Result<(), String> {
+    let mut chance = StdRng::seed_from_u64(seed);
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let story = *STORIES.choose(&mut chance).unwrap();
+        let name = format!("{}-{number}", visit.name);
+        orders.fetch_add(1, Ordering::Relaxed);
+        story
+            .play(Visit { name: name.clone(), ..visit.clone() })
+            .await
+            .map_err(|wrong| format!("{story:?} {name}: {wrong}"))?;
+    }
+    Ok(())
+}
+
+/// A number that the environment may set.
+fn setting(name: &str) -> Option<u64> {
+    std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value.parse().expect("a number"))
+}
+
+/// Kills a process at `kills` moments while people shop, and looks what has become of their orders.
+async fn soak(topology: Topology, engine: Engine) {
+    let seed = setting("STOA_SOAK_SEED").unwrap_or(1);
+    let kills = setting("STOA_SOAK_KILLS").unwrap_or(20);
+    let begun = Instant::now();
+    let settings: Vec<_> = SETTINGS.into_iter().chain([("STOA_PAYMENTS__TEST_SLOW_MS", "400")]).collect();
+    let mut open = Shop::open(topology, engine, &settings).await;
+    let staff = furnish(&open).await;
+    let (stop, orders) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut shoppers = JoinSet::new();
+    for number in 1..=SHOPPERS {
+        let visit = Visit { base: open.base.clone(), staff: staff.clone(), sku: "CUP", name: number.to_string() };
+        shoppers.spawn(shop(seed.wrapping_mul(1000) + number, visit, Arc::clone(&stop), Arc::clone(&orders)));
+    }
+    let mut chance = StdRng::seed_from_u64(seed);
+    for _ in 0..kills {
+        tokio::time::sleep(Duration::from_millis(chance.random_range(50..1500))).await;
+        open.kill(topology.roles().choose(&mut chance).unwrap());
+        tokio::time::sleep(Duration::from_millis(chance.random_range(0..300))).await;
+        open.start();
+        open.ready().await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let mut found: Vec<String> = shoppers.join_all().await.into_iter().filter_map(Result::err).collect();
+    found.extend(audited(&open, &staff, orders.load(Ordering::Relaxed)).await.err());
+    println!(
+        "{topology:?} on {engine:?}: seed {seed}, {} orders, {kills} kills, {} violations, {:?}",
+        orders.load(Ordering::Relaxed),
+        found.len(),
+        begun.elapsed()
+    );
+    assert!(found.is_empty(), "seed {seed}: {found:#?}");
+}
+
+async fn audited(shop: &Shop, staff: &Shopper, orders: usize) -> Result<(), String> {
+    let facts = audit(shop, Duration::from_secs(120), false).await?;
+    let mut found = contradictions(&facts, staff).await?;
+    if facts.orders.len() != orders {
+        found.push(format!("{orders} were placed, there are {}", facts.orders.len()));
+    }
+    if found.is_empty() { Ok(()) } else { Err(found.join("; ")) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_that_is_killed_again_and_again_on_sqlite() {
+    soak(Together, Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_whose_processes_are_killed_again_and_again_on_postgres() {
+    soak(Apart, Postgres).await;
+}
