@@ -209,7 +209,8 @@ impl Books {
                 return Ok(());
             }
             if Instant::now() > until {
-                return Err(format!("after {patience:?} there still are {}", under_way.join(", ")));
+                let open = self.open_questions().await.map_err(|error| error.to_string())?;
+                return Err(format!("after {patience:?} there still are {}; {open:?}", under_way.join(", ")));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -232,6 +233,12 @@ impl Books {
             }
         }
         Ok(found)
+    }
+
+    /// The payments about which something is not known: the order, how far it is, the question, how often it was asked.
+    async fn open_questions(&self) -> sqlx::Result<Vec<(Uuid, String, String, bool, i64)>> {
+        let sql = "SELECT order_id, status, open, given_up, tries FROM payments WHERE open IS NOT NULL";
+        self.payments.query(sql).fetch_all().await
     }
 
     /// Reads everything.
