@@ -145,7 +145,7 @@ pub(crate) struct Facts {
     /// Each order's, and how far it is.
     pub(crate) reservations: Vec<(Uuid, String)>,
     pub(crate) deliveries: Vec<Delivery>,
-    /// The names of the files in the mailbox.
+    /// The messages in the mailbox, by their identifiers.
     pub(crate) mails: BTreeSet<String>,
 }
 
@@ -246,8 +246,8 @@ impl Books {
         let Self { orders, payments, products, notifications, .. } = self;
         let outbox = "SELECT position, kind, subject, data FROM outbox ORDER BY position";
         let heard = "SELECT COUNT(*) FROM inbox WHERE state = 'done'";
-        let mails = std::fs::read_dir(&self.mailbox).into_iter().flatten().flatten();
-        let mails = mails.filter_map(|file| file.file_name().into_string().ok());
+        let mails = std::fs::read_dir(&self.mailbox).into_iter().flatten().flatten().map(|file| file.path());
+        let mails = mails.filter(|path| path.extension().is_some_and(|kind| kind == "eml"));
         Ok(Facts {
             orders: orders.query("SELECT id, status, version, state FROM orders ORDER BY id").fetch_all().await?,
             decisions: orders
@@ -274,7 +274,7 @@ impl Books {
                 .await?,
             reservations: products.query("SELECT order_id, state FROM reservations").fetch_all().await?,
             deliveries: notifications.query("SELECT id, kind, order_id, status FROM deliveries").fetch_all().await?,
-            mails: mails.filter(|name| name.ends_with(".eml")).collect(),
+            mails: mails.filter_map(|path| path.file_stem()?.to_str().map(str::to_owned)).collect(),
         })
     }
 }

@@ -171,7 +171,7 @@ fn mail(facts: &Facts, order: &Order, found: &mut Violations) {
             facts.deliveries.iter().filter(|mail| mail.order_id == Some(id) && mail.kind == kind).collect();
         found.ensure(mails.len() == due, || format!("order {id}: {} mails {kind}, not {due}", mails.len()));
         for mail in mails {
-            let arrived = mail.status == "sent" && facts.mails.contains(&format!("{}.eml", mail.id));
+            let arrived = mail.status == "sent" && facts.mails.contains(&mail.id.to_string());
             found.ensure(arrived, || format!("order {id}: the mail {kind} is {}", mail.status));
         }
     }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// How long somebody asks for one thing.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Somebody who insists on an answer.

@@ -88,7 +88,7 @@ async fn soak(topology: Topology, engine: Engine) {
 }
 
 async fn audited(shop: &Shop, staff: &Shopper, orders: usize) -> Result<(), String> {
-    let facts = audit(shop, Duration::from_secs(120), false).await?;
+    let facts = audit(shop, Duration::from_mins(2), false).await?;
     let mut found = contradictions(&facts, staff).await?;
     if facts.orders.len() != orders {
         found.push(format!("{orders} were placed, there are {}", facts.orders.len()));
