@@ -255,7 +255,7 @@ pub(crate) async fn furnish(shop: &Shop) -> Shopper {
         {"sku": "CUP", "price": {"amount": 1250, "currency": "EUR"}, "on_hand": 100_000}]});
     let made = staff.send(reqwest::Method::POST, "/v1/products", Some(&cup), &[]).await;
     assert_eq!(made.status, 201, "{made:?}");
-    Shopper::new(&shop.base, Some(("authorization", &staff.header("authorization"))))
+    Shopper::new(&shop.bases, Some(("authorization", &staff.header("authorization"))))
 }
 
 /// Each invariant sees what breaks it: the control of all tests that rely on them.
@@ -265,7 +265,7 @@ async fn the_auditor_finds_what_is_wrong() {
     let staff = furnish(&shop).await;
     for (name, story) in [("a", Story::Bought), ("b", Story::Cancelled), ("c", Story::Declined), ("d", Story::Refunded)]
     {
-        let visit = Visit { base: shop.base.clone(), staff: staff.clone(), sku: "CUP", name: name.into() };
+        let visit = Visit { bases: shop.bases.clone(), staff: staff.clone(), sku: "CUP", name: name.into() };
         story.play(visit).await.unwrap();
     }
     let facts = audit(&shop, Duration::from_secs(20), false).await.unwrap();

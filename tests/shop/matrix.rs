@@ -200,8 +200,8 @@ impl Stage {
             self.shop.arm(module(point), point);
         }
         self.shop.ready().await;
-        let (base, staff, name) = (self.shop.base.clone(), self.staff.clone(), format!("{}", self.plays));
-        let visit = Visit { base, staff, sku: "CUP", name };
+        let (bases, staff, name) = (self.shop.bases.clone(), self.staff.clone(), format!("{}", self.plays));
+        let visit = Visit { bases, staff, sku: "CUP", name };
         #[expect(clippy::disallowed_methods, reason = "the story goes on while its shop dies")]
         let story = tokio::spawn(row.story.play(visit));
         for point in &row.points {
@@ -243,9 +243,7 @@ async fn lane(topology: Topology, engine: Engine, rows: Arc<Mutex<VecDeque<Row>>
         let outcome = stage.play(&row).await.map(|()| begun.elapsed());
         if outcome.is_err() {
             eprintln!("{} in {:?}: {outcome:?}", row.points.join(", "), row.story);
-            for role in topology.roles() {
-                eprintln!("--- {role} logged:\n{}", stage.shop.said(role));
-            }
+            eprintln!("{}", stage.shop.logs());
             stage = Stage::open(topology, engine).await;
         }
         outcomes.push((row, outcome));

@@ -1,5 +1,11 @@
 //! People who do not give up: they ask again, with the same key, until they are answered.
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use reqwest::{Method, header::HeaderMap};
 use serde_json::{Value, json};
@@ -17,15 +23,18 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone)]
 pub(crate) struct Shopper {
     client: reqwest::Client,
-    base: String,
+    bases: Vec<String>,
+    /// How often they asked: each time the next replica.
+    turn: Arc<AtomicUsize>,
     headers: HeaderMap,
 }
 
 impl Shopper {
     /// Somebody who sends one more header, or none.
-    pub(crate) fn new(base: &str, header: Option<(&'static str, &str)>) -> Self {
+    pub(crate) fn new(bases: &[String], header: Option<(&'static str, &str)>) -> Self {
         let headers = header.map(|(name, value)| (name.try_into().unwrap(), value.parse().unwrap()));
-        Self { client: client(), base: base.into(), headers: headers.into_iter().collect() }
+        let headers = headers.into_iter().collect();
+        Self { client: client(), bases: bases.to_owned(), turn: Arc::default(), headers }
     }
 
     /// Asks until there is an answer: not while nobody is there, the shop is at fault, or the request still runs.
@@ -58,7 +67,8 @@ impl Shopper {
         key: Option<&str>,
         body: Option<&Value>,
     ) -> reqwest::Result<Reply> {
-        let mut request = self.client.request(method.clone(), format!("{}{path}", self.base));
+        let base = &self.bases[self.turn.fetch_add(1, Ordering::Relaxed) % self.bases.len()];
+        let mut request = self.client.request(method.clone(), format!("{base}{path}"));
         request = request.headers(self.headers.clone()).timeout(Duration::from_secs(10));
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
@@ -126,7 +136,7 @@ pub(crate) enum Story {
 /// Where a story takes place.
 #[derive(Debug, Clone)]
 pub(crate) struct Visit {
-    pub(crate) base: String,
+    pub(crate) bases: Vec<String>,
     pub(crate) staff: Shopper,
     pub(crate) sku: &'static str,
     /// Names its requests.
@@ -146,10 +156,10 @@ impl Story {
 
     /// Plays it to its end, which is checked as the customer sees it.
     pub(crate) async fn play(self, visit: Visit) -> Result<(), String> {
-        let anybody = Shopper::new(&visit.base, None);
+        let anybody = Shopper::new(&visit.bases, None);
         let item = json!({"sku": visit.sku, "quantity": 2});
         let token = anybody.told("/v1/cart/items", None, &item, &[201]).await?.header("cart-token");
-        let guest = Shopper::new(&visit.base, Some(("cart-token", &token)));
+        let guest = Shopper::new(&visit.bases, Some(("cart-token", &token)));
         let mut order = wish(self.method());
         order["email"] = "guest@example.com".into();
         let key = |what: &str| format!("{}-{what}", visit.name);

@@ -21,7 +21,7 @@ use crate::{
     world::{
         Engine::{self, Postgres, Sqlite},
         Shop,
-        Topology::{self, Apart, Together},
+        Topology::{self, Apart, Together, Twice},
     },
 };
 
@@ -53,10 +53,19 @@ fn setting(name: &str) -> Option<u64> {
     std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value.parse().expect("a number"))
 }
 
-/// Kills a process at `kills` moments while people shop, and looks what has become of their orders.
+/// Seeds that once found something; each is played again.
+const SEEDS: [u64; 1] = [1];
+
+/// Kills a process at random moments while people shop, and looks what has become of their orders.
 async fn soak(topology: Topology, engine: Engine) {
-    let seed = setting("STOA_SOAK_SEED").unwrap_or(1);
+    let seeds = setting("STOA_SOAK_SEED").map_or_else(|| SEEDS.to_vec(), |seed| vec![seed]);
     let kills = setting("STOA_SOAK_KILLS").unwrap_or(20);
+    for seed in seeds {
+        soak_with(topology, engine, seed, kills).await;
+    }
+}
+
+async fn soak_with(topology: Topology, engine: Engine, seed: u64, kills: u64) {
     let begun = Instant::now();
     let settings: Vec<_> = SETTINGS.into_iter().chain([("STOA_PAYMENTS__TEST_SLOW_MS", "400")]).collect();
     let mut open = Shop::open(topology, engine, &settings).await;
@@ -64,13 +73,13 @@ async fn soak(topology: Topology, engine: Engine) {
     let (stop, orders) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut shoppers = JoinSet::new();
     for number in 1..=SHOPPERS {
-        let visit = Visit { base: open.base.clone(), staff: staff.clone(), sku: "CUP", name: number.to_string() };
+        let visit = Visit { bases: open.bases.clone(), staff: staff.clone(), sku: "CUP", name: number.to_string() };
         shoppers.spawn(shop(seed.wrapping_mul(1000) + number, visit, Arc::clone(&stop), Arc::clone(&orders)));
     }
     let mut chance = StdRng::seed_from_u64(seed);
     for _ in 0..kills {
         tokio::time::sleep(Duration::from_millis(chance.random_range(50..1500))).await;
-        open.kill(topology.roles().choose(&mut chance).unwrap());
+        open.kill_one(chance.random_range(0..open.processes()));
         tokio::time::sleep(Duration::from_millis(chance.random_range(0..300))).await;
         open.start();
         open.ready().await;
@@ -104,4 +113,9 @@ async fn a_shop_that_is_killed_again_and_again_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_whose_processes_are_killed_again_and_again_on_postgres() {
     soak(Apart, Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_of_two_replicas_that_are_killed_again_and_again_on_postgres() {
+    soak(Twice, Postgres).await;
 }

@@ -31,6 +31,8 @@ pub(crate) enum Topology {
     Apart,
     /// Some together and some apart, as a shop may grow.
     Mixed,
+    /// All in one process, of which there are two.
+    Twice,
 }
 
 /// Where rows are kept.
@@ -45,10 +47,11 @@ const FAILPOINT: &str = "STOA_TESTING__FAILPOINT";
 
 impl Topology {
     /// The role of each process.
-    pub(crate) fn roles(self) -> &'static [&'static str] {
+    fn roles(self) -> &'static [&'static str] {
         match self {
             Self::Together | Self::Checked => &["all"],
             Self::Apart => &["gateway", "products", "users", "cart", "payments", "orders", "notifications"],
+            Self::Twice => &["all", "all"],
             Self::Mixed => &["gateway,cart", "users,products,notifications", "payments,orders"],
         }
     }
@@ -74,6 +77,8 @@ impl Process {
 /// An open shop; closing it kills its processes.
 pub(crate) struct Shop {
     pub(crate) base: String,
+    /// Where customers reach it: one address for each replica of the edge.
+    pub(crate) bases: Vec<String>,
     pub(crate) transcript: Mutex<Transcript>,
     folder: Folder,
     environment: Vec<(String, String)>,
@@ -106,7 +111,7 @@ impl Shop {
         if engine == Engine::Postgres {
             environment.push(("STOA_DATABASE__URL".to_owned(), postgres().await));
         }
-        let processes: Vec<_> = topology
+        let mut processes: Vec<_> = topology
             .roles()
             .iter()
             .map(|role| Process { role, internal: port(), child: None, own: Vec::new(), file_size: None })
@@ -120,7 +125,13 @@ impl Shop {
         }
         environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let base = format!("http://127.0.0.1:{public}");
-        Self { base, transcript: Mutex::default(), folder, environment, processes }
+        let mut bases = vec![base.clone()];
+        for process in processes.iter_mut().skip(1).filter(|process| process.role == "all") {
+            let address = format!("127.0.0.1:{}", port());
+            bases.push(format!("http://{address}"));
+            process.own.push(("STOA_LISTEN__PUBLIC".into(), address));
+        }
+        Self { base, bases, transcript: Mutex::default(), folder, environment, processes }
     }
 
     /// Gives the process that runs `role` a setting of its own, from its next start on.
@@ -197,11 +208,33 @@ impl Shop {
 
     /// Kills the process that runs `role` with SIGKILL: nothing of it is run any more.
     pub(crate) fn kill(&mut self, role: &str) {
-        let process = self.processes.iter_mut().find(|process| process.runs(role));
-        if let Some(mut child) = process.and_then(|process| process.child.take()) {
+        let index = self.processes.iter().position(|process| process.runs(role));
+        self.kill_one(index.expect("somebody runs it"));
+    }
+
+    /// Kills one of the processes, of which there are [`Shop::processes`].
+    pub(crate) fn kill_one(&mut self, index: usize) {
+        if let Some(mut child) = self.processes[index].child.take() {
             child.kill().expect("SIGKILL");
             child.wait().expect("it has ended");
         }
+    }
+
+    /// How many processes it is made of.
+    pub(crate) fn processes(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// What every process logged last.
+    pub(crate) fn logs(&self) -> String {
+        let mut roles: Vec<_> = self.processes.iter().map(|process| process.role).collect();
+        roles.dedup();
+        let last = |role: &str| {
+            let said = self.said(role);
+            let lines: Vec<_> = said.lines().collect();
+            lines[lines.len().saturating_sub(100)..].join("\n")
+        };
+        roles.iter().map(|role| format!("--- {role} logged last:\n{}", last(role))).collect::<Vec<_>>().join("\n")
     }
 
     /// Starts the process that runs `role` anew, to die at `failpoint`.
@@ -239,7 +272,7 @@ impl Shop {
 
     /// Runs `stoa ARGS` beside the shop, with `input` as its standard input.
     pub(crate) fn stoa(&self, role: &str, args: &[&str], input: &str) -> Output {
-        let role = if self.processes.len() == 1 { "all" } else { role };
+        let role = self.process_of(role);
         let mut command = self.command(role);
         let mut child = command
             .args(args)
@@ -282,13 +315,18 @@ impl Shop {
         command.env_clear().envs(self.environment.iter().cloned()).env("ROLE", role).current_dir(&self.folder.0);
     }
 
+    /// What the process that runs `role` is called.
+    fn process_of<'a>(&self, role: &'a str) -> &'a str {
+        if self.processes.iter().any(|process| process.role == "all") { "all" } else { role }
+    }
+
     fn log(&self, role: &str) -> PathBuf {
         self.folder.0.join(format!("{role}.log"))
     }
 
     /// What the process that runs `role` logged.
     pub(crate) fn said(&self, role: &str) -> String {
-        let role = if self.processes.len() == 1 { "all" } else { role };
+        let role = self.process_of(role);
         std::fs::read_to_string(self.log(role)).unwrap_or_default()
     }
 }
@@ -302,9 +340,7 @@ impl Drop for Shop {
             }
         }
         if std::thread::panicking() {
-            for Process { role, .. } in &self.processes {
-                eprintln!("--- {role} logged:\n{}", self.said(role));
-            }
+            eprintln!("{}", self.logs());
         }
     }
 }
