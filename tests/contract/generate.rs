@@ -27,6 +27,8 @@ pub(crate) struct Random {
     pub(crate) enums: BTreeMap<(&'static str, &'static [&'static str]), BTreeSet<&'static str>>,
     /// The fields in which a time was asked for.
     pub(crate) times: BTreeSet<&'static str>,
+    /// Whether anything was free in form.
+    pub(crate) free: bool,
 }
 
 /// What breaks careless encoders, pages and databases.
@@ -64,7 +66,7 @@ impl Random {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        Self { rng, enums: BTreeMap::new(), times: BTreeSet::new() }
+        Self { rng, enums: BTreeMap::new(), times: BTreeSet::new(), free: false }
     }
 
     /// A value of any type; `field` is the name that it has, and tells what its text may be.
@@ -80,6 +82,7 @@ impl Random {
 
     /// Any JSON but floats, for what has no form of its own.
     pub(crate) fn json(&mut self, depth: usize) -> Value {
+        self.free = true;
         match self.below(if depth == 0 { 4 } else { 6 }) {
             0 => Value::Null,
             1 => self.coin().into(),

@@ -51,6 +51,16 @@ fn a_field_that_may_be_null_may_be_absent() {
     }
 }
 
+/// A null in it would not arrive: what is null in an argument is not sent.
+#[test]
+fn no_argument_is_free_in_form() {
+    for part in parts().filter(|part| part.side == Side::Argument) {
+        let mut random = Random::new(0);
+        SEEDS.for_each(|_| drop((part.travel)(&mut random)));
+        assert!(!random.free, "{}", part.place);
+    }
+}
+
 /// Where in `text` an object does not take another field, or does not come back without it as it was.
 fn refusals(text: &str, reread: fn(&str) -> Result<String, serde_json::Error>) -> Vec<String> {
     let value: Value = serde_json::from_str(text).expect("JSON");

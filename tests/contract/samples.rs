@@ -1,5 +1,5 @@
 //! Samples of what does not say what it reads: what is tagged, flattened, or free in form.
-use kernel::{Caller, Fault, Malformed, Refusal};
+use kernel::{Caller, Fault, Later, Malformed, Refusal};
 use notifications::Delivery;
 use serde_json::{Value, to_value};
 use users::Address;
@@ -36,6 +36,13 @@ pub(crate) trait Samples: Sized {
     fn samples(random: &mut Random) -> Vec<Self>;
 }
 
+impl Samples for Later {
+    fn samples(random: &mut Random) -> Vec<Self> {
+        let fields = [("more".into(), random.json(2))].into_iter().collect();
+        vec![Self { code: "added_later".into(), status: 409, detail: random.value("detail"), fields }]
+    }
+}
+
 /// Lists variants and their fields. One that is new does not compile until it is here.
 macro_rules! samples {
     ($($Type:ty { $($Case:ident { $($field:ident),* }),* $(,)? } $($Shared:ident)*;)*) => {$(
@@ -59,7 +66,7 @@ macro_rules! samples {
 samples! {
     Caller { Anonymous {}, Guest { cart }, User { id, role, session }, System {} };
     Fault { Unavailable {}, DeadlineExceeded {}, Overloaded {}, Internal {} };
-    Refusal { InvalidInput { errors }, Unauthenticated {}, Forbidden {} };
+    Refusal { InvalidInput { errors }, Unauthenticated {}, Forbidden {} } Later;
     Malformed {
         MalformedJson { reason },
         UnsupportedMediaType {},

@@ -17,14 +17,14 @@ pub enum Error {
     /// The request with this idempotency key has not been answered yet.
     #[error("the request with this Idempotency-Key is still running")]
     RequestInProgress,
-    /// Refused as any module would.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Refusal(Refusal),
     /// The machinery failed.
     #[error(transparent)]
     #[serde(untagged)]
     Fault(Fault),
+    /// Refused as any module would.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Refusal(Refusal),
 }
 
 kernel::failure!(Error {

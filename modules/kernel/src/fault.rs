@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Call, Invalid, Violation};
+use crate::{Call, Invalid, Later, Violation};
 
 /// A failure of the machinery rather than of the request.
 ///
@@ -96,6 +96,10 @@ pub enum Refusal {
     /// The one who is signed in may not do this.
     #[error("you may not do this")]
     Forbidden,
+    /// What only a later release of the module knows.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Later(Later),
 }
 
 impl Refusal {
@@ -106,7 +110,14 @@ impl Refusal {
             Self::InvalidInput { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Later(later) => later.status(),
         }
+    }
+
+    /// The fault, where it is one that only a later release knows.
+    #[must_use]
+    pub fn fault(&self) -> Option<Fault> {
+        if let Self::Later(later) = self { later.fault() } else { None }
     }
 }
 
@@ -124,6 +135,10 @@ pub trait Failure: std::error::Error + From<Fault> + Serialize + DeserializeOwne
     fn status(&self) -> StatusCode;
     /// The fault, where it is one.
     fn fault(&self) -> Option<Fault>;
+    /// The refusal that all modules share, where it is one.
+    fn refusal_mut(&mut self) -> Option<&mut Refusal> {
+        None
+    }
 }
 
 impl Failure for Fault {
@@ -137,8 +152,8 @@ impl Failure for Fault {
 
 /// Gives a module's `Error` its statuses and conversions.
 ///
-/// The enum ends with `#[serde(untagged)] Refusal(Refusal)` and `#[serde(untagged)] Fault(Fault)`;
-/// what is named here are its own cases. Their fields stand beside the members of RFC 9457 in the body,
+/// The enum ends with `#[serde(untagged)] Fault(Fault)` and `#[serde(untagged)] Refusal(Refusal)`, which takes
+/// whatever is left; what is named here are its own cases. Their fields stand beside the members of RFC 9457 in the body,
 /// so none may be called `title`, `status`, `detail` or `trace_id`: such an error does not arrive.
 #[macro_export]
 macro_rules! failure {
@@ -152,7 +167,14 @@ macro_rules! failure {
                 }
             }
             fn fault(&self) -> Option<$crate::Fault> {
-                if let $Error::Fault(fault) = self { Some(*fault) } else { None }
+                match self {
+                    $Error::Fault(fault) => Some(*fault),
+                    $Error::Refusal(refusal) => refusal.fault(),
+                    _ => None,
+                }
+            }
+            fn refusal_mut(&mut self) -> Option<&mut $crate::Refusal> {
+                if let $Error::Refusal(refusal) = self { Some(refusal) } else { None }
             }
         }
         impl From<$crate::Fault> for $Error {
@@ -180,6 +202,7 @@ macro_rules! failure {
 
 /// An error as HTTP shows it: RFC 9457, with the error's own fields as extension members.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(from = "Read<E>", bound(deserialize = "E: Failure"))]
 pub struct Problem<E> {
     title: String,
     status: u16,
@@ -188,6 +211,28 @@ pub struct Problem<E> {
     /// The typed error; its `code` and fields sit beside `title`.
     #[serde(flatten)]
     pub error: E,
+}
+
+/// A problem as it is read.
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "E: Failure"))]
+struct Read<E> {
+    title: String,
+    status: u16,
+    detail: String,
+    trace_id: String,
+    #[serde(flatten)]
+    error: E,
+}
+
+impl<E: Failure> From<Read<E>> for Problem<E> {
+    fn from(Read { title, status, detail, trace_id, mut error }: Read<E>) -> Self {
+        if let Some(Refusal::Later(later)) = error.refusal_mut() {
+            later.status = status;
+            later.detail.clone_from(&detail);
+        }
+        Self { title, status, detail, trace_id, error }
+    }
 }
 
 impl<E: Failure> From<E> for Problem<E> {
@@ -235,10 +280,10 @@ mod tests {
         SoldOut { left: i64 },
         #[error(transparent)]
         #[serde(untagged)]
-        Refusal(Refusal),
+        Fault(Fault),
         #[error(transparent)]
         #[serde(untagged)]
-        Fault(Fault),
+        Refusal(Refusal),
     }
     failure!(Error { SoldOut => CONFLICT });
 
@@ -256,6 +301,19 @@ mod tests {
             let back: Problem<Error> = serde_json::from_str(&body).unwrap();
             assert_eq!((back.status, &back.detail), (status.as_u16(), &shown));
             assert_eq!(serde_json::to_value(&back).unwrap(), serde_json::from_str::<serde_json::Value>(&body).unwrap());
+        }
+    }
+
+    #[test]
+    fn an_error_that_only_a_later_release_knows_is_handed_on_as_it_came() {
+        for (status, fault) in [(409, None), (503, Some(Fault::Unavailable)), (500, Some(Fault::Internal))] {
+            let body = serde_json::json!({"title": "-", "status": status, "detail": "gone fishing", "trace_id": "0",
+                "code": "gone_fishing", "until": {"hour": 5}});
+            let read: Problem<Error> = serde_json::from_value(body.clone()).unwrap();
+            assert_eq!((read.error.status().as_u16(), read.error.fault()), (status, fault));
+            let mut again = serde_json::to_value(Problem::from(read.error)).unwrap();
+            (again["title"], again["trace_id"]) = ("-".into(), "0".into());
+            assert_eq!(again, body);
         }
     }
 

@@ -128,14 +128,14 @@ pub enum Malformed {
     /// The address exists, but not for this method.
     #[error("this address does not take that method")]
     MethodNotAllowed,
-    /// What all modules refuse alike.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Refusal(Refusal),
     /// The machinery failed.
     #[error(transparent)]
     #[serde(untagged)]
     Fault(Fault),
+    /// What all modules refuse alike.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Refusal(Refusal),
 }
 
 crate::failure!(Malformed {

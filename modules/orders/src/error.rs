@@ -58,14 +58,14 @@ pub enum Error {
     /// No such event was ever received.
     #[error("no such event was received")]
     EventNotFound,
-    /// Refused as any module would.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Refusal(Refusal),
     /// The machinery failed.
     #[error(transparent)]
     #[serde(untagged)]
     Fault(Fault),
+    /// Refused as any module would.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Refusal(Refusal),
 }
 
 kernel::failure!(Error {

@@ -32,14 +32,14 @@ pub enum Error {
     /// A message that no provider signed.
     #[error("the signature does not fit")]
     BadSignature,
-    /// Refused as any module would.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Refusal(Refusal),
     /// The machinery failed.
     #[error(transparent)]
     #[serde(untagged)]
     Fault(Fault),
+    /// Refused as any module would.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Refusal(Refusal),
 }
 
 kernel::failure!(Error {

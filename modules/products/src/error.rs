@@ -52,14 +52,14 @@ pub enum Error {
     /// The order gave its stock back before.
     #[error("the order's stock was released")]
     Released,
-    /// Refused as any module would.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Refusal(Refusal),
     /// The machinery failed.
     #[error(transparent)]
     #[serde(untagged)]
     Fault(Fault),
+    /// Refused as any module would.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Refusal(Refusal),
 }
 
 kernel::failure!(Error {

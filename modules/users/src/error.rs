@@ -38,14 +38,14 @@ pub enum Error {
         /// Its version now.
         version: i64,
     },
-    /// Refused as any module would.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Refusal(Refusal),
     /// The machinery failed.
     #[error(transparent)]
     #[serde(untagged)]
     Fault(Fault),
+    /// Refused as any module would.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Refusal(Refusal),
 }
 
 kernel::failure!(Error {

@@ -123,3 +123,13 @@ async fn a_refusal_is_a_problem_body_with_a_trace() {
     assert_eq!(reply.status(), 500);
     assert!(!reply.text().await.unwrap().contains("a bug that was asked for"), "causes stay inside");
 }
+
+/// What a process of a later release asks for: one of its own can do it, so it is asked again.
+#[tokio::test]
+async fn arguments_that_cannot_be_read_are_no_mistake_of_the_customers() {
+    let world = World::open(Kind::Apart).await;
+    let reply = crate::tokens::post(&world.base, "look", &serde_json::json!({"dance": {"with": 2}}), &[]).await;
+    assert_eq!((reply.status().as_u16(), &reply.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    let body: serde_json::Value = reply.json().await.unwrap();
+    assert_eq!(body["code"], "unavailable");
+}

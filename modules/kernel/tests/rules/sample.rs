@@ -71,10 +71,10 @@ pub(crate) enum Error {
     Clash { status: String },
     #[error(transparent)]
     #[serde(untagged)]
-    Refusal(Refusal),
+    Fault(Fault),
     #[error(transparent)]
     #[serde(untagged)]
-    Fault(Fault),
+    Refusal(Refusal),
 }
 kernel::failure!(Error { SoldOut => CONFLICT, Closed => GONE, Clash => CONFLICT });
 

@@ -1,6 +1,7 @@
 //! Only a process of this shop may call another one.
 use chrono::TimeDelta;
 use kernel::{Clock, Delivery, Fault, Refusal, Seal};
+use serde::Serialize;
 
 use crate::{
     probe::Counts,
@@ -15,7 +16,12 @@ fn seal(secret: &str, offset_ms: i64) -> Seal {
 }
 
 /// Calls one method of `back` with a good token, unless `headers` bring another.
-pub(crate) async fn post(base: &str, method: &str, plan: &Plan, headers: &[(&str, &str)]) -> reqwest::Response {
+pub(crate) async fn post(
+    base: &str,
+    method: &str,
+    plan: &impl Serialize,
+    headers: &[(&str, &str)],
+) -> reqwest::Response {
     let good = seal(SECRET, 0).token("back").expect("there is a secret");
     let mut request =
         reqwest::Client::new().post(format!("{base}/rpc/back/{method}")).json(&serde_json::json!({ "plan": plan }));
