@@ -13,6 +13,7 @@ mod invariants;
 mod matrix;
 mod operate;
 mod proxy;
+mod rollout;
 mod shopper;
 mod soak;
 mod stories;

@@ -53,6 +53,27 @@ fn setting(name: &str) -> Option<u64> {
     std::env::vars().find(|(known, _)| known == name).map(|(_, value)| value.parse().expect("a number"))
 }
 
+/// Lets people shop while there is `trouble`, and says how many orders they placed and what was wrong with them.
+pub(crate) async fn people(
+    open: &mut Shop,
+    seed: u64,
+    trouble: impl AsyncFnOnce(&mut Shop, StdRng),
+) -> (usize, Vec<String>) {
+    let staff = furnish(open).await;
+    let (stop, orders) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut shoppers = JoinSet::new();
+    for number in 1..=SHOPPERS {
+        let visit = Visit { bases: open.bases.clone(), staff: staff.clone(), sku: "CUP", name: number.to_string() };
+        shoppers.spawn(shop(seed.wrapping_mul(1000) + number, visit, Arc::clone(&stop), Arc::clone(&orders)));
+    }
+    trouble(open, StdRng::seed_from_u64(seed)).await;
+    stop.store(true, Ordering::Relaxed);
+    let mut found: Vec<String> = shoppers.join_all().await.into_iter().filter_map(Result::err).collect();
+    let orders = orders.load(Ordering::Relaxed);
+    found.extend(audited(open, &staff, orders).await.err());
+    (orders, found)
+}
+
 /// Seeds that once found something; each is played again.
 const SEEDS: [u64; 1] = [1];
 
@@ -60,40 +81,26 @@ const SEEDS: [u64; 1] = [1];
 async fn soak(topology: Topology, engine: Engine) {
     let seeds = setting("STOA_SOAK_SEED").map_or_else(|| SEEDS.to_vec(), |seed| vec![seed]);
     let kills = setting("STOA_SOAK_KILLS").unwrap_or(20);
-    for seed in seeds {
-        soak_with(topology, engine, seed, kills).await;
-    }
-}
-
-async fn soak_with(topology: Topology, engine: Engine, seed: u64, kills: u64) {
-    let begun = Instant::now();
     let settings: Vec<_> = SETTINGS.into_iter().chain([("STOA_PAYMENTS__TEST_SLOW_MS", "400")]).collect();
-    let mut open = Shop::open(topology, engine, &settings).await;
-    let staff = furnish(&open).await;
-    let (stop, orders) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let mut shoppers = JoinSet::new();
-    for number in 1..=SHOPPERS {
-        let visit = Visit { bases: open.bases.clone(), staff: staff.clone(), sku: "CUP", name: number.to_string() };
-        shoppers.spawn(shop(seed.wrapping_mul(1000) + number, visit, Arc::clone(&stop), Arc::clone(&orders)));
+    for seed in seeds {
+        let begun = Instant::now();
+        let mut open = Shop::open(topology, engine, &settings).await;
+        let (orders, found) = people(&mut open, seed, async |open, mut chance| {
+            for _ in 0..kills {
+                tokio::time::sleep(Duration::from_millis(chance.random_range(50..1500))).await;
+                open.kill_one(chance.random_range(0..open.processes()));
+                tokio::time::sleep(Duration::from_millis(chance.random_range(0..300))).await;
+                open.start();
+                open.ready().await;
+            }
+        })
+        .await;
+        let (violations, took) = (found.len(), begun.elapsed());
+        println!(
+            "{topology:?} on {engine:?}: seed {seed}, {orders} orders, {kills} kills, {violations} violations, {took:?}"
+        );
+        assert!(found.is_empty(), "seed {seed}: {found:#?}");
     }
-    let mut chance = StdRng::seed_from_u64(seed);
-    for _ in 0..kills {
-        tokio::time::sleep(Duration::from_millis(chance.random_range(50..1500))).await;
-        open.kill_one(chance.random_range(0..open.processes()));
-        tokio::time::sleep(Duration::from_millis(chance.random_range(0..300))).await;
-        open.start();
-        open.ready().await;
-    }
-    stop.store(true, Ordering::Relaxed);
-    let mut found: Vec<String> = shoppers.join_all().await.into_iter().filter_map(Result::err).collect();
-    found.extend(audited(&open, &staff, orders.load(Ordering::Relaxed)).await.err());
-    println!(
-        "{topology:?} on {engine:?}: seed {seed}, {} orders, {kills} kills, {} violations, {:?}",
-        orders.load(Ordering::Relaxed),
-        found.len(),
-        begun.elapsed()
-    );
-    assert!(found.is_empty(), "seed {seed}: {found:#?}");
 }
 
 async fn audited(shop: &Shop, staff: &Shopper, orders: usize) -> Result<(), String> {

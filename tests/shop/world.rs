@@ -4,7 +4,7 @@ use std::{
     io::Write,
     net::TcpListener,
     os::unix::process::ExitStatusExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
         Mutex,
@@ -43,6 +43,8 @@ pub(crate) enum Engine {
 }
 
 const SIGABRT: i32 = 6;
+/// The binary of this release.
+pub(crate) const OURS: &str = env!("CARGO_BIN_EXE_stoa");
 const FAILPOINT: &str = "STOA_TESTING__FAILPOINT";
 
 impl Topology {
@@ -62,6 +64,8 @@ struct Process {
     role: &'static str,
     internal: u16,
     child: Option<Child>,
+    /// The release that it is of.
+    binary: PathBuf,
     /// Settings of this process alone.
     own: Vec<(String, String)>,
     /// No file that it writes may grow past so many bytes: a full disk.
@@ -114,7 +118,14 @@ impl Shop {
         let mut processes: Vec<_> = topology
             .roles()
             .iter()
-            .map(|role| Process { role, internal: port(), child: None, own: Vec::new(), file_size: None })
+            .map(|role| Process {
+                role,
+                internal: port(),
+                child: None,
+                binary: OURS.into(),
+                own: Vec::new(),
+                file_size: None,
+            })
             .collect();
         for Process { role, internal, .. } in &processes {
             // The gateway is nobody's peer, and neither is one process alone.
@@ -173,10 +184,10 @@ impl Shop {
     pub(crate) fn start(&mut self) {
         for index in 0..self.processes.len() {
             if self.processes[index].child.is_none() {
-                let Process { role, internal, ref own, file_size, .. } = self.processes[index];
+                let Process { role, internal, ref own, ref binary, file_size, .. } = self.processes[index];
                 let log = File::options().append(true).create(true).open(self.log(role)).expect("a log");
                 let mut command = match file_size {
-                    None => self.command(role),
+                    None => self.command(binary, role),
                     Some(bytes) => self.cramped(role, bytes),
                 };
                 command.envs(own.iter().cloned()).env("STOA_LISTEN__INTERNAL", format!("127.0.0.1:{internal}"));
@@ -217,6 +228,17 @@ impl Shop {
         if let Some(mut child) = self.processes[index].child.take() {
             child.kill().expect("SIGKILL");
             child.wait().expect("it has ended");
+        }
+    }
+
+    /// Asks one of the processes to end, waits until it has, and starts it again as another release.
+    pub(crate) fn install(&mut self, index: usize, binary: &Path) {
+        let process = &mut self.processes[index];
+        binary.clone_into(&mut process.binary);
+        if let Some(mut child) = process.child.take() {
+            terminate(&child);
+            child.wait().expect("it has ended");
+            self.start();
         }
     }
 
@@ -266,14 +288,14 @@ impl Shop {
     pub(crate) fn terminate(&mut self, role: &str) -> Option<std::process::ExitStatus> {
         let process = self.processes.iter_mut().find(|process| process.runs(role))?;
         let mut child = process.child.take()?;
-        Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status().expect("SIGTERM");
+        terminate(&child);
         child.wait().ok()
     }
 
     /// Runs `stoa ARGS` beside the shop, with `input` as its standard input.
     pub(crate) fn stoa(&self, role: &str, args: &[&str], input: &str) -> Output {
         let role = self.process_of(role);
-        let mut command = self.command(role);
+        let mut command = self.command(Path::new(OURS), role);
         let mut child = command
             .args(args)
             .stdin(Stdio::piped())
@@ -296,8 +318,8 @@ impl Shop {
         self.folder.0.clone()
     }
 
-    fn command(&self, role: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stoa"));
+    fn command(&self, binary: &Path, role: &str) -> Command {
+        let mut command = Command::new(binary);
         self.furnish(&mut command, role);
         command
     }
@@ -306,7 +328,7 @@ impl Shop {
     fn cramped(&self, role: &str, bytes: u64) -> Command {
         let mut command = Command::new("/bin/sh");
         let script = format!("trap '' XFSZ; ulimit -S -f {}; exec \"$0\"", bytes / 512);
-        command.args(["-c", &script, env!("CARGO_BIN_EXE_stoa")]);
+        command.args(["-c", &script, OURS]);
         self.furnish(&mut command, role);
         command
     }
@@ -343,6 +365,10 @@ impl Drop for Shop {
             eprintln!("{}", self.logs());
         }
     }
+}
+
+fn terminate(child: &Child) {
+    Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status().expect("SIGTERM");
 }
 
 /// A free port below those that the kernel gives to outgoing connections; never the same twice in this process.

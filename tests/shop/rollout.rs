@@ -1,0 +1,100 @@
+//! A release is rolled out while people shop, and taken back: two releases work side by side, on one schema.
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use kernel::Db;
+use rand::seq::SliceRandom;
+
+use crate::{
+    matrix::SETTINGS,
+    soak::people,
+    world::{
+        Engine::{self, Postgres, Sqlite},
+        OURS, Shop,
+        Topology::{self, Apart, Together},
+    },
+};
+
+/// The binary of the last release, which is built where it is not there yet.
+async fn last_release() -> PathBuf {
+    let build = || {
+        let target = Path::new(OURS).parent().and_then(Path::parent).expect("target/PROFILE/stoa");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/last-release");
+        let built = Command::new(script).arg(target).output().expect("tests/last-release runs");
+        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        PathBuf::from(String::from_utf8_lossy(&built.stdout).trim())
+    };
+    tokio::task::spawn_blocking(build).await.expect("it is built")
+}
+
+/// Adds to every table what a later release may add: a column that is null for those who do not know it.
+async fn expand(shop: &Shop) {
+    for module in ["gateway", "products", "users", "cart", "payments", "orders", "notifications"] {
+        let db = shop.database(module).await;
+        expand_tables(&db).await.expect("every table takes another column");
+        db.close().await;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the names of tables cannot be bound")]
+async fn expand_tables(db: &Db) -> sqlx::Result<()> {
+    let added = |table: &str| sqlx::AssertSqlSafe(format!("ALTER TABLE {table} ADD COLUMN added_later TEXT"));
+    match db {
+        Db::Sqlite { writer, .. } => {
+            let ours = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%' \
+                        AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%\\_fts\\_%' ESCAPE '\\' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
+            for (table,) in sqlx::query_as::<_, (String,)>(ours).fetch_all(writer).await? {
+                sqlx::query(added(&table)).execute(writer).await?;
+            }
+        }
+        Db::Postgres(pool) => {
+            let ours = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() \
+                        AND tablename NOT LIKE '\\_sqlx%'";
+            for (table,) in sqlx::query_as::<_, (String,)>(ours).fetch_all(pool).await? {
+                sqlx::query(added(&table)).execute(pool).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Process by process: the last release, this one, the last one again on this one's schema, and this one.
+async fn rollout(topology: Topology, engine: Engine) {
+    let (last, begun) = (last_release().await, Instant::now());
+    let settings: Vec<_> = SETTINGS.into_iter().chain([("STOA_PAYMENTS__TEST_SLOW_MS", "400")]).collect();
+    let mut shop = Shop::plan(topology, engine, &settings).await;
+    (0..shop.processes()).for_each(|index| shop.install(index, &last));
+    shop.start();
+    shop.ready().await;
+    let (orders, found) = people(&mut shop, 1, async |shop, mut chance| {
+        for (number, release) in [Path::new(OURS), &last, Path::new(OURS)].into_iter().enumerate() {
+            let mut order: Vec<_> = (0..shop.processes()).collect();
+            order.shuffle(&mut chance);
+            for index in order {
+                tokio::time::sleep(Duration::from_millis(700)).await;
+                tokio::task::block_in_place(|| shop.install(index, release));
+                shop.ready().await;
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            if number == 0 {
+                expand(shop).await;
+            }
+        }
+    })
+    .await;
+    println!("{topology:?} on {engine:?}: rolled out and back, {orders} orders, {:?}", begun.elapsed());
+    assert!(found.is_empty() && orders > 20, "{orders} orders; {found:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_in_one_process_is_replaced_and_taken_back() {
+    rollout(Together, Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_in_seven_processes_is_replaced_one_by_one_and_taken_back() {
+    rollout(Apart, Postgres).await;
+}
