@@ -1,6 +1,7 @@
 //! What crosses a process boundary: that every type of every module's trait survives the wire, obeys the
 //! rules that keep the topologies equal, and can be read by the release before and after.
 mod generate;
+mod last_release;
 mod listed;
 mod releases;
 mod requests;

@@ -96,7 +96,7 @@ pub(crate) fn objects(at: &str, value: &Value) -> Vec<String> {
 }
 
 /// The same pointer for each item of a list, so that one flaw is told once.
-fn unnumbered(at: &str) -> String {
+pub(crate) fn unnumbered(at: &str) -> String {
     let step = |step: &str| if step.parse::<usize>().is_ok() { "*".to_owned() } else { step.to_owned() };
     at.split('/').map(step).collect::<Vec<_>>().join("/")
 }
