@@ -1,11 +1,14 @@
 //! The network between processes misbehaves. Whoever asks again is answered, and nothing happens twice.
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use kernel::Executor;
 
 use crate::{
+    invariants::{audit, furnish},
+    matrix,
     proxy::{Proxy, Trouble},
+    shopper::{Story, Visit},
     stories::product,
     trade::{Tally, count, revenue},
     world::{
@@ -71,6 +74,62 @@ async fn on_the_road(from: &str, to: &str, engine: Engine, seed: u64) {
     assert_eq!((books.taken, books.returned, books.income), (all, 0, revenue(&orders)), "one charge for each");
     assert_eq!(operations(&shop).await, all, "each taken once");
     assert_eq!(sam.mails("order_confirmed", placed).await, placed, "one mail for each");
+}
+
+/// Every command there is, each with its story, while every second request from `from` to `to` meets each trouble.
+async fn every_command(from: &str, to: &str, engine: Engine, seed: u64) {
+    let begun = Instant::now();
+    let settings: Vec<_> = matrix::SETTINGS.into_iter().chain([("STOA_PAYMENTS__TEST_SLOW_MS", "400")]).collect();
+    let mut shop = Shop::plan(Apart, engine, &settings).await;
+    let proxy = if from == "client" {
+        let proxy = Proxy::before(&shop.base, seed).await;
+        shop.bases = vec![proxy.base.clone()];
+        proxy
+    } else {
+        let proxy = Proxy::before(&shop.internal(to), seed).await;
+        shop.only(from, &format!("STOA_PEERS__{}", to.to_uppercase()), &proxy.base);
+        proxy
+    };
+    shop.start();
+    shop.ready().await;
+    let staff = furnish(&shop).await;
+    let mut struck = 0;
+    for trouble in Trouble::ALL {
+        proxy.misbehave(Some(trouble));
+        let visit = |story| Visit {
+            bases: shop.bases.clone(),
+            staff: staff.clone(),
+            sku: "CUP",
+            name: format!("{trouble:?}-{story:?}"),
+        };
+        let told = join_all(Story::ALL.map(|story| story.play(visit(story)))).await;
+        let failed: Vec<_> = told.into_iter().filter_map(Result::err).collect();
+        assert!(failed.is_empty(), "{trouble:?}: {failed:#?}");
+        struck += proxy.struck();
+    }
+    proxy.misbehave(None);
+    let facts = audit(&shop, Duration::from_mins(1), false).await.unwrap_or_else(|found| panic!("{found}"));
+    let (orders, stories) = (facts.orders.len(), Trouble::ALL.len() * Story::ALL.len());
+    assert!(orders == stories && struck >= Trouble::ALL.len(), "{orders} orders, {struck} struck");
+    let took = begun.elapsed();
+    println!("{from} → {to} {engine:?}: {stories} stories, {struck} struck, {took:.1?}, each as if nothing had been");
+}
+
+macro_rules! every_command {
+    ($($test:ident: $from:literal $to:literal $engine:ident;)*) => { $(
+        #[tokio::test]
+        async fn $test() { every_command($from, $to, $engine, 7).await; }
+    )* };
+}
+
+every_command! {
+    every_command_on_the_way_from_the_client: "client" "gateway" Sqlite;
+    every_command_on_the_way_to_orders: "gateway" "orders" Postgres;
+    every_command_on_the_way_to_the_cart: "gateway" "cart" Sqlite;
+    every_command_on_the_way_to_payments: "orders" "payments" Postgres;
+    every_command_on_the_way_to_the_stock: "orders" "products" Sqlite;
+    every_webhook_on_its_way: "gateway" "payments" Postgres;
+    every_event_on_its_way: "notifications" "orders" Sqlite;
 }
 
 /// How many commands the provider has carried out.

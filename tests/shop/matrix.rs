@@ -213,7 +213,7 @@ impl Stage {
             self.shop.start();
         }
         self.shop.ready().await;
-        let patience = Duration::from_secs(90);
+        let patience = Duration::from_secs(150);
         let told = tokio::time::timeout(patience, story).await.map_err(|_| "the story does not end".to_owned())?;
         told.map_err(|error| error.to_string())??;
         let facts = audit(&self.shop, Duration::from_secs(40), false).await?;

@@ -15,8 +15,8 @@ use crate::{
     stories::wish,
 };
 
-/// How long somebody asks for one thing.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long somebody asks for one thing: half of what they ask for may get lost.
+const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Somebody who insists on an answer.
@@ -69,7 +69,7 @@ impl Shopper {
     ) -> reqwest::Result<Reply> {
         let base = &self.bases[self.turn.fetch_add(1, Ordering::Relaxed) % self.bases.len()];
         let mut request = self.client.request(method.clone(), format!("{base}{path}"));
-        request = request.headers(self.headers.clone()).timeout(Duration::from_secs(10));
+        request = request.headers(self.headers.clone()).timeout(Duration::from_secs(4));
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
@@ -144,6 +144,20 @@ pub(crate) struct Visit {
 }
 
 impl Story {
+    /// Each of them.
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Bought,
+        Self::Lost,
+        Self::Slow,
+        Self::Declined,
+        Self::Cancelled,
+        Self::Refunded,
+        Self::Shipped,
+        Self::Approved,
+        Self::Abandoned,
+        Self::Overtaken,
+    ];
+
     fn method(self) -> &'static str {
         match self {
             Self::Bought | Self::Cancelled | Self::Refunded | Self::Shipped => "ok",
