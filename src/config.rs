@@ -110,7 +110,12 @@ fn hidden(path: &str, value: &str) -> String {
     match value {
         "\"\"" | "null" => value.to_owned(),
         _ if secret => "(hidden)".to_owned(),
-        // The password of an address: what stands between its user and its host.
+        // PostgreSQL takes a password as a parameter, too.
+        _ if value.contains("://") && value.contains("password=") => {
+            let (address, _) = value.split_once('?').unwrap_or_default();
+            format!("{}?(hidden)\"", hidden(path, address))
+        }
+        // The password of an address: what stands between its user and its host, or hosts.
         _ if value.contains("://") && value.contains('@') => {
             let (scheme, rest) = value.split_once("://").unwrap_or_default();
             let (user, host) = rest.rsplit_once('@').unwrap_or_default();
@@ -140,6 +145,11 @@ mod tests {
     fn secrets_are_hidden() {
         assert_eq!(hidden("service_secret", "\"abc\""), "(hidden)");
         assert_eq!(hidden("database.url", "\"postgres://shop:pw@db/x\""), "\"postgres://shop:(hidden)@db/x\"");
+        let several = "\"postgres://shop:p,w@one:5432,two:5433/x?sslmode=require\"";
+        let shown = "\"postgres://shop:(hidden)@one:5432,two:5433/x?sslmode=require\"";
+        assert_eq!(hidden("database.url", several), shown);
+        let parameter = "\"postgres://one,two/x?user=shop&password=pw\"";
+        assert_eq!(hidden("database.url", parameter), "\"postgres://one,two/x?(hidden)\"");
         assert_eq!(hidden("mode", "\"dev\""), "\"dev\"");
     }
 }

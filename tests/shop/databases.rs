@@ -1,20 +1,18 @@
 //! Databases go away, are busy, or are full. The shop says so, loses nothing, and goes on by itself.
-use std::{
-    cell::Cell,
-    path::PathBuf,
-    process::Command,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use futures_util::future::{join, join_all};
-use kernel::{Executor, testing::Folder};
+use kernel::{
+    Executor,
+    testing::{Server, address},
+};
 use reqwest::Method;
 use serde_json::json;
 
 use crate::{
-    actor::{Actor, Reply},
+    crowd::{Crowd, is_patient, patience},
     stories::product,
-    trade::{Tally, count, revenue},
+    trade::{Tally, revenue},
     world::{
         Engine::{Postgres, Sqlite},
         Shop,
@@ -22,113 +20,18 @@ use crate::{
     },
 };
 
-/// A PostgreSQL of this test alone; it ends with it.
-struct Server(Folder);
-
-impl Server {
-    async fn start() -> (Self, String) {
-        let server = Self(Folder::new());
-        let url = server.told("start").await;
-        (server, format!("{url}/postgres"))
-    }
-
-    /// What `tests/servers` answers, while everything else goes on.
-    async fn told(&self, what: &'static str) -> String {
-        let data = self.data();
-        tokio::task::spawn_blocking(move || servers(&data, what)).await.unwrap()
-    }
-
-    fn data(&self) -> PathBuf {
-        self.0.0.join("postgres")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        servers(&self.data(), "remove");
-    }
-}
-
-fn servers(data: &PathBuf, what: &str) -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers");
-    let done = Command::new(script).arg("postgres-private").arg(data).arg(what).output().expect("tests/servers runs");
-    assert!(done.status.success(), "{what}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).trim().to_owned()
-}
-
-/// An answer while a database is away: right, or come again.
-fn is_patient(reply: &Reply) -> bool {
-    match reply.status {
-        503 => !reply.header("retry-after").is_empty(),
-        status => status < 500 || status == 504,
-    }
-}
-
 async fn postgres_restarts_under_load(topology: Topology) {
-    const SHOPPERS: usize = 12;
-    const EACH: usize = 5;
-    let (server, url) = Server::start().await;
-    let settings =
-        [("STOA_DATABASE__URL", &*url), ("STOA_GATEWAY__TIMEOUT_MS", "4000"), ("STOA_ORDERS__LEASE_SECONDS", "3")];
-    let shop = Shop::open(topology, Sqlite, &settings).await;
+    let server = Server::start().await;
+    let shop = Shop::open(topology, Sqlite, &patience(&address(&[&server.host]))).await;
     let sam = shop.staff("sam", "staff").await;
-    product(&sam, "cup", &[("CUP", 1250, 1000)]).await;
-    let guest = shop.guest("guest");
-    let fill = (0..SHOPPERS * EACH).map(|_| guest.with_cart(&[("CUP", 2)]));
-    let carts: Vec<Actor<'_>> = join_all(fill).await;
-
-    let done = Cell::new(false);
-    let begun = Instant::now();
-    let shoppers = async {
-        let shoppers = carts.chunks(EACH).map(async |carts| {
-            let mut answers = Tally::default();
-            for cart in carts {
-                cart.insist("ok", "order", &mut answers).await;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            answers
-        });
-        let mut answers = Tally::default();
-        for one in join_all(shoppers).await {
-            answers.add(one);
-        }
-        done.set(true);
-        answers
-    };
-    let visitors = async {
-        let mut answers = Tally::default();
-        while !done.get() {
-            let shown = guest.send(Method::GET, "/v1/products", None, &[]).await;
-            assert!(is_patient(&shown), "{shown:?}");
-            answers.note(&shown);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        answers
-    };
+    let crowd = Crowd::gather(&shop, &sam).await;
     let restart = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
         server.told("stop").await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         server.told("start").await;
     };
-    let (orders, (shown, ())) = join(shoppers, join(visitors, restart)).await;
-    let took = begun.elapsed().as_secs_f32();
-    println!("restarted under load, {topology:?}: {took:.1} s; orders {orders}; visits {shown}");
-    assert!(orders.count("503 unavailable") + orders.count("504 deadline_exceeded") > 0, "nobody met it: {orders}");
-    assert!(shown.count("200") > 0, "{shown}");
-
-    let all = SHOPPERS * EACH;
-    for cart in &carts {
-        let placed = cart.all("/v1/orders").await;
-        assert_eq!(placed.len(), 1, "one order for each cart");
-        cart.settled(placed[0]["id"].as_str().unwrap()).await;
-    }
-    let books = shop.closed_books().await;
-    let placed = sam.all("/v1/orders").await;
-    assert_eq!((placed.len(), count(&placed, "confirmed")), (all, all));
-    assert_eq!((books.returned, books.income), (0, revenue(&placed)));
-    assert_eq!(sam.stock("CUP").await, 1000 - 2 * i64::try_from(all).unwrap());
-    assert_eq!(sam.mails("order_confirmed", all).await, all, "one mail for each");
+    println!("restarted under load, {topology:?}: {}", crowd.rush(restart).await);
+    crowd.has_its_orders(&shop, &sam).await;
 }
 
 #[tokio::test]

@@ -42,6 +42,7 @@ fn bad_configuration_is_one_sentence_that_names_the_setting() {
         ("STOA_LISTEN__INTERNAL", "nowhere", "`listen.internal`"),
         ("STOA_DATABASE__URL", "mysql://x", "`database.url`"),
         ("DATABASE_URL", "postgres://stoa@127.0.0.1:1/x", "`database.url`"),
+        ("DATABASE_URL", "postgres://stoa@one,/x", "`database.url`"),
         ("PORT", "http", "PORT"),
         ("STOA_CURRENCY", "EURO", "CURRENCY"),
         ("STOA_LOG__FORMAT", "xml", "FORMAT"),
@@ -66,8 +67,11 @@ fn bad_configuration_is_one_sentence_that_names_the_setting() {
 fn the_configuration_is_shown_without_its_secrets() {
     let folder = Folder::new();
     let secret = "a secret that is long enough to be one";
-    let environment =
-        [("STOA_SERVICE_SECRET", secret), ("DATABASE_URL", "postgres://shop:hunter2@db/shop"), ("PORT", "9000")];
+    let environment = [
+        ("STOA_SERVICE_SECRET", secret),
+        ("DATABASE_URL", "postgres://shop:hunter2@one:5432,two:5433/shop"),
+        ("PORT", "9000"),
+    ];
     let (ended_well, shown, said) = stoa(&folder, &environment, &["config"]);
     assert!(ended_well, "{said}");
     assert!(!shown.contains(secret) && !shown.contains("hunter2"), "{shown}");

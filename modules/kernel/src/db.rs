@@ -1,19 +1,19 @@
 //! One database handle over SQLite and PostgreSQL: one SQL text, each engine's own column types.
-use std::{borrow::Cow, path::Path, str::FromStr, time::Duration};
+use std::{borrow::Cow, path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sqlx::{
-    Arguments, AssertSqlSafe, ConnectOptions, Connection, Encode, FromRow, PgConnection, PgPool, Postgres, Sqlite,
+    Arguments, AssertSqlSafe, ConnectOptions, Connection, Encode, FromRow, PgConnection, Postgres, Sqlite,
     SqliteConnection, SqlitePool, Transaction, Type,
     error::BoxDynError,
     migrate::{Migration, Migrator},
-    postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
+    postgres::{PgArguments, PgConnectOptions, PgRow},
     sqlite::{
         SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
     },
 };
 
-use crate::StartError;
+use crate::{Primary, StartError};
 
 /// A value that both engines store.
 pub trait Bind: for<'q> Encode<'q, Sqlite> + Type<Sqlite> + for<'q> Encode<'q, Postgres> + Type<Postgres> {}
@@ -33,8 +33,8 @@ pub enum Db {
         /// For `SELECT` outside a transaction.
         reader: SqlitePool,
     },
-    /// A pool whose connections see one schema.
-    Postgres(PgPool),
+    /// A pool whose connections see one schema, of whichever server is the primary.
+    Postgres(Primary),
 }
 
 /// A transaction; dropping it rolls it back.
@@ -59,7 +59,7 @@ impl<'c> Executor<'c> for &'c Db {
                 let pool = if sql.trim_start().starts_with("SELECT") { reader } else { writer };
                 On::SqlitePool(pool, SqliteArguments::default())
             }
-            Db::Postgres(pool) => On::PgPool(pool, PgArguments::default()),
+            Db::Postgres(primary) => On::PgPool(primary, PgArguments::default()),
         };
         Query::new(sql, on)
     }
@@ -86,7 +86,7 @@ pub struct Query<'c> {
 enum On<'c> {
     SqlitePool(&'c SqlitePool, SqliteArguments),
     SqliteTx(&'c mut SqliteConnection, SqliteArguments),
-    PgPool(&'c PgPool, PgArguments),
+    PgPool(&'c Primary, PgArguments),
     PgTx(&'c mut PgConnection, PgArguments),
 }
 
@@ -99,7 +99,11 @@ macro_rules! run {
         match $query.on {
             On::SqlitePool($on, $args) => $body,
             On::SqliteTx($on, $args) => $body,
-            On::PgPool($on, $args) => $body,
+            On::PgPool(primary, $args) => {
+                let mut connection = primary.acquire().await?;
+                let $on = &mut *connection;
+                $body
+            }
             On::PgTx($on, $args) => $body,
         }
     }};
@@ -224,25 +228,19 @@ impl Db {
 
     /// Connects to PostgreSQL at `url` and keeps to `schema`, which it makes where there is none.
     pub async fn postgres(url: &str, schema: &str, connections: u32) -> Result<Self, StartError> {
-        let refused = |error: sqlx::Error| format!("cannot use the database in `database.url`: {error}");
-        let options = PgConnectOptions::from_str(url).map_err(refused)?;
-        let options =
-            options.options([("search_path", schema)]).log_slow_statements(tracing::log::LevelFilter::Warn, SLOW);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(5))
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(refused)?;
-        let db = Self::Postgres(pool.clone());
+        let refused = |error| format!("cannot use the database in `database.url`: {error}");
+        let setup = |server: PgConnectOptions| {
+            server.options([("search_path", schema)]).log_slow_statements(tracing::log::LevelFilter::Warn, SLOW)
+        };
+        let primary = Primary::open(url, connections, setup).await.map_err(refused)?;
+        let db = Self::Postgres(primary.clone());
         // Looked up first: a role that may not create schemas can be given one.
         let exists: Option<(i32,)> =
             db.query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(schema).fetch_optional().await?;
         if exists.is_none() {
             let sql = AssertSqlSafe(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
             #[expect(clippy::disallowed_methods, reason = "an identifier cannot be bound; it is a name of ours")]
-            sqlx::query(sql).execute(&pool).await.map_err(refused)?;
+            sqlx::query(sql).execute(&primary.pool()).await.map_err(|error| refused(error.into()))?;
         }
         Ok(db)
     }
@@ -259,7 +257,7 @@ impl Db {
         mine.set_ignore_missing(true);
         match self {
             Self::Sqlite { writer, .. } => mine.run(writer).await?,
-            Self::Postgres(pool) => mine.run(pool).await?,
+            Self::Postgres(primary) => mine.run(&primary.pool()).await?,
         }
         Ok(())
     }
@@ -268,13 +266,13 @@ impl Db {
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => {
+            Self::Postgres(primary) => {
                 // A `begin()` that is cancelled half-way returns a connection with an open transaction to
                 // the pool (sqlx 0.9). In a task of its own it is never cancelled, and what nobody waits
                 // for any more is rolled back when it is dropped.
-                let pool = pool.clone();
+                let primary = primary.clone();
                 #[expect(clippy::disallowed_methods, reason = "it ends by itself, at the pool's time limit")]
-                let begun = tokio::spawn(async move { pool.begin().await });
+                let begun = tokio::spawn(async move { primary.begin().await });
                 Tx::Postgres(begun.await.map_err(|_| sqlx::Error::PoolClosed)??)
             }
         })
@@ -300,7 +298,7 @@ impl Db {
                 reader.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(primary) => primary.pool().close().await,
         }
     }
 }

@@ -63,6 +63,8 @@ impl From<sqlx::Error> for Fault {
             sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) | sqlx::Error::Tls(_) => {
                 Self::unavailable(error)
             }
+            // What sqlx (0.9) makes of a PostgreSQL that dies just as it is connected to.
+            sqlx::Error::Protocol(what) if what.contains("SSLRequest: 0x00") => Self::unavailable(error),
             sqlx::Error::Database(cause) if passing(cause.code().as_deref()) => Self::unavailable(error),
             _ => Self::internal(error),
         }
@@ -70,14 +72,14 @@ impl From<sqlx::Error> for Fault {
 }
 
 /// Whether a database's error code says that the same statement may work later: SQLSTATE classes
-/// 08 (connection), 53 (resources), 57P (shutdown), 40 (rollback); SQLite's BUSY, LOCKED, IOERR, FULL and CANTOPEN.
+/// 08 (connection), 53 (resources), 57P (shutdown), 40 (rollback) and 25006 (read only: no longer the primary); SQLite's BUSY, LOCKED, IOERR, FULL and CANTOPEN.
 ///
 /// A quota or a limit on the size of a file, unlike a full disk, is one of SQLite's I/O errors.
 fn passing(code: Option<&str>) -> bool {
     let Some(code) = code else { return false };
     let sqlite = code.parse::<u32>().ok().filter(|_| code.len() < 5).map(|extended| extended & 0xff);
     matches!(sqlite, Some(5 | 6 | 10 | 13 | 14))
-        || (code.len() == 5 && ["08", "53", "57P", "40"].iter().any(|class| code.starts_with(class)))
+        || (code.len() == 5 && ["08", "53", "57P", "40", "25006"].iter().any(|class| code.starts_with(class)))
 }
 
 /// What any module may answer to a request that it will not serve.
@@ -319,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_busy_database_is_unavailable_and_a_broken_rule_is_not() {
-        for code in ["5", "517", "13", "778", "14", "57P01", "53300", "08006", "40001"] {
+        for code in ["5", "517", "13", "778", "14", "57P01", "53300", "08006", "40001", "25006"] {
             assert!(passing(Some(code)), "{code}");
         }
         for code in ["2067", "23505", "42P01", "1"] {

@@ -61,7 +61,7 @@ impl Settings {
 /// Where rows are kept.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Database {
-    /// `postgres://…`; none is SQLite in the data directory.
+    /// `postgres://…`, of one server or several; none is SQLite in the data directory.
     pub url: Option<String>,
     /// Connections to PostgreSQL for each module.
     pub connections: u32,

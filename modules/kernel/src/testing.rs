@@ -1,5 +1,6 @@
 //! For tests: a real PostgreSQL, and a module's context on each engine.
 use std::{
+    ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
@@ -19,14 +20,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
+/// What `tests/servers` answers.
+fn servers(words: &[OsString]) -> String {
+    let done = Command::new(root().join("tests/servers")).args(words).output().expect("tests/servers runs");
+    assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8_lossy(&done.stdout).trim().to_owned()
+}
+
 /// A new, empty PostgreSQL database; `tests/servers` brings up the server where there is none yet.
 pub async fn postgres() -> String {
     static SERVER: OnceLock<String> = OnceLock::new();
-    let server = SERVER.get_or_init(|| {
-        let up = Command::new(root().join("tests/servers")).arg("postgres").output().expect("tests/servers runs");
-        assert!(up.status.success(), "tests/servers: {}", String::from_utf8_lossy(&up.stderr));
-        String::from_utf8_lossy(&up.stdout).trim().to_owned()
-    });
+    let server = SERVER.get_or_init(|| servers(&["postgres".into()]));
     let name = database(0);
     let admin = Db::postgres(&format!("{server}/postgres"), "public", 1).await.expect("PostgreSQL is up");
     // A name tells when it was made: what earlier runs have left goes, a little at a time, as it is slow.
@@ -55,9 +59,9 @@ fn database(age: u128) -> String {
 }
 
 async fn run(admin: &Db, sql: String) -> sqlx::Result<()> {
-    let Db::Postgres(pool) = admin else { unreachable!("it is PostgreSQL") };
+    let Db::Postgres(primary) = admin else { unreachable!("it is PostgreSQL") };
     #[expect(clippy::disallowed_methods, reason = "an identifier cannot be bound; it is a name of ours")]
-    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(pool).await.map(drop)
+    sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&primary.pool()).await.map(drop)
 }
 
 /// A folder that is removed with everything in it.
@@ -79,6 +83,58 @@ impl Drop for Folder {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.0).ok();
     }
+}
+
+/// A PostgreSQL of one test alone, to be stopped, started and promoted; it ends with the test.
+#[derive(Debug)]
+pub struct Server {
+    folder: Folder,
+    /// Where it listens: `127.0.0.1:PORT`.
+    pub host: String,
+}
+
+impl Server {
+    /// One with an empty database.
+    pub async fn start() -> Self {
+        Self::new(&["start".into()]).await
+    }
+
+    /// A standby of `primary`, which waits for it at each commit, or not: `standby` or `async-standby`.
+    pub async fn follow(primary: &Self, how: &str) -> Self {
+        Self::new(&[how.into(), primary.data()]).await
+    }
+
+    async fn new(words: &[OsString]) -> Self {
+        let mut server = Self { folder: Folder::new(), host: String::new() };
+        server.host = server.ask(words).await.replace("postgres://stoa@", "");
+        server
+    }
+
+    /// Does what `tests/servers postgres-private` can, while everything else goes on.
+    pub async fn told(&self, what: &str) {
+        self.ask(&[what.into()]).await;
+    }
+
+    async fn ask(&self, what: &[OsString]) -> String {
+        let words = [&["postgres-private".into(), self.data()], what].concat();
+        tokio::task::spawn_blocking(move || servers(&words)).await.expect("it does as it is told")
+    }
+
+    fn data(&self) -> OsString {
+        self.folder.0.join("postgres").into()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        servers(&["postgres-private".into(), self.data(), "remove".into()]);
+    }
+}
+
+/// The address of the database whose servers are `hosts`.
+#[must_use]
+pub fn address(hosts: &[&str]) -> String {
+    format!("postgres://stoa@{}/postgres", hosts.join(","))
 }
 
 /// The context of the module `name` on SQLite and on PostgreSQL, with the shop's own settings in dev mode.

@@ -8,6 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use kernel::{Context, Db, Executor, Fault, testing::Folder};
 use sqlx::{migrate::Migrator, postgres::PgPoolOptions};
+use tokio::io::AsyncReadExt;
 
 /// A module's database on each engine, with a table of one counter and many marks.
 pub(crate) async fn contexts() -> Vec<(Context, Folder)> {
@@ -28,10 +29,10 @@ pub(crate) async fn contexts() -> Vec<(Context, Folder)> {
 pub(crate) async fn another(db: &Db, connections: u32) -> Db {
     match db {
         Db::Sqlite { .. } => db.clone(),
-        Db::Postgres(pool) => {
-            let options = pool.connect_options().as_ref().clone();
+        Db::Postgres(primary) => {
+            let options = primary.pool().connect_options().as_ref().clone();
             let pool = PgPoolOptions::new().max_connections(connections).acquire_timeout(Duration::from_secs(5));
-            Db::Postgres(pool.connect_with(options).await.expect("PostgreSQL is up"))
+            Db::Postgres(pool.connect_with(options).await.expect("PostgreSQL is up").into())
         }
     }
 }
@@ -120,7 +121,8 @@ async fn a_begin_that_is_cancelled_leaves_no_transaction_open() {
 async fn without_a_task_of_its_own_a_cancelled_begin_swallows_writes() {
     for (context, _folder) in contexts().await {
         let db = another(&context.db, 1).await;
-        let Db::Postgres(pool) = &db else { continue };
+        let Db::Postgres(primary) = &db else { continue };
+        let pool = primary.pool();
         let kept = marks_after_cancelled(&db, || pool.begin()).await;
         assert!(kept < ATTEMPTS, "sqlx has learned to roll back");
     }
@@ -220,6 +222,20 @@ async fn a_database_that_is_gone_is_unavailable_and_a_broken_rule_is_internal() 
         assert_eq!(Fault::from(db.ping().await.unwrap_err()), Fault::Unavailable);
         assert_eq!(db.begin().await.map(drop).map_err(Fault::from), Err(Fault::Unavailable));
     }
+}
+
+/// Between a connection's beginning and its greeting, where sqlx tells an end from nonsense by its text alone.
+#[tokio::test]
+async fn a_server_that_dies_while_it_is_connected_to_is_unavailable() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("postgres://stoa@{}/x", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            client.read_exact(&mut [0; 8]).await.ok();
+        }
+    });
+    let db = Db::Postgres(PgPoolOptions::new().connect_lazy(&url).unwrap().into());
+    assert_eq!(Fault::from(db.ping().await.unwrap_err()), Fault::Unavailable);
 }
 
 /// Another release's migrations may be there already: the older one serves on.

@@ -11,6 +11,7 @@ mod letters;
 mod lifetime;
 mod outbox;
 mod peer;
+mod primary;
 mod probe;
 mod requests;
 mod retries;

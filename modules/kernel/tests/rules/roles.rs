@@ -37,6 +37,8 @@ async fn a_broken_setting_is_named_in_one_sentence() {
         ("data_dir = \"/dev/null/x\"", "`data_dir`", "/dev/null/x"),
         ("database.url = \"mysql://x\"", "`database.url`", "postgres://"),
         ("database.url = \"postgres://stoa@127.0.0.1:1/x\"", "`database.url`", "cannot use"),
+        ("database.url = \"postgres://stoa@127.0.0.1:1,127.0.0.1:2/x\"", "`database.url`", "none of its servers"),
+        ("database.url = \"postgres://stoa@db,/x\"", "`database.url`", "comma"),
         ("database.readers = \"many\"", "readers", "many"),
         ("bulkhead.running = 0", "`bulkhead.running`", "at least 1"),
         ("database.connections = 0", "`database.connections`", "at least 1"),
