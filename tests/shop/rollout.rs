@@ -50,7 +50,8 @@ async fn expand_tables(db: &Db) -> sqlx::Result<()> {
                 sqlx::query(added(&table)).execute(writer).await?;
             }
         }
-        Db::Postgres(pool) => {
+        Db::Postgres(primary) => {
+            let pool = &primary.pool();
             let ours = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() \
                         AND tablename NOT LIKE '\\_sqlx%'";
             for (table,) in sqlx::query_as::<_, (String,)>(ours).fetch_all(pool).await? {
