@@ -14,7 +14,9 @@ pub(crate) const PASSWORD: &str = "correct horse battery";
 /// An HTTP client as anybody has one.
 #[expect(clippy::disallowed_methods, reason = "this is a client of the shop, not a part of it")]
 pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
+    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30));
+    // The shop closes a connection on which nothing comes for ten seconds; one that is about to be is not used.
+    client.pool_idle_timeout(Duration::from_secs(5)).build().unwrap()
 }
 
 /// Somebody who uses the shop over its public API.
