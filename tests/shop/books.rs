@@ -203,11 +203,14 @@ impl Books {
     /// Waits until nothing is under way any more; else says what is.
     pub(crate) async fn quiet(&self, patience: Duration, watches_too: bool) -> Result<(), String> {
         let until = Instant::now() + patience;
+        let mut clear = false;
         loop {
             let under_way = self.under_way(watches_too).await.map_err(|error| error.to_string())?;
-            if under_way.is_empty() {
+            // Twice in a row: while one looks, work may pass on from where one will look to where one has.
+            if under_way.is_empty() && std::mem::replace(&mut clear, true) {
                 return Ok(());
             }
+            clear = under_way.is_empty();
             if Instant::now() > until {
                 let open = self.open_questions().await.map_err(|error| error.to_string())?;
                 return Err(format!("after {patience:?} there still are {}; {open:?}", under_way.join(", ")));
