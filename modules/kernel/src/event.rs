@@ -131,6 +131,14 @@ impl Outbox {
         }
     }
 
+    /// How many events were published, with those that have no position yet.
+    pub(crate) async fn head(&self) -> Result<i64, Fault> {
+        let sql =
+            "SELECT (SELECT next - 1 FROM outbox_head WHERE id = 1) + COUNT(*) FROM outbox WHERE position IS NULL";
+        let (head,): (i64,) = self.db.query(sql).fetch_one().await?;
+        Ok(head)
+    }
+
     /// Gives the committed events that have no position yet the next ones.
     ///
     /// Only here, one at a time under the lock of `outbox_head`, and after their commit: a number drawn

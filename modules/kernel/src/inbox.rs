@@ -6,7 +6,12 @@ use chrono::TimeDelta;
 use futures_util::FutureExt;
 use sqlx::types::Json;
 
-use crate::{Call, Context, Event, Executor, Fault, Tx, call::DEFAULT_TIMEOUT, letters};
+use crate::{
+    Call, Context, Event, Executor, Fault, Tx,
+    bus::{Ear, Pull},
+    call::DEFAULT_TIMEOUT,
+    letters,
+};
 
 /// What a module does when something happens in another.
 #[async_trait]
@@ -54,11 +59,12 @@ const WAIT: Duration = Duration::from_secs(4);
 /// For an event as a whole: its handler's time, and as much for the database.
 const PATIENCE: Duration = DEFAULT_TIMEOUT.saturating_mul(2);
 
-/// Reads one source to its end and keeps reading.
+/// Hears one source to its end and keeps listening.
 struct Consumer {
     context: Context,
     source: &'static str,
     handler: Arc<dyn Handler>,
+    ear: Ear,
 }
 
 #[derive(sqlx::FromRow)]
@@ -70,17 +76,20 @@ struct Parked {
 impl Context {
     /// Lets `handler` handle every event of `source`, each once, in order within each aggregate.
     ///
-    /// `pull(after, limit, wait_ms)` is the publisher's own method: in process or over HTTP, the same.
+    /// `pull(after, limit, wait_ms)` is the publisher's own method: in process or over HTTP, the same. Where there is a
+    /// broker, events come from there, and `pull` has what it left out.
     pub fn subscribe<F, P>(&self, source: &'static str, pull: P, handler: Arc<dyn Handler>)
     where
         P: Fn(i64, i64, i64) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = Result<Vec<Event>, Fault>> + Send + 'static,
     {
-        let consumer = Arc::new(Consumer { context: self.clone(), source, handler });
+        let pull: Pull = Arc::new(move |after, limit, wait_ms| pull(after, limit, wait_ms).boxed());
+        let ear = self.bus.ear(self.name, source, &self.tasks, pull);
+        let consumer = Arc::new(Consumer { context: self.clone(), source, handler, ear });
         let step = move || {
-            let (consumer, pull) = (Arc::clone(&consumer), pull.clone());
+            let consumer = Arc::clone(&consumer);
             async move {
-                let outcome = consumer.step(pull).await;
+                let outcome = consumer.step().await;
                 outcome
                     .inspect_err(|fault| tracing::warn!(source, %fault, "cannot read events; trying again"))
                     .unwrap_or(false)
@@ -92,16 +101,9 @@ impl Context {
 }
 
 impl Consumer {
-    async fn step<F, P>(&self, pull: P) -> Result<bool, Fault>
-    where
-        P: Fn(i64, i64, i64) -> F,
-        F: Future<Output = Result<Vec<Event>, Fault>>,
-    {
-        let db = &self.context.db;
+    async fn step(&self) -> Result<bool, Fault> {
         let parked = Call::fresh(PATIENCE).run(self.retry_parked()).await?;
-        let cursor: Option<(i64,)> =
-            db.query("SELECT position FROM inbox_cursors WHERE source = $1").bind(self.source).fetch_optional().await?;
-        let after = cursor.map_or(0, |(position,)| position);
+        let mut after = self.cursor().await?;
         let wait = if parked {
             Duration::ZERO
         } else if self.any_parked().await? {
@@ -111,16 +113,55 @@ impl Consumer {
         };
         let wait = i64::try_from(wait.as_millis()).map_err(Fault::internal)?;
         let events = tokio::select! {
-            events = Call::fresh(DEFAULT_TIMEOUT).run(pull(after, BATCH, wait)) => events?,
+            events = self.ear.listen(after, BATCH, wait) => events?,
             () = self.context.tasks.stopping() => return Ok(false),
         };
-        for event in &events {
+        for heard in events {
+            after = self.catch_up(after, heard.event.position).await?;
             if self.context.tasks.is_stopping() {
                 break;
             }
-            event.call().with_timeout(PATIENCE).run(self.receive(event)).await?;
+            if heard.event.position > after {
+                self.take(&heard.event).await?;
+                after = heard.event.position;
+            }
+            heard.ack().await;
         }
         Ok(true)
+    }
+
+    /// Handles what comes before `position` and was not heard, as the publisher has it.
+    async fn catch_up(&self, mut after: i64, position: i64) -> Result<i64, Fault> {
+        if position > after + 1 {
+            // Another replica may have.
+            after = self.cursor().await?;
+        }
+        while position > after + 1 && !self.context.tasks.is_stopping() {
+            let missing = self.ear.fill(after, position, BATCH).await?;
+            if missing.is_empty() {
+                let source = self.source;
+                return Err(Fault::internal(format!(
+                    "{source} lacks the event {}, and the broker has {position}",
+                    after + 1
+                )));
+            }
+            for event in &missing {
+                self.take(event).await?;
+                after = event.position;
+            }
+        }
+        Ok(after)
+    }
+
+    async fn take(&self, event: &Event) -> Result<(), Fault> {
+        event.call().with_timeout(PATIENCE).run(self.receive(event)).await
+    }
+
+    /// How far the source is handled.
+    async fn cursor(&self) -> Result<i64, Fault> {
+        let sql = "SELECT position FROM inbox_cursors WHERE source = $1";
+        let cursor: Option<(i64,)> = self.context.db.query(sql).bind(self.source).fetch_optional().await?;
+        Ok(cursor.map_or(0, |(position,)| position))
     }
 
     async fn any_parked(&self) -> Result<bool, Fault> {

@@ -1,5 +1,6 @@
 //! What every module shares: how it is called, how it fails, how it is hosted, where it stores and
 //! publishes. It knows no noun of the shop but [`Money`].
+mod bus;
 pub mod call;
 mod caller;
 mod clock;
@@ -43,7 +44,7 @@ pub use primary::Primary;
 pub use remote::Remote;
 pub use rpc::{Delivery, Local, Wire};
 pub use seal::Seal;
-pub use settings::{Bulkhead, Database, Mode, Settings, Testing};
+pub use settings::{Bulkhead, Database, Events, Mode, Settings, Testing};
 pub use tasks::Tasks;
 #[doc(hidden)]
 pub use {axum, serde, sqlx, uuid};

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Clock, Currency, Db, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire, failpoint};
+use crate::{Clock, Currency, Db, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire, bus::Bus, failpoint};
 
 /// Why a process could not start: one sentence that names the setting.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -51,6 +51,7 @@ pub struct Context {
     pub tasks: Tasks,
     /// Where files are kept.
     pub data_dir: PathBuf,
+    pub(crate) bus: Bus,
     config: Figment,
 }
 
@@ -74,6 +75,7 @@ pub struct Host {
     seal: Seal,
     clock: Clock,
     tasks: Tasks,
+    bus: Bus,
     http: reqwest::Client,
     internal: Router,
     public: OpenApiRouter,
@@ -100,6 +102,7 @@ impl Host {
             (Mode::Production, true, None) => None,
             _ => Some(secret(settings.mode, &settings.data_dir, "service_secret", given)?),
         };
+        let bus = Bus::open(&settings.events)?;
         let clock = Clock::with_offset(settings.testing.clock_offset_ms);
         #[expect(clippy::disallowed_methods, reason = "the one client, for calls between processes")]
         let http = reqwest::Client::builder()
@@ -117,6 +120,7 @@ impl Host {
             seal,
             clock,
             tasks: Tasks::default(),
+            bus,
             http,
             internal,
             public,
@@ -176,8 +180,9 @@ impl Host {
         db.migrate(KERNEL_MIGRATIONS.iter().chain(migrations.iter())).await?;
         let outbox = Outbox::new(db.clone(), name, self.clock.clone(), self.tasks.clone());
         let Settings { mode, currency, data_dir, .. } = self.settings.clone();
-        let (clock, tasks, config) = (self.clock.clone(), self.tasks.clone(), self.config.clone());
-        Ok(Context { name, mode, currency, db, outbox, clock, tasks, data_dir, config })
+        let (clock, tasks, bus, config) =
+            (self.clock.clone(), self.tasks.clone(), self.bus.clone(), self.config.clone());
+        Ok(Context { name, mode, currency, db, outbox, clock, tasks, data_dir, bus, config })
     }
 
     async fn database(&mut self, name: &'static str) -> Result<Db, StartError> {
@@ -210,6 +215,11 @@ impl Host {
             )
             .into())
         }
+    }
+
+    /// Deletes what the broker has of `source`'s events: the processes that serve fill it again, from the outbox.
+    pub async fn replay(&self, source: &str) -> Result<(), StartError> {
+        self.bus.forget(source).await
     }
 
     /// The routes that other processes call.

@@ -28,6 +28,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where rows are kept.
     pub database: Database,
+    /// How events travel.
+    pub events: Events,
     /// Base URL of a module that runs elsewhere, by its name.
     #[serde(default)]
     pub peers: BTreeMap<String, String>,
@@ -67,6 +69,21 @@ pub struct Database {
     pub connections: u32,
     /// SQLite connections that read, for each module.
     pub readers: u32,
+}
+
+/// How events travel.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Events {
+    /// `nats://…`, several with commas; none is without a broker.
+    pub url: String,
+    /// What the names of streams and subjects begin with.
+    pub prefix: String,
+    /// A file with NATS credentials.
+    pub credentials: String,
+    /// How many servers keep each event.
+    pub replicas: usize,
+    /// For how many days they keep it; 0 for ever.
+    pub days: u16,
 }
 
 /// A module's share of the process.

@@ -1,4 +1,4 @@
-//! For tests: a real PostgreSQL, and a module's context on each engine.
+//! For tests: a real PostgreSQL, a real NATS, and a module's context on each engine.
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -10,6 +10,7 @@ use figment::{
     Figment,
     providers::{Format, Toml},
 };
+use futures_util::StreamExt;
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
@@ -47,6 +48,21 @@ pub async fn postgres() -> String {
     run(&admin, format!("CREATE DATABASE {name}")).await.expect("a new database");
     admin.close().await;
     format!("{server}/{name}")
+}
+
+/// NATS with JetStream, and a prefix of its own; `tests/servers` brings up the server where there is none yet.
+pub async fn nats() -> (String, String) {
+    static SERVER: OnceLock<String> = OnceLock::new();
+    let url = SERVER.get_or_init(|| servers(&["nats".into()])).clone();
+    let prefix = |age| database(age).replace('_', "-");
+    let client = async_nats::connect(&url).await.expect("NATS is up");
+    let jetstream = async_nats::jetstream::new(client);
+    let streams: Vec<_> = jetstream.stream_names().map(|name| name.expect("the streams there are")).collect().await;
+    let old = streams.into_iter().filter(|name| name.starts_with("test-") && *name < prefix(OLD_MS));
+    for stream in old.take(8) {
+        jetstream.delete_stream(stream).await.ok();
+    }
+    (url, prefix(0))
 }
 
 /// After so many ms a test's database is left over.
@@ -141,15 +157,16 @@ pub fn address(hosts: &[&str]) -> String {
 pub async fn contexts(name: &'static str, migrations: &Migrator) -> Vec<(Context, Folder)> {
     let mut contexts = Vec::new();
     for url in [String::new(), postgres().await] {
-        let folder = Folder::new();
-        let own = toml(&folder.0, &url);
-        let config = Figment::from(Toml::file_exact(root().join("src/config.toml"))).merge(Toml::string(&own));
-        let mut host = Host::new(config, &[name]).expect("the settings are good");
-        contexts.push((host.context(name, migrations).await.expect("the module has a database"), folder));
+        contexts.push(context(name, migrations, &format!("[database]\nurl = {url:?}\n")).await);
     }
     contexts
 }
 
-fn toml(folder: &Path, url: &str) -> String {
-    format!("mode = \"dev\"\ndata_dir = {:?}\n[database]\nurl = {url:?}\n", folder.display().to_string())
+/// The context of the module `name` with these `settings` (TOML) beside the shop's own, in dev mode.
+pub async fn context(name: &'static str, migrations: &Migrator, settings: &str) -> (Context, Folder) {
+    let folder = Folder::new();
+    let own = format!("mode = \"dev\"\ndata_dir = {:?}\n{settings}", folder.0.display().to_string());
+    let config = Figment::from(Toml::file_exact(root().join("src/config.toml"))).merge(Toml::string(&own));
+    let mut host = Host::new(config, &[name]).expect("the settings are good");
+    (host.context(name, migrations).await.expect("the module has a database"), folder)
 }

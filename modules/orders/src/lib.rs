@@ -52,6 +52,7 @@ impl kernel::Module for Module {
     async fn start(context: Context, deps: Deps) -> Result<Arc<dyn Orders>, StartError> {
         let payments = Arc::clone(&deps.3);
         let service = service(&context, deps)?;
+        context.relay();
         let wake = Arc::new(Notify::new());
         let consumer = Consumer { journal: service.saga.journal.clone(), wake: Arc::clone(&wake) };
         let pull = move |after, limit, wait_ms| {

@@ -65,6 +65,7 @@ impl kernel::Module for Module {
     async fn start(context: Context, (): ()) -> Result<Arc<dyn Payments>, StartError> {
         let config: Config = context.config()?;
         let providers = providers(&context, &config)?;
+        context.relay();
         let service = Arc::new(Service::new(context, config, providers));
         service.keep_reconciling();
         Ok(service)

@@ -14,15 +14,20 @@ use tokio::io::AsyncReadExt;
 pub(crate) async fn contexts() -> Vec<(Context, Folder)> {
     let contexts = kernel::testing::contexts("sample", &Migrator::DEFAULT).await;
     for (context, _) in &contexts {
-        for sql in [
-            "CREATE TABLE counters (id BIGINT NOT NULL PRIMARY KEY, n BIGINT NOT NULL)",
-            "INSERT INTO counters (id, n) VALUES (1, 0), (2, 0), (3, 0), (4, 0)",
-            "CREATE TABLE marks (subject TEXT NOT NULL, n BIGINT NOT NULL)",
-        ] {
-            context.db.query(sql).execute().await.expect(sql);
-        }
+        furnish(&context.db).await;
     }
     contexts
+}
+
+/// Makes the tables.
+pub(crate) async fn furnish(db: &Db) {
+    for sql in [
+        "CREATE TABLE counters (id BIGINT NOT NULL PRIMARY KEY, n BIGINT NOT NULL)",
+        "INSERT INTO counters (id, n) VALUES (1, 0), (2, 0), (3, 0), (4, 0)",
+        "CREATE TABLE marks (subject TEXT NOT NULL, n BIGINT NOT NULL)",
+    ] {
+        db.query(sql).execute().await.expect(sql);
+    }
 }
 
 /// The same database through a pool of its own.

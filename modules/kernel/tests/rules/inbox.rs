@@ -17,7 +17,7 @@ use crate::database::{another, contexts, is_postgres};
 type Script = dyn Fn(&Event, usize) -> Turn + Send + Sync;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Turn {
+pub(crate) enum Turn {
     Work,
     Retry,
     Reject,
@@ -31,7 +31,7 @@ enum Turn {
 }
 
 /// Notes each event in `marks`, unless its script says otherwise.
-struct Marks {
+pub(crate) struct Marks {
     script: Box<Script>,
     attempts: Mutex<HashMap<uuid::Uuid, usize>>,
     seen: watch::Sender<Vec<(String, i64, Turn)>>,
@@ -40,7 +40,7 @@ struct Marks {
 }
 
 impl Marks {
-    fn new(script: impl Fn(&Event, usize) -> Turn + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(script: impl Fn(&Event, usize) -> Turn + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             script: Box::new(script),
             attempts: Mutex::default(),
@@ -48,6 +48,11 @@ impl Marks {
             traces: Mutex::default(),
             places: Semaphore::new(0),
         })
+    }
+
+    /// How often it was asked.
+    pub(crate) fn attempted(&self) -> usize {
+        self.seen.borrow().len()
     }
 
     /// Waits until what was attempted is as `wanted` says.
@@ -98,7 +103,7 @@ impl Handler for Marks {
 }
 
 /// Publishes the numbers of each subject, in this order.
-async fn publish(context: &Context, events: &[(&str, i64)]) {
+pub(crate) async fn publish(context: &Context, events: &[(&str, i64)]) {
     let mut tx = context.db.begin().await.unwrap();
     for (subject, n) in events {
         context.outbox.add(&mut tx, "mark.made", subject, &json!({ "n": n })).await.unwrap();
@@ -108,7 +113,7 @@ async fn publish(context: &Context, events: &[(&str, i64)]) {
 }
 
 /// Lets `handler` consume what `context`'s module publishes.
-fn subscribe(context: &Context, handler: &Arc<Marks>) {
+pub(crate) fn subscribe(context: &Context, handler: &Arc<Marks>) {
     let outbox = context.outbox.clone();
     let pull = move |after, limit, wait: i64| {
         let outbox = outbox.clone();
@@ -118,7 +123,7 @@ fn subscribe(context: &Context, handler: &Arc<Marks>) {
 }
 
 /// What has had an effect, by subject, as often as it had it.
-async fn effects(context: &Context) -> BTreeMap<String, Vec<i64>> {
+pub(crate) async fn effects(context: &Context) -> BTreeMap<String, Vec<i64>> {
     let sql = "SELECT subject, n FROM marks ORDER BY subject, n";
     let rows: Vec<(String, i64)> = context.db.query(sql).fetch_all().await.unwrap();
     rows.into_iter().fold(BTreeMap::new(), |mut all, (subject, n)| {
@@ -134,7 +139,7 @@ async fn resting(context: &Context) -> Vec<(String, i64, String, i64)> {
 }
 
 /// Waits until `count` events are in the state `state`, and moves the clock on so that what waits is due.
-async fn settled(context: &Context, state: &'static str, count: i64) {
+pub(crate) async fn settled(context: &Context, state: &'static str, count: i64) {
     let until = Instant::now() + Duration::from_secs(25);
     loop {
         let sql = "SELECT COUNT(*) FROM inbox WHERE state = $1";
@@ -148,7 +153,7 @@ async fn settled(context: &Context, state: &'static str, count: i64) {
     }
 }
 
-async fn stop(context: &Context) {
+pub(crate) async fn stop(context: &Context) {
     assert!(context.tasks.shutdown(Duration::from_secs(9)).await, "the consumer ends");
 }
 
