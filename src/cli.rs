@@ -62,7 +62,7 @@ enum Command {
     /// Orders that do not get on: list them, let them go on, or turn one back
     #[command(subcommand)]
     Orders(operate::Orders),
-    /// Events that a module could not handle: list them, or let it try again
+    /// Events that a module could not handle: list them, or let it try again; and the broker's copies
     #[command(subcommand)]
     Events(operate::Events),
     /// Brings the databases of what runs here up to this release, and exits

@@ -115,14 +115,26 @@ fn hidden(path: &str, value: &str) -> String {
             let (address, _) = value.split_once('?').unwrap_or_default();
             format!("{}?(hidden)\"", hidden(path, address))
         }
-        // The password of an address: what stands between its user and its host, or hosts.
-        _ if value.contains("://") && value.contains('@') => {
-            let (scheme, rest) = value.split_once("://").unwrap_or_default();
-            let (user, host) = rest.rsplit_once('@').unwrap_or_default();
-            format!("{scheme}://{}:(hidden)@{host}", user.split(':').next().unwrap_or_default())
-        }
+        _ if value.contains("://") && value.contains('@') => without_logins(value),
         _ => value.to_owned(),
     }
+}
+
+/// Addresses without their passwords: what stands between each user and its host. A user alone is NATS's token.
+fn without_logins(addresses: &str) -> String {
+    let mut shown = String::new();
+    let mut parts = addresses.split("://");
+    shown.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        match part.rsplit_once('@') {
+            Some((login, host)) => {
+                let user = login.split_once(':').map_or_else(String::new, |(user, _)| format!("{user}:"));
+                shown.push_str(&format!("://{user}(hidden)@{host}"));
+            }
+            None => shown.push_str(&format!("://{part}")),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -150,6 +162,9 @@ mod tests {
         assert_eq!(hidden("database.url", several), shown);
         let parameter = "\"postgres://one,two/x?user=shop&password=pw\"";
         assert_eq!(hidden("database.url", parameter), "\"postgres://one,two/x?(hidden)\"");
+        let cluster = "\"nats://shop:pw@a:4222,tls://s3cret@b,nats://c\"";
+        assert_eq!(hidden("events.url", cluster), "\"nats://shop:(hidden)@a:4222,tls://(hidden)@b,nats://c\"");
+        assert_eq!(hidden("events.url", "\"nats://shop:pw@a,shop:pw@b\""), "\"nats://shop:(hidden)@b\"");
         assert_eq!(hidden("mode", "\"dev\""), "\"dev\"");
     }
 }

@@ -45,17 +45,20 @@ pub(crate) enum Events {
         #[arg(long, value_enum)]
         module: Option<Module>,
     },
-    /// Lets events be handled again, within seconds
+    /// Lets events be handled again, within seconds, or be sent again to the broker
     Replay {
         /// Only what this module could not handle
         #[arg(long, value_enum)]
         module: Option<Module>,
         /// The event
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        #[arg(required_unless_present_any = ["all", "source"], conflicts_with_all = ["all", "source"])]
         id: Option<Uuid>,
         /// Every dead one
         #[arg(long)]
         all: bool,
+        /// Deletes what the broker has of this module's events; it is filled again from the outbox by the shop
+        #[arg(long, value_enum, conflicts_with_all = ["all", "module"])]
+        source: Option<Source>,
     },
 }
 
@@ -65,6 +68,14 @@ pub(crate) enum Events {
 pub(crate) enum Module {
     Orders,
     Notifications,
+}
+
+/// A module that publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    Orders,
+    Payments,
 }
 
 /// How long one call of a module may take.
@@ -98,6 +109,11 @@ pub(crate) async fn orders(host: &mut Host, command: Orders) -> Result<ExitCode,
 
 /// Does what was asked about events.
 pub(crate) async fn events(host: &mut Host, command: Events) -> Result<ExitCode, StartError> {
+    if let Events::Replay { source: Some(source), .. } = command {
+        host.replay(&word(&source)).await?;
+        println!("the events of {} are to be sent again", word(&source));
+        return Ok(ExitCode::SUCCESS);
+    }
     let app = app::start(host).await?;
     match command {
         Events::Dead { module } => {
