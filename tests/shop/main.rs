@@ -1,8 +1,9 @@
-//! Stories of people in the shop, each told to six worlds against one transcript; and what must hold
+//! Stories of people in the shop, each told to eight worlds against one transcript; and what must hold
 //! when processes die.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 mod actor;
 mod books;
+mod broker;
 mod clocks;
 mod contention;
 mod crash;
@@ -15,6 +16,7 @@ mod matrix;
 mod operate;
 mod proxy;
 mod rollout;
+mod server;
 mod shopper;
 mod soak;
 mod standby;

@@ -17,6 +17,7 @@ use crate::{
         Visit,
     },
     world::{
+        Bus::{self, Direct, Nats},
         Engine::{self, Postgres, Sqlite},
         Shop,
         Topology::{self, Apart, Together},
@@ -160,6 +161,21 @@ const PAIRS: [(Story, [&str; 2]); 2] = [
     (Bought, ["cart.close.uncommitted", "orders.end.after"]),
 ];
 
+/// What there is in a world with a broker alone, and what is different there.
+const RELAYED: [(Story, &[&str]); 1] = [(
+    Bought,
+    &[
+        "payments.relay.sent",
+        "payments.relay.published",
+        "orders.relay.sent",
+        "orders.relay.published",
+        "orders.inbox.received",
+        "orders.inbox.committed",
+        "notifications.inbox.received",
+        "notifications.inbox.committed",
+    ],
+)];
+
 /// One death, or one after another.
 #[derive(Debug, Clone)]
 struct Row {
@@ -167,12 +183,16 @@ struct Row {
     points: Vec<&'static str>,
 }
 
-fn rows(topology: Topology) -> Vec<Row> {
-    let single = MATRIX
+fn rows(topology: Topology, bus: Bus) -> Vec<Row> {
+    let (stories, pairs): (&[(Story, &[&str])], _) = match bus {
+        Bus::Direct => (&MATRIX, &PAIRS[..]),
+        Bus::Nats => (&RELAYED, &[][..]),
+    };
+    let single = stories
         .iter()
         .flat_map(|(story, points)| points.iter().map(|point| Row { story: *story, points: vec![*point] }));
     // Together, the first death is everybody's.
-    let pairs = PAIRS.iter().filter(|_| topology == Apart);
+    let pairs = pairs.iter().filter(|_| topology == Apart);
     single.chain(pairs.map(|(story, points)| Row { story: *story, points: points.to_vec() })).collect()
 }
 
@@ -187,8 +207,10 @@ struct Stage {
 }
 
 impl Stage {
-    async fn open(topology: Topology, engine: Engine) -> Self {
-        let shop = Shop::open(topology, engine, &SETTINGS).await;
+    async fn open(topology: Topology, engine: Engine, bus: Bus) -> Self {
+        let over = bus.settings().await;
+        let settings: Vec<_> = SETTINGS.into_iter().chain(over.iter().map(|(name, value)| (*name, &**value))).collect();
+        let shop = Shop::open(topology, engine, &settings).await;
         let staff = furnish(&shop).await;
         Self { shop, staff, plays: 0 }
     }
@@ -234,9 +256,9 @@ fn module(point: &str) -> &str {
 }
 
 /// Plays rows until there are none left. What has failed may have left anything behind: the next one gets a new shop.
-async fn lane(topology: Topology, engine: Engine, rows: Arc<Mutex<VecDeque<Row>>>) -> Vec<(Row, Outcome)> {
+async fn lane(topology: Topology, engine: Engine, bus: Bus, rows: Arc<Mutex<VecDeque<Row>>>) -> Vec<(Row, Outcome)> {
     let mut outcomes = Vec::new();
-    let mut stage = Stage::open(topology, engine).await;
+    let mut stage = Stage::open(topology, engine, bus).await;
     loop {
         let Some(row) = rows.lock().unwrap().pop_front() else { break };
         let begun = Instant::now();
@@ -244,7 +266,7 @@ async fn lane(topology: Topology, engine: Engine, rows: Arc<Mutex<VecDeque<Row>>
         if outcome.is_err() {
             eprintln!("{} in {:?}: {outcome:?}", row.points.join(", "), row.story);
             eprintln!("{}", stage.shop.logs());
-            stage = Stage::open(topology, engine).await;
+            stage = Stage::open(topology, engine, bus).await;
         }
         outcomes.push((row, outcome));
     }
@@ -255,20 +277,20 @@ async fn lane(topology: Topology, engine: Engine, rows: Arc<Mutex<VecDeque<Row>>
 }
 
 /// Plays every row to one world, several at a time: most of the time is spent waiting for leases to run out.
-async fn matrix(topology: Topology, engine: Engine, lanes: usize) {
+async fn matrix(topology: Topology, engine: Engine, bus: Bus, lanes: usize) {
     let begun = Instant::now();
     let only = std::env::vars().find(|(name, _)| name == "STOA_MATRIX").map(|(_, only)| only);
-    let mut chosen = rows(topology);
+    let mut chosen = rows(topology, bus);
     chosen.retain(|row| only.as_ref().is_none_or(|only| row.points.iter().any(|point| point.contains(only))));
     let lanes = lanes.min(chosen.len());
     let queue = Arc::new(Mutex::new(VecDeque::from(chosen.clone())));
     let mut running = JoinSet::new();
     for _ in 0..lanes {
-        running.spawn(lane(topology, engine, Arc::clone(&queue)));
+        running.spawn(lane(topology, engine, bus, Arc::clone(&queue)));
     }
     let outcomes: Vec<_> = running.join_all().await.into_iter().flatten().collect();
     let failed = outcomes.iter().filter(|(_, outcome)| outcome.is_err()).count();
-    println!("{topology:?} on {engine:?}: {} deaths, {failed} failed, {:?}", chosen.len(), begun.elapsed());
+    println!("{topology:?} on {engine:?}, {bus:?}: {} deaths, {failed} failed, {:?}", chosen.len(), begun.elapsed());
     for (row, outcome) in &outcomes {
         let outcome = match outcome {
             Ok(took) => format!("held, {:4.1} s", took.as_secs_f64()),
@@ -281,32 +303,43 @@ async fn matrix(topology: Topology, engine: Engine, lanes: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn together_on_sqlite() {
-    matrix(Together, Sqlite, 12).await;
+    matrix(Together, Sqlite, Direct, 12).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn together_on_postgres() {
-    matrix(Together, Postgres, 12).await;
+    matrix(Together, Postgres, Direct, 12).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apart_on_sqlite() {
-    matrix(Apart, Sqlite, 6).await;
+    matrix(Apart, Sqlite, Direct, 6).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn apart_on_postgres() {
-    matrix(Apart, Postgres, 6).await;
+    matrix(Apart, Postgres, Direct, 6).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn together_on_nats() {
+    matrix(Together, Sqlite, Nats, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apart_on_nats() {
+    matrix(Apart, Postgres, Nats, 4).await;
 }
 
 /// Where a name has a part that is not written there: its pattern, and where its values are found.
-const PARTS: [(&str, &str, &str); 6] = [
+const PARTS: [(&str, &str, &str); 7] = [
     (r"orders\.(\w+)\.(un)?committed", "orders/src/event.rs", r#"=> "([A-Z]\w+)","#),
     (r"orders\.(\w+)\.before", "orders/src/saga.rs", r#"(?:step\(lease,|limited\()\s*"(\w+)""#),
     (r"orders\.(\w+)\.after", "orders/src/saga.rs", r#"(?:step\(lease,|limited\()\s*"(\w+)""#),
     (r"payments\.(\w+)\.(intended|answered)", "payments/src", r#"timed\(\s*"(\w+)""#),
     (r"(\w+)\.inbox\.\w+", "", r"^modules/(\w+)/src/lib.rs\n(?s:.*)\.subscribe\("),
     (r"(\w+)\.outbox\.\w+", "", r"^modules/(\w+)/src/(?s:.*)outbox\s*\.add\("),
+    (r"(\w+)\.relay\.\w+", "", r"^modules/(\w+)/src/lib.rs\n(?s:.*)\.relay\("),
 ];
 
 #[test]
@@ -314,7 +347,8 @@ fn the_matrix_forgets_no_place() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut sources = Vec::new();
     read(root, Path::new("modules"), &mut sources);
-    let names: BTreeSet<_> = rows(Apart).iter().flat_map(|row| row.points.clone()).map(unnumbered).collect();
+    let rows = [Direct, Nats].into_iter().flat_map(|bus| rows(Apart, bus));
+    let names: BTreeSet<_> = rows.flat_map(|row| row.points).map(unnumbered).collect();
     let place = Regex::new(r"failpoint!\((.*)\);").unwrap();
     let patterns: BTreeSet<_> = sources
         .iter()

@@ -19,6 +19,7 @@ use crate::{
         Visit,
     },
     world::{
+        Bus::{self, Direct, Nats},
         Engine::{self, Postgres, Sqlite},
         Shop,
         Topology::{self, Apart, Together, Twice},
@@ -78,12 +79,15 @@ pub(crate) async fn people(
 const SEEDS: [u64; 1] = [1];
 
 /// Kills a process at random moments while people shop, and looks what has become of their orders.
-async fn soak(topology: Topology, engine: Engine) {
+async fn soak(topology: Topology, engine: Engine, bus: Bus) {
     let seeds = setting("STOA_SOAK_SEED").map_or_else(|| SEEDS.to_vec(), |seed| vec![seed]);
     let kills = setting("STOA_SOAK_KILLS").unwrap_or(20);
-    let settings: Vec<_> = SETTINGS.into_iter().chain([("STOA_PAYMENTS__TEST_SLOW_MS", "400")]).collect();
     for seed in seeds {
         let begun = Instant::now();
+        let over = bus.settings().await;
+        let over = over.iter().map(|(name, value)| (*name, &**value));
+        let settings: Vec<_> =
+            SETTINGS.into_iter().chain([("STOA_PAYMENTS__TEST_SLOW_MS", "400")]).chain(over).collect();
         let mut open = Shop::open(topology, engine, &settings).await;
         let (orders, found) = people(&mut open, seed, async |open, mut chance| {
             for _ in 0..kills {
@@ -97,7 +101,7 @@ async fn soak(topology: Topology, engine: Engine) {
         .await;
         let (violations, took) = (found.len(), begun.elapsed());
         println!(
-            "{topology:?} on {engine:?}: seed {seed}, {orders} orders, {kills} kills, {violations} violations, {took:?}"
+            "{topology:?} on {engine:?}, {bus:?}: seed {seed}, {orders} orders, {kills} kills, {violations} violations, {took:?}"
         );
         assert!(found.is_empty(), "seed {seed}: {found:#?}");
     }
@@ -114,15 +118,20 @@ async fn audited(shop: &Shop, staff: &Shopper, orders: usize) -> Result<(), Stri
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_that_is_killed_again_and_again_on_sqlite() {
-    soak(Together, Sqlite).await;
+    soak(Together, Sqlite, Direct).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_whose_processes_are_killed_again_and_again_on_postgres() {
-    soak(Apart, Postgres).await;
+    soak(Apart, Postgres, Direct).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shop_of_two_replicas_that_are_killed_again_and_again_on_postgres() {
-    soak(Twice, Postgres).await;
+    soak(Twice, Postgres, Direct).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_of_two_replicas_on_nats_that_are_killed_again_and_again() {
+    soak(Twice, Postgres, Nats).await;
 }

@@ -1,4 +1,4 @@
-//! A shop to tell a story to: real processes of the real binary, in one of six worlds.
+//! A shop to tell a story to: real processes of the real binary, in one of eight worlds.
 use std::{
     fs::File,
     io::Write,
@@ -15,7 +15,7 @@ use std::{
 
 use kernel::{
     Db,
-    testing::{Folder, postgres},
+    testing::{Folder, nats, postgres},
 };
 
 use crate::transcript::Transcript;
@@ -40,6 +40,28 @@ pub(crate) enum Topology {
 pub(crate) enum Engine {
     Sqlite,
     Postgres,
+}
+
+/// How modules hear of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bus {
+    /// From each other.
+    Direct,
+    /// Over NATS JetStream.
+    Nats,
+}
+
+impl Bus {
+    /// What a shop needs to know for it.
+    pub(crate) async fn settings(self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Direct => Vec::new(),
+            Self::Nats => {
+                let (url, prefix) = nats().await;
+                vec![("STOA_EVENTS__URL", url), ("STOA_EVENTS__PREFIX", prefix)]
+            }
+        }
+    }
 }
 
 const SIGABRT: i32 = 6;

@@ -242,7 +242,8 @@ impl Db {
             #[expect(clippy::disallowed_methods, reason = "an identifier cannot be bound; it is a name of ours")]
             let made = sqlx::query(sql).execute(&primary.pool()).await;
             // Two replicas that start at once may both find none: IF NOT EXISTS looks before it waits for the other.
-            let elsewhere = |error: &sqlx::Error| matches!(error, sqlx::Error::Database(it) if it.is_unique_violation());
+            let elsewhere =
+                |error: &sqlx::Error| matches!(error, sqlx::Error::Database(it) if it.is_unique_violation());
             made.map(drop).or_else(|error| if elsewhere(&error) { Ok(()) } else { Err(refused(error.into())) })?;
         }
         Ok(db)

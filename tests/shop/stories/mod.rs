@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 
 use crate::{
     actor::Actor,
-    world::{Engine, Shop, Topology},
+    world::{Bus, Engine, Shop, Topology},
 };
 
 /// Tells `story` to one world and compares its transcript with the one that all leave.
-async fn tell(name: &str, topology: Topology, engine: Engine, story: impl AsyncFnOnce(&Shop)) {
-    let shop = Shop::open(topology, engine, &[]).await;
+async fn tell(name: &str, topology: Topology, engine: Engine, bus: Bus, story: impl AsyncFnOnce(&Shop)) {
+    let settings = bus.settings().await;
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, &**value)).collect();
+    let shop = Shop::open(topology, engine, &settings).await;
     story(&shop).await;
     let transcript = shop.transcript.lock().unwrap();
     insta::with_settings!({
@@ -27,21 +29,25 @@ async fn tell(name: &str, topology: Topology, engine: Engine, story: impl AsyncF
 macro_rules! stories {
     ($($file:ident::$story:ident),* $(,)?) => { $(
         mod $story {
-            use super::{Engine::*, Topology::*, tell};
+            use super::{Bus::*, Engine::*, Topology::*, tell};
             const NAME: &str = stringify!($story);
 
             #[tokio::test]
-            async fn together_on_sqlite() { tell(NAME, Together, Sqlite, super::$file::$story).await; }
+            async fn together_on_sqlite() { tell(NAME, Together, Sqlite, Direct, super::$file::$story).await; }
             #[tokio::test]
-            async fn together_on_postgres() { tell(NAME, Together, Postgres, super::$file::$story).await; }
+            async fn together_on_postgres() { tell(NAME, Together, Postgres, Direct, super::$file::$story).await; }
             #[tokio::test]
-            async fn checked_on_sqlite() { tell(NAME, Checked, Sqlite, super::$file::$story).await; }
+            async fn checked_on_sqlite() { tell(NAME, Checked, Sqlite, Direct, super::$file::$story).await; }
             #[tokio::test]
-            async fn checked_on_postgres() { tell(NAME, Checked, Postgres, super::$file::$story).await; }
+            async fn checked_on_postgres() { tell(NAME, Checked, Postgres, Direct, super::$file::$story).await; }
             #[tokio::test]
-            async fn apart_on_sqlite() { tell(NAME, Apart, Sqlite, super::$file::$story).await; }
+            async fn apart_on_sqlite() { tell(NAME, Apart, Sqlite, Direct, super::$file::$story).await; }
             #[tokio::test]
-            async fn apart_on_postgres() { tell(NAME, Apart, Postgres, super::$file::$story).await; }
+            async fn apart_on_postgres() { tell(NAME, Apart, Postgres, Direct, super::$file::$story).await; }
+            #[tokio::test]
+            async fn together_on_nats() { tell(NAME, Together, Sqlite, Nats, super::$file::$story).await; }
+            #[tokio::test]
+            async fn apart_on_nats() { tell(NAME, Apart, Postgres, Nats, super::$file::$story).await; }
         }
     )* };
 }
@@ -71,10 +77,10 @@ stories! {
 async fn any_other_split_tells_the_same() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
         let name = "an_order_that_is_paid_shipped_and_mailed";
-        tell(name, Topology::Mixed, engine, orders::an_order_that_is_paid_shipped_and_mailed).await;
+        tell(name, Topology::Mixed, engine, Bus::Direct, orders::an_order_that_is_paid_shipped_and_mailed).await;
         let name = "a_guests_cart_becomes_a_customers";
-        tell(name, Topology::Mixed, engine, carts::a_guests_cart_becomes_a_customers).await;
-        tell("every_refusal", Topology::Mixed, engine, refusals::every_refusal).await;
+        tell(name, Topology::Mixed, engine, Bus::Direct, carts::a_guests_cart_becomes_a_customers).await;
+        tell("every_refusal", Topology::Mixed, engine, Bus::Direct, refusals::every_refusal).await;
     }
 }
 
