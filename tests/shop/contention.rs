@@ -46,6 +46,8 @@ macro_rules! scenes {
             #[tokio::test]
             async fn together_on_postgres() { play(NAME, Together, Postgres, super::$scene).await; }
             #[tokio::test]
+            async fn apart_on_sqlite() { play(NAME, Apart, Sqlite, super::$scene).await; }
+            #[tokio::test]
             async fn apart_on_postgres() { play(NAME, Apart, Postgres, super::$scene).await; }
         }
     )* };

@@ -102,7 +102,16 @@ async fn every_command(from: &str, to: &str, engine: Engine, seed: u64) {
             sku: "CUP",
             name: format!("{trouble:?}-{story:?}"),
         };
-        let told = join_all(Story::ALL.map(|story| story.play(visit(story)))).await;
+        let stories = join_all(Story::ALL.map(|story| story.play(visit(story))));
+        tokio::pin!(stories);
+        // Not so long that an order is given up for a person to look at; what is under way then must end well.
+        let told = tokio::select! {
+            told = &mut stories => told,
+            () = tokio::time::sleep(Duration::from_secs(8)) => {
+                proxy.misbehave(None);
+                stories.await
+            }
+        };
         let failed: Vec<_> = told.into_iter().filter_map(Result::err).collect();
         assert!(failed.is_empty(), "{trouble:?}: {failed:#?}");
         struck += proxy.struck();

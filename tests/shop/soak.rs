@@ -22,7 +22,7 @@ use crate::{
         Bus::{self, Direct, Nats},
         Engine::{self, Postgres, Sqlite},
         Shop,
-        Topology::{self, Apart, Together, Twice},
+        Topology::{self, Apart, Checked, Together, Twice},
     },
 };
 
@@ -116,22 +116,20 @@ async fn audited(shop: &Shop, staff: &Shopper, orders: usize) -> Result<(), Stri
     if found.is_empty() { Ok(()) } else { Err(found.join("; ")) }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shop_that_is_killed_again_and_again_on_sqlite() {
-    soak(Together, Sqlite, Direct).await;
+macro_rules! soak {
+    ($($world:ident: $topology:ident $engine:ident $bus:ident;)*) => { $(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $world() { soak($topology, $engine, $bus).await; }
+    )* };
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shop_whose_processes_are_killed_again_and_again_on_postgres() {
-    soak(Apart, Postgres, Direct).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shop_of_two_replicas_that_are_killed_again_and_again_on_postgres() {
-    soak(Twice, Postgres, Direct).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shop_of_two_replicas_on_nats_that_are_killed_again_and_again() {
-    soak(Twice, Postgres, Nats).await;
+soak! {
+    together_on_sqlite: Together Sqlite Direct;
+    together_on_postgres: Together Postgres Direct;
+    checked_on_sqlite: Checked Sqlite Direct;
+    apart_on_sqlite: Apart Sqlite Direct;
+    apart_on_postgres: Apart Postgres Direct;
+    apart_on_nats: Apart Postgres Nats;
+    two_replicas_on_postgres: Twice Postgres Direct;
+    two_replicas_on_nats: Twice Postgres Nats;
 }
