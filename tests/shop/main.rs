@@ -2,6 +2,7 @@
 //! when processes die.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test that cannot go on fails")]
 mod actor;
+mod auditor;
 mod books;
 mod broker;
 mod clocks;
@@ -14,6 +15,7 @@ mod faults;
 mod invariants;
 mod matrix;
 mod operate;
+mod places;
 mod proxy;
 mod rollout;
 mod server;

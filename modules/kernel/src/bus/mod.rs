@@ -2,6 +2,7 @@
 //!
 //! The outbox is the truth, and the broker a copy of it in which an event's sequence is its position. What the broker
 //! does not have, or does not deliver, is read from the publisher: nothing depends on it but how soon one hears.
+mod address;
 mod broker;
 mod listener;
 mod relay;
