@@ -299,32 +299,18 @@ async fn matrix(topology: Topology, engine: Engine, bus: Bus, lanes: usize) {
     assert_eq!(failed, 0, "every row holds");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn together_on_sqlite() {
-    matrix(Together, Sqlite, Direct, 12).await;
+macro_rules! matrix {
+    ($($world:ident: $topology:ident $engine:ident $bus:ident in $lanes:literal;)*) => { $(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $world() { matrix($topology, $engine, $bus, $lanes).await; }
+    )* };
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn together_on_postgres() {
-    matrix(Together, Postgres, Direct, 12).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn apart_on_sqlite() {
-    matrix(Apart, Sqlite, Direct, 6).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn apart_on_postgres() {
-    matrix(Apart, Postgres, Direct, 6).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn together_on_nats() {
-    matrix(Together, Sqlite, Nats, 4).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn apart_on_nats() {
-    matrix(Apart, Postgres, Nats, 4).await;
+matrix! {
+    together_on_sqlite: Together Sqlite Direct in 12;
+    together_on_postgres: Together Postgres Direct in 12;
+    apart_on_sqlite: Apart Sqlite Direct in 6;
+    apart_on_postgres: Apart Postgres Direct in 6;
+    together_on_nats: Together Sqlite Nats in 4;
+    apart_on_nats: Apart Postgres Nats in 4;
 }

@@ -1,9 +1,10 @@
 //! A shop to tell a story to: real processes of the real binary, in one of eight worlds.
+mod trouble;
+
 use std::{
     fs::File,
     io::Write,
     net::TcpListener,
-    os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
@@ -64,10 +65,8 @@ impl Bus {
     }
 }
 
-const SIGABRT: i32 = 6;
 /// The binary of this release.
 pub(crate) const OURS: &str = env!("CARGO_BIN_EXE_stoa");
-const FAILPOINT: &str = "STOA_TESTING__FAILPOINT";
 
 impl Topology {
     /// The role of each process.
@@ -174,20 +173,6 @@ impl Shop {
         process.own.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Lets no file of the process that runs `role` grow past `bytes`, from its next start on.
-    pub(crate) fn limit_files(&mut self, role: &str, bytes: Option<u64>) {
-        self.process(role).file_size = bytes;
-    }
-
-    /// Lets the files of the process that runs `role` grow again, while it runs.
-    pub(crate) fn make_room(&mut self, role: &str) {
-        let process = self.process(role);
-        process.file_size = None;
-        let pid = process.child.as_ref().expect("it runs").id().to_string();
-        let made = Command::new("prlimit").args(["--pid", &pid, "--fsize=unlimited"]).status();
-        assert!(made.is_ok_and(|status| status.success()), "prlimit, of util-linux");
-    }
-
     fn process(&mut self, role: &str) -> &mut Process {
         let process = self.processes.iter_mut().find(|process| process.runs(role));
         process.expect("somebody runs it")
@@ -239,31 +224,6 @@ impl Shop {
         }
     }
 
-    /// Kills the process that runs `role` with SIGKILL: nothing of it is run any more.
-    pub(crate) fn kill(&mut self, role: &str) {
-        let index = self.processes.iter().position(|process| process.runs(role));
-        self.kill_one(index.expect("somebody runs it"));
-    }
-
-    /// Kills one of the processes, of which there are [`Shop::processes`].
-    pub(crate) fn kill_one(&mut self, index: usize) {
-        if let Some(mut child) = self.processes[index].child.take() {
-            child.kill().expect("SIGKILL");
-            child.wait().expect("it has ended");
-        }
-    }
-
-    /// Asks one of the processes to end, waits until it has, and starts it again as another release.
-    pub(crate) fn install(&mut self, index: usize, binary: &Path) {
-        let process = &mut self.processes[index];
-        binary.clone_into(&mut process.binary);
-        if let Some(mut child) = process.child.take() {
-            terminate(&child);
-            child.wait().expect("it has ended");
-            self.start();
-        }
-    }
-
     /// How many processes it is made of.
     pub(crate) fn processes(&self) -> usize {
         self.processes.len()
@@ -279,39 +239,6 @@ impl Shop {
             lines[lines.len().saturating_sub(100)..].join("\n")
         };
         roles.iter().map(|role| format!("--- {role} logged last:\n{}", last(role))).collect::<Vec<_>>().join("\n")
-    }
-
-    /// Starts the process that runs `role` anew, to die at `failpoint`.
-    pub(crate) fn arm(&mut self, role: &str, failpoint: &str) {
-        self.kill(role);
-        self.only(role, FAILPOINT, failpoint);
-        self.start();
-    }
-
-    /// Waits until the process that runs `role` has died at `failpoint`; the next one will not.
-    pub(crate) async fn died(&mut self, role: &str, failpoint: &str) -> Result<(), String> {
-        self.only(role, FAILPOINT, "");
-        let child = &mut self.process(role).child;
-        let until = Instant::now() + Duration::from_secs(30);
-        let status = loop {
-            match child.as_mut().expect("it runs").try_wait().expect("it is ours") {
-                Some(status) => break status,
-                None if Instant::now() > until => return Err(format!("{failpoint} was never reached")),
-                None => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        };
-        *child = None;
-        let name = failpoint.split(':').next().unwrap_or_default();
-        let aborted = status.signal() == Some(SIGABRT) && self.said(role).contains(&format!("failpoint {name}\n"));
-        if aborted { Ok(()) } else { Err(format!("{role} died of something else than {failpoint}: {status}")) }
-    }
-
-    /// Asks the process that runs `role` to end, and waits until it has.
-    pub(crate) fn terminate(&mut self, role: &str) -> Option<std::process::ExitStatus> {
-        let process = self.processes.iter_mut().find(|process| process.runs(role))?;
-        let mut child = process.child.take()?;
-        terminate(&child);
-        child.wait().ok()
     }
 
     /// Runs `stoa ARGS` beside the shop, with `input` as its standard input.
@@ -387,10 +314,6 @@ impl Drop for Shop {
             eprintln!("{}", self.logs());
         }
     }
-}
-
-fn terminate(child: &Child) {
-    Command::new("sh").args(["-c", &format!("kill {}", child.id())]).status().expect("SIGTERM");
 }
 
 /// A free port below those that the kernel gives to outgoing connections; never the same twice in this process.

@@ -34,6 +34,15 @@ impl Broker {
         (context, folder)
     }
 
+    /// A module that has its events sent to the broker, and listens to them.
+    async fn talker(&self) -> (Context, Folder, Arc<Marks>) {
+        let (context, folder) = self.context().await;
+        context.relay();
+        let handler = Marks::new(|_, _| Turn::Work);
+        subscribe(&context, &handler);
+        (context, folder, handler)
+    }
+
     /// The stream, once it has `count` events.
     async fn filled(&self, count: u64) -> Stream {
         let until = Instant::now() + Duration::from_secs(20);
@@ -161,10 +170,7 @@ async fn what_the_broker_lost_is_read_from_the_publisher() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_lost_everything_is_filled_again() {
     let broker = Broker::new().await;
-    let (context, _folder) = broker.context().await;
-    context.relay();
-    let handler = Marks::new(|_, _| Turn::Work);
-    subscribe(&context, &handler);
+    let (context, _folder, handler) = broker.talker().await;
     publish(&context, &numbers(20)).await;
     settled(&context, "done", 20).await;
     broker.filled(20).await;
@@ -188,10 +194,7 @@ async fn a_broker_that_lost_everything_is_filled_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_module_whose_database_was_restored_hears_again_what_it_forgot() {
     let broker = Broker::new().await;
-    let (context, _folder) = broker.context().await;
-    context.relay();
-    let handler = Marks::new(|_, _| Turn::Work);
-    subscribe(&context, &handler);
+    let (context, _folder, _handler) = broker.talker().await;
     publish(&context, &numbers(20)).await;
     settled(&context, "done", 20).await;
     for sql in [
@@ -215,10 +218,7 @@ async fn a_stream_of_another_outbox_is_left_alone() {
     let theirs = stored(&broker.filled(5).await, 5).await;
     stop(&other).await;
 
-    let (context, _folder) = broker.context().await;
-    context.relay();
-    let handler = Marks::new(|_, _| Turn::Work);
-    subscribe(&context, &handler);
+    let (context, _folder, _handler) = broker.talker().await;
     // Behind the stream at first, and then past it.
     for (count, subject) in [(3, "x"), (5, "y")] {
         let own: Vec<_> = (1..=count).map(|n| (subject, n)).collect();
