@@ -113,7 +113,7 @@ pub struct Category {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCategory {
-    /// Its name in addresses; made from the name where absent.
+    /// Its name in addresses, in any script; made from the name, in Latin letters, where absent.
     pub slug: Option<String>,
     /// What the customer sees.
     pub name: String,
@@ -123,7 +123,7 @@ pub struct NewCategory {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
-    /// Its name in addresses; made from the name where absent.
+    /// Its name in addresses and files, in any script; made from the name, in Latin letters, where absent.
     pub slug: Option<String>,
     /// What the customer sees.
     pub name: String,
@@ -313,9 +313,9 @@ pub struct Reservation {
 /// A product as an import brings it: its slug says which it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedProduct {
-    /// The product; its `slug` is given and its `category`, where it is new, is created.
+    /// The product; its `slug` is given. Of its `category` only the name matters, where there is one.
     pub product: NewProduct,
-    /// The name of its category, for one that is new.
+    /// The name of its category, as it is written; where it is new, its slug is made from `product.category`.
     pub category_name: Option<String>,
 }
 

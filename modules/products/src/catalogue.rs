@@ -1,10 +1,9 @@
-//! Products and categories: how they are read, created and changed.
-use kernel::{Checks, Fault, Invalid, Page, Tx, text};
+//! Products: how they are read, created and changed.
+use kernel::{Fault, Invalid, Page, Tx};
 
 use crate::{
-    Category, Error, NewCategory, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, Sku,
+    Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, Sku,
     domain::{Change, Details, Draft},
-    fields,
     listing::Listing,
     service::Service,
     slug, stock,
@@ -54,15 +53,15 @@ impl Service {
     }
 
     pub(crate) async fn add(&self, product: NewProduct) -> Result<Product, Error> {
-        let change = Change::of_new(product, self.currency)?;
+        let (id, change) = (ProductId::new(), Change::of_new(product, self.currency)?);
         let mut tx = self.db.begin().await?;
         let slugs = match &change.slug {
             Some(slug) => vec![slug.clone()],
-            None => slug::candidates(change.name.as_deref().unwrap_or_default()),
+            None => slug::candidates(change.name.as_deref().unwrap_or_default(), "product", id.0),
         };
-        let Some(id) = self.insert(&mut tx, &change, &slugs).await? else {
+        if !self.insert(&mut tx, id, &change, &slugs).await? {
             return Err(Error::SlugTaken { slug: slugs.into_iter().next().unwrap_or_default() });
-        };
+        }
         let product = self.read(&mut tx, id).await?;
         tx.commit().await?;
         tracing::info!(product.id = %id, slug = product.slug, "a product was created");
@@ -93,23 +92,24 @@ impl Service {
         Ok(product)
     }
 
-    /// Writes a new product under the first of `slugs` that is free; none if all are taken.
+    /// Writes a new product under the first of `slugs` that is free; false if all are taken.
     pub(crate) async fn insert(
         &self,
         tx: &mut Tx,
+        id: ProductId,
         change: &Change,
         slugs: &[String],
-    ) -> Result<Option<ProductId>, Error> {
-        let (id, drafts) = (ProductId::new(), change.merge(Vec::new())?);
+    ) -> Result<bool, Error> {
+        let drafts = change.merge(Vec::new())?;
         for slug in slugs {
             let details = change.apply(Details::empty(slug.clone()));
             self.on_a_shelf(tx, &details).await?;
             if store::insert(tx, id, &details, &drafts, self.clock.now()).await? {
                 self.write(tx, id, change, &[], &drafts).await?;
-                return Ok(Some(id));
+                return Ok(true);
             }
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// Writes what `change` makes of a product that is locked; false where that is what it is already.
@@ -170,24 +170,5 @@ impl Service {
         let row = row.ok_or_else(|| Fault::internal(format!("product {id} vanished")))?;
         let mut of = variants::of(tx, [id], self.currency).await?;
         Ok(row.product(of.remove(&id).unwrap_or_default()))
-    }
-
-    pub(crate) async fn shelves(&self) -> Result<Vec<Category>, Error> {
-        let mut categories = store::categories(&self.db).await?;
-        categories.sort_by_cached_key(|category| (slug::sort_key(&category.name), category.slug.clone()));
-        Ok(categories)
-    }
-
-    pub(crate) async fn add_category(&self, category: NewCategory) -> Result<Category, Error> {
-        let mut checks = Checks::new();
-        let name = checks.field("/name", text(&category.name, 1, fields::MAX_CATEGORY));
-        let slug = category.slug.unwrap_or_else(|| slug::from_name(&category.name));
-        let slug = checks.field("/slug", slug::parse(&slug));
-        let (name, slug) = checks.finish(name.zip(slug))?;
-        if store::insert_category(&self.db, &slug, &name, self.clock.now()).await? {
-            Ok(Category { slug, name, products: 0 })
-        } else {
-            Err(Error::SlugTaken { slug })
-        }
     }
 }

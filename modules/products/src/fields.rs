@@ -11,8 +11,6 @@ const MAX_PRICE: i64 = 1_000_000_000_000;
 pub(crate) const MAX_STOCK: i64 = 1_000_000_000;
 /// The most variants of one product.
 pub(crate) const MAX_VARIANTS: usize = 100;
-/// The most characters of a category's name.
-pub(crate) const MAX_CATEGORY: usize = 100;
 /// Ten tonnes.
 const MAX_WEIGHT_G: i64 = 10_000_000;
 const MAX_DESCRIPTION: usize = 50_000;

@@ -1,13 +1,13 @@
 //! Bringing in a whole catalogue, again and again if need be.
-use kernel::{Invalid, Refusal, text};
+use kernel::{Invalid, Refusal, Tx};
 
 use crate::{
-    Error, ImportRefusal, ImportReport, ImportedProduct, Sku,
+    Error, ImportRefusal, ImportReport, ImportedProduct, ProductId, Sku,
     domain::Change,
-    fields,
     service::Service,
     slug,
-    store::{self, Key},
+    store::{self, Key, Row},
+    variants,
 };
 
 /// The most products of one call.
@@ -28,9 +28,9 @@ impl Service {
         }
         let mut report = ImportReport::default();
         for imported in products {
-            let slug = imported.product.slug.clone().unwrap_or_else(|| slug::from_name(&imported.product.name));
+            let slug = imported.product.slug.clone().unwrap_or_default();
             let skus: Vec<_> = imported.product.variants.iter().map(|variant| variant.sku.clone()).collect();
-            match self.bring(&slug, imported).await {
+            match self.bring(imported).await {
                 Ok(Outcome::Created) => report.created += 1,
                 Ok(Outcome::Updated) => report.updated += 1,
                 Ok(Outcome::Unchanged) => report.unchanged += 1,
@@ -43,24 +43,45 @@ impl Service {
         Ok(report)
     }
 
-    async fn bring(&self, slug: &str, mut imported: ImportedProduct) -> Result<Outcome, Error> {
-        imported.product.slug = Some(slug.to_owned());
-        let change = Change::of_new(imported.product, self.currency)?;
+    async fn bring(&self, mut imported: ImportedProduct) -> Result<Outcome, Error> {
+        // Without a slug it is refused: names that are alike would be one product.
+        imported.product.slug.get_or_insert_default();
+        let mut change = Change::of_new(imported.product, self.currency)?;
+        let slug = change.slug.clone().unwrap_or_default();
         let mut tx = self.db.begin().await?;
-        if let Some(category) = change.category.as_deref().filter(|category| !category.is_empty()) {
-            let name = text(imported.category_name.as_deref().unwrap_or(category), 1, fields::MAX_CATEGORY)
-                .map_err(|flaw| Invalid::one("/category", flaw.code, flaw.detail))?;
-            store::insert_category(&mut tx, category, &name, self.clock.now()).await?;
+        let hint = change.category.take().unwrap_or_default();
+        change.category = Some(match imported.category_name {
+            Some(called) => self.imported_shelf(&mut tx, &called, &hint).await?,
+            None if hint.is_empty() => hint,
+            None => self.imported_shelf(&mut tx, &hint, &hint).await?,
+        });
+        if let Some(row) = self.spelled_in_latin(&mut tx, &slug, &change).await? {
+            change.slug = None;
+            let changed = self.apply(&mut tx, &row, &change).await?;
+            tx.commit().await?;
+            return Ok(if changed { Outcome::Updated } else { Outcome::Unchanged });
         }
-        let outcome = if self.insert(&mut tx, &change, &[slug.to_owned()]).await?.is_some() {
+        let outcome = if self.insert(&mut tx, ProductId::new(), &change, std::slice::from_ref(&slug)).await? {
             Outcome::Created
         } else {
-            let row = store::lock(&mut tx, &Key::Slug(slug.to_owned())).await?;
-            let row = row.ok_or_else(|| Error::SlugTaken { slug: slug.to_owned() })?;
+            let row = store::lock(&mut tx, &Key::Slug(slug.clone())).await?;
+            let row = row.ok_or(Error::SlugTaken { slug })?;
             if self.apply(&mut tx, &row, &change).await? { Outcome::Updated } else { Outcome::Unchanged }
         };
         tx.commit().await?;
         Ok(outcome)
+    }
+
+    /// The product that 0.1.0 made of this handle, which it spelled in Latin letters: one of its SKUs shows that it is.
+    async fn spelled_in_latin(&self, tx: &mut Tx, slug: &str, change: &Change) -> Result<Option<Row>, Error> {
+        let latin = slug::from_name(slug);
+        if latin == slug || store::find(&mut *tx, &Key::Slug(slug.to_owned())).await?.is_some() {
+            return Ok(None);
+        }
+        let Some(row) = store::lock(tx, &Key::Slug(latin)).await? else { return Ok(None) };
+        let has = variants::of(tx, [row.id], self.currency).await?.remove(&row.id).unwrap_or_default();
+        let same = has.iter().any(|variant| change.variants.iter().any(|(draft, _)| draft.sku == variant.sku));
+        Ok(same.then_some(row))
     }
 }
 

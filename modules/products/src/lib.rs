@@ -10,6 +10,7 @@ mod import;
 mod listing;
 mod routes;
 mod service;
+mod shelves;
 mod sku;
 mod slug;
 mod stock;

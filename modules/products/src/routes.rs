@@ -13,6 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Category, Error, NewCategory, NewProduct, Product, ProductPatch, ProductQuery, Products, Sku, Stock, StockMovement,
+    slug,
 };
 
 type Api = State<Arc<dyn Products>>;
@@ -119,7 +120,7 @@ async fn create_category(
     Body(category): Body<NewCategory>,
 ) -> Answer<(StatusCode, Location, Json<Category>)> {
     let category = api.create_category(caller, category).await?;
-    let location = [(LOCATION, format!("/v1/products?category={}", category.slug))];
+    let location = [(LOCATION, format!("/v1/products?category={}", slug::encoded(&category.slug)))];
     Ok((StatusCode::CREATED, location, Json(category)))
 }
 

@@ -1,13 +1,24 @@
-//! Names in plain ASCII: for addresses, for searching and for sorting, alike on both engines.
+//! What things are called in addresses and files, and what their names are sorted by.
+//!
+//! A slug that is given is kept as it is: two that differ in anything are two. Only one that we make is spelled in
+//! ASCII, and then numbered until nobody else has it.
+use std::fmt::Display;
+
 use kernel::Flaw;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use uuid::Uuid;
 
-/// The most characters of a slug.
-const SLUG_LENGTH: usize = 100;
+/// The most characters of a slug, which are those of Shopify's handles.
+pub(crate) const SLUG_LENGTH: usize = 255;
+/// The most characters of a slug that is made.
+const MADE_LENGTH: usize = 100;
+/// So many of one name are told apart by a number; those after them by a part of their identifier.
+const NUMBERED: usize = 9;
 /// The most bytes of a sort key; PostgreSQL cannot index more than some 2,700.
 const KEY_LENGTH: usize = 200;
 
-/// `text` in lower-case ASCII without accents: what people type is found however it is written.
+/// `text` in lower-case ASCII without accents, as near as letters of every script come to it.
 pub(crate) fn fold(text: &str) -> String {
     deunicode::deunicode_with_tofu(text, "").to_ascii_lowercase()
 }
@@ -19,12 +30,74 @@ pub(crate) fn sort_key(name: &str) -> Vec<u8> {
     key
 }
 
-/// The slug that a name makes: its letters and digits in ASCII, with hyphens between.
+/// A slug as it was given: what an address takes, in any script.
+///
+/// Those are the characters that RFC 3987 (section 2.2, `iunreserved`) lets stand in an address, but for blanks and
+/// what nobody sees. Case counts. Letters that Unicode calls equivalent are the same: a slug is kept in the form NFC.
+pub(crate) fn parse(text: &str) -> Result<String, Flaw> {
+    let slug: String = text.nfc().collect();
+    let says_something = slug.chars().any(|c| !is_sign(c) && !is_combining_mark(c) && !is_joiner(c));
+    match slug.chars().count() {
+        1..=SLUG_LENGTH if says_something && slug.chars().all(is_allowed) => {
+            if is_id(&slug) {
+                Err(Flaw::new("malformed_slug", "must not look like an identifier"))
+            } else {
+                Ok(slug)
+            }
+        }
+        _ => {
+            let rule = format!("has 1 to {SLUG_LENGTH} letters and digits of any script, with - _ . ~ but no blanks");
+            Err(Flaw::new("malformed_slug", rule))
+        }
+    }
+}
+
+/// The slug of the product that files call by this handle: the handle itself, and so of no other.
+pub(crate) fn of_handle(handle: &str) -> Result<String, Flaw> {
+    parse(handle).map_err(|flaw| {
+        let near = from_name(handle);
+        let advice = if near.is_empty() { String::new() } else { format!("; `{near}` would do") };
+        Flaw::new("malformed_handle", format!("a handle {}{advice}", flaw.detail))
+    })
+}
+
+/// A slug as an address has it.
+pub(crate) fn encoded(slug: &str) -> impl Display {
+    const BEYOND: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    utf8_percent_encode(slug, BEYOND)
+}
+
+fn is_allowed(c: char) -> bool {
+    match c {
+        _ if c.is_ascii() => c.is_ascii_alphanumeric() || is_sign(c),
+        _ => is_joiner(c) || !(c.is_whitespace() || c.is_control() || is_invisible(c)),
+    }
+}
+
+/// What addresses have between words.
+fn is_sign(c: char) -> bool {
+    matches!(c, '-' | '_' | '.' | '~')
+}
+
+/// What Persian and the scripts of India write within words.
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}')
+}
+
+/// What has no form of its own: two slugs would look alike, or be shown in another order (RFC 3987, section 4.1).
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{ffa0}' | '\u{fff0}'..='\u{fffd}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The slug that a name makes: its letters and digits in ASCII, with hyphens between. Many names make one.
 pub(crate) fn from_name(name: &str) -> String {
     let folded = fold(name);
     let mut slug = String::new();
     for word in folded.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-        if slug.len() + 1 + word.len() > SLUG_LENGTH {
+        if slug.len() + 1 + word.len() > MADE_LENGTH {
             break;
         }
         if !slug.is_empty() {
@@ -33,34 +106,24 @@ pub(crate) fn from_name(name: &str) -> String {
         slug.push_str(word);
     }
     match slug {
-        slug if slug.is_empty() => folded.chars().filter(char::is_ascii_alphanumeric).take(SLUG_LENGTH).collect(),
+        slug if slug.is_empty() => folded.chars().filter(char::is_ascii_alphanumeric).take(MADE_LENGTH).collect(),
         slug if is_id(&slug) => format!("{slug}-x"),
         slug => slug,
     }
 }
 
-/// The slugs that a product of this name may get, the best first: a second one of the same name gets a number.
-pub(crate) fn candidates(name: &str) -> Vec<String> {
+/// The slugs that something of this name may get, the best first; `kind` is what one without letters is called.
+///
+/// The second of a name gets a number, and so on; from the tenth on each gets a part of its `id`, and none is refused.
+pub(crate) fn candidates(name: &str, kind: &str, id: Uuid) -> Vec<String> {
     let slug = from_name(name);
-    let slug = if slug.is_empty() { "product".to_owned() } else { slug };
-    let short = slug[..slug.len().min(SLUG_LENGTH - 2)].trim_end_matches('-').to_owned();
-    let numbered = (2..=9).map(|number| format!("{short}-{number}"));
-    std::iter::once(slug.clone()).chain(numbered).collect()
-}
-
-/// A slug as it was given.
-pub(crate) fn parse(text: &str) -> Result<String, Flaw> {
-    let words = || text.split('-');
-    let fits = text.len() <= SLUG_LENGTH
-        && words().all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()));
-    match fits {
-        true if is_id(text) => Err(Flaw::new("malformed_slug", "must not look like an identifier")),
-        true => Ok(text.to_owned()),
-        false => {
-            let rule = format!("has 1 to {SLUG_LENGTH} lower-case letters and digits, with single hyphens between");
-            Err(Flaw::new("malformed_slug", rule))
-        }
-    }
+    let slug = if slug.is_empty() { kind.to_owned() } else { slug };
+    let short = |room: usize| slug[..slug.len().min(MADE_LENGTH - room)].trim_end_matches('-').to_owned();
+    let id = id.simple().to_string();
+    // The end of a UUIDv7 is random, its beginning the time.
+    let last = format!("{}-{}", short(13), &id[id.len() - 12..]);
+    let numbered = (2..=NUMBERED).map(|number| format!("{}-{number}", short(2)));
+    std::iter::once(slug.clone()).chain(numbered).chain([last]).collect()
 }
 
 /// Whether it would be taken for an identifier where both are accepted.
@@ -100,13 +163,84 @@ mod tests {
     }
 
     #[test]
+    fn a_slug_that_is_given_stays_as_it_is_in_any_script() {
+        let (long, other) = ("笔".repeat(SLUG_LENGTH), "x".repeat(150));
+        for slug in [
+            "tee",
+            "TEE",
+            "a_b",
+            "a-b",
+            "a--b",
+            "-a",
+            "a.b",
+            "maß",
+            "mass",
+            "笔记",
+            "笔迹",
+            "𒀀",
+            "☆☆",
+            "κούπα",
+            "हिन्दी",
+            "می‌خواهم",
+            "كتاب",
+            "½",
+            "..a",
+            "İ",
+            "ı",
+            &long,
+            &other,
+        ] {
+            assert_eq!(parse(slug), Ok(slug.to_owned()));
+        }
+        assert_eq!(parse("cafe\u{301}"), parse("café"), "what Unicode calls equivalent is the same");
+    }
+
+    #[test]
     fn a_malformed_slug_is_refused() {
-        let long = "x".repeat(101);
-        for slug in
-            ["", "-", "a--b", "-a", "a-", "A", "ä", "a b", "a\0", "a/b", "019376b17c4e7c4e9d2b3f1e5a6b7c8d", &long]
-        {
+        let long = "x".repeat(SLUG_LENGTH + 1);
+        for slug in [
+            "",
+            "-",
+            ".",
+            "..",
+            "_~",
+            "\u{301}",
+            "\u{200d}",
+            "a b",
+            "a\u{a0}b",
+            "a\u{3000}b",
+            " a",
+            "a\0",
+            "a\n",
+            "a/b",
+            "a%2Fb",
+            "a?b",
+            "a#b",
+            "a&b",
+            "a'b",
+            "a\\b",
+            "<a>",
+            "a\u{200b}",
+            "a\u{202e}b",
+            "\u{feff}a",
+            "a\u{ad}b",
+            "a\u{fffd}",
+            "019376b1-7c4e-7c4e-9d2b-3f1e5a6b7c8d",
+            "019376b17c4e7c4e9d2b3f1e5a6b7c8d",
+            &long,
+        ] {
             assert_eq!(parse(slug).unwrap_err().code, "malformed_slug", "{slug}");
         }
+    }
+
+    #[test]
+    fn a_name_never_runs_out_of_slugs() {
+        let id = "019376b1-7c4e-7c4e-9d2b-3f1e5a6b7c8d".parse().unwrap();
+        let slugs = candidates("Käse", "product", id);
+        assert_eq!((&*slugs[0], &*slugs[1], &*slugs[8], &*slugs[9]), ("kase", "kase-2", "kase-9", "kase-3f1e5a6b7c8d"));
+        assert_eq!(candidates("𒀀", "product", id)[1], "product-2");
+        let long = candidates(&"x".repeat(300), "product", id);
+        assert!(long.iter().all(|slug| slug.len() <= MADE_LENGTH && parse(slug).as_ref() == Ok(slug)), "{long:?}");
     }
 
     #[test]

@@ -203,6 +203,13 @@ pub(crate) async fn insert_category(
     Ok(inserted == 1)
 }
 
+/// The category of this name, as it is written; where several have it, the first by the bytes of its slug.
+pub(crate) async fn category_named(on: impl Executor<'_>, name: &str) -> sqlx::Result<Option<String>> {
+    let slugs: Vec<(String,)> =
+        on.query("SELECT slug FROM categories WHERE name = $1").bind(name.to_owned()).fetch_all().await?;
+    Ok(slugs.into_iter().map(|(slug,)| slug).min())
+}
+
 pub(crate) async fn category_exists(on: impl Executor<'_>, slug: &str) -> sqlx::Result<bool> {
     let found: (bool,) =
         on.query("SELECT EXISTS (SELECT 1 FROM categories WHERE slug = $1)").bind(slug.to_owned()).fetch_one().await?;

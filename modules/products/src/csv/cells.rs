@@ -66,7 +66,7 @@ fn category(row: Row, tags: &[String]) -> Result<Option<String>, Broken> {
         _ => String::new(),
     };
     // A dash in the column is as good as nothing.
-    Ok([own, standard, only].into_iter().find(|name| !self::slug(name).is_empty()))
+    Ok([own, standard, only].into_iter().find(|name| name.chars().any(char::is_alphanumeric)))
 }
 
 /// Active only if neither column says otherwise; `None` if both say nothing.

@@ -6,9 +6,9 @@
 //!
 //! | column | becomes |
 //! | --- | --- |
-//! | `Handle`* | the slug: lower case, every script spelled in Latin letters |
+//! | `Handle`* | the slug, as it is given: in any script, and two that differ in anything are two |
 //! | `Title`*, `Body (HTML)`, `Vendor`, `Tags` | name, description, vendor, tags (split by commas) |
-//! | `Type`, else the last part of `Product Category` | the category; see below |
+//! | `Type`, else the last part of `Product Category` | the category of that very name; see below |
 //! | `Status`, `Published` | the status: active only if neither says otherwise; `unlisted` is a draft |
 //! | `Option1 Name` … `Option3 Value` | the options; `Title` with `Default Title` means none |
 //! | `Variant SKU` | the SKU; made from handle and options where empty, the same in every run |

@@ -12,7 +12,7 @@ use super::{
     draft::Draft,
     header::{Broken, Column, Header, Row},
 };
-use crate::{ImportedProduct, slug::from_name as slug};
+use crate::{ImportedProduct, slug};
 
 /// The most bytes of a row; more is a quote that nobody closed.
 const ROW: usize = 16 * 1024 * 1024;
@@ -159,11 +159,10 @@ impl<R: io::Read> Reader<R> {
         };
         if self.draft.as_ref().is_none_or(|draft| draft.handle != handle) {
             self.ready.extend(self.draft.take().and_then(Draft::finish));
-            let slug = slug(&handle);
-            if slug.is_empty() {
-                let flaw = Flaw::new("malformed_handle", "a handle has letters or digits");
-                return self.ready.push_back(Err(row.report(Broken(Column::Handle, flaw))));
-            }
+            let slug = match slug::of_handle(&handle) {
+                Ok(slug) => slug,
+                Err(flaw) => return self.ready.push_back(Err(row.report(Broken(Column::Handle, flaw)))),
+            };
             if !self.slugs.insert(slug.clone()) {
                 let flaw =
                     Flaw::new("handle_repeated", format!("`{slug}` came before; keep a product's rows together"));

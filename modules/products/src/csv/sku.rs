@@ -11,10 +11,12 @@ pub(super) fn sku<'a>(product: &'a str, values: impl Iterator<Item = &'a str>, o
     let parts: Vec<&str> = std::iter::once(product).chain(values).collect();
     let slugs = parts.iter().map(|part| from_name(part)).filter(|slug| !slug.is_empty());
     let mut sku = slugs.collect::<Vec<_>>().join("-");
-    if other || sku.len() > SKU {
+    // Another product may be spelled alike in Latin letters, and come in another file.
+    if other || sku.len() > SKU || from_name(product) != product {
         let digest = digest(&parts);
         sku.truncate(SKU - 1 - digest.len());
-        sku = format!("{}-{digest}", sku.trim_end_matches('-'));
+        let begin = sku.trim_end_matches('-');
+        sku = if begin.is_empty() { digest } else { format!("{begin}-{digest}") };
     }
     sku.parse().ok()
 }

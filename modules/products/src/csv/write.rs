@@ -98,7 +98,9 @@ impl<W: io::Write> Writer<W> {
         let kind = self.kind(product);
         let count = product.variants.len().max(product.images.len());
         let rows = rows((0..count).map(|row| COLUMNS.map(|column| cell(column, product, &kind, row))))?;
-        match self.flaw(&rows, &expected(product, &kind)) {
+        let shadowed = || "another category has the name of its category, and comes before it".to_owned();
+        let flaw = self.flaw(&rows, &expected(product, &kind));
+        match flaw.or_else(|| (!self.is_named_alone(product, &kind)).then(shadowed)) {
             None => self.inner.write_all(&rows),
             Some(detail) => {
                 self.unwritable.push(Unwritable { slug: product.slug.clone(), detail });
@@ -113,10 +115,16 @@ impl<W: io::Write> Writer<W> {
         Ok(self.unwritable)
     }
 
-    /// A category by its name; by its slug where the name would make another slug.
+    /// A category by its name, under which an import finds it.
     fn kind(&self, product: &Product) -> String {
         let Some(category) = &product.category else { return String::new() };
-        self.categories.get(category).filter(|name| slug(name) == *category).unwrap_or(category).clone()
+        self.categories.get(category).unwrap_or(category).clone()
+    }
+
+    /// Whether the product's category has its name for itself, or an import would take it for the other one.
+    fn is_named_alone(&self, product: &Product, kind: &str) -> bool {
+        let Some(category) = &product.category else { return true };
+        self.categories.iter().all(|(slug, name)| name != kind || slug >= category)
     }
 
     /// Why these rows would not come back as `expected`.
@@ -208,7 +216,7 @@ fn expected(product: &Product, kind: &str) -> ImportedProduct {
             name: product.name.clone(),
             description: product.description.clone(),
             vendor: product.vendor.clone(),
-            category: product.category.clone(),
+            category: product.category.as_ref().map(|_| slug(kind)),
             tags: product.tags.clone(),
             images: product.images.clone(),
             variants: variants.collect(),

@@ -83,3 +83,74 @@ async fn two_imports_of_one_catalogue_at_once_create_it_once() {
         assert_eq!(first.unchanged + second.unchanged, 10, "{first:?} {second:?}");
     }
 }
+
+/// A product as the CSV brings it.
+fn called(handle: &str, sku: &str, kind: &str) -> ImportedProduct {
+    let mut imported = imported(handle, sku, 100, 1);
+    imported.product.category = Some(crate::slug::from_name(kind));
+    imported.category_name = Some(kind.into());
+    imported
+}
+
+#[tokio::test]
+async fn what_is_alike_in_latin_letters_only_stays_two() {
+    let long = "x".repeat(150);
+    let (one, other) = (format!("{long}a"), format!("{long}b"));
+    let pairs = [
+        ("笔记", "笔迹", "汤", "糖"),
+        ("maß", "mass", "Maß", "Mass"),
+        ("TEE", "tee", "TEE", "tee"),
+        ("a_b", "a-b", "A & B", "A B"),
+        ("☆☆", "☆", "𒀀", "𒀁"),
+        (&one, &other, "½", "1/2"),
+    ];
+    for shop in shops().await {
+        let files = [0, 1].map(|side| {
+            let file = pairs.iter().enumerate().map(|(n, (a, b, x, y))| {
+                let (handle, kind) = if side == 0 { (a, x) } else { (b, y) };
+                called(handle, &format!("S{n}-{side}"), kind)
+            });
+            file.collect::<Vec<_>>()
+        });
+        for file in &files {
+            let report = shop.import(staff(), file.clone()).await.unwrap();
+            assert_eq!(counts(&report), (6, 0, 0, 0), "{report:?}");
+        }
+        for file in files.iter().rev() {
+            let again = shop.import(staff(), file.clone()).await.unwrap();
+            assert_eq!(counts(&again), (0, 0, 6, 0), "the same file finds the same ones: {again:?}");
+        }
+        let categories = shop.categories().await.unwrap();
+        assert_eq!(categories.len(), 12, "{categories:?}");
+        assert!(categories.iter().all(|category| category.products == 1), "{categories:?}");
+        for (handle, sku) in [("笔记", "S0-0"), ("笔迹", "S0-1"), ("mass", "S1-1"), (&*other, "S5-1")] {
+            assert_eq!(skus(&shop.get(Caller::Anonymous, handle.into()).await.unwrap()), [sku]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_the_last_release_spelled_in_latin_letters_is_found_by_a_sku() {
+    for shop in shops().await {
+        shop.import(staff(), vec![called("bi-ji", "A", "Tang")]).await.unwrap();
+        let report =
+            shop.import(staff(), vec![called("笔记", "A", "Tang"), called("笔迹", "B", "Tang")]).await.unwrap();
+        assert_eq!(counts(&report), (1, 0, 1, 0), "{report:?}");
+        assert_eq!(skus(&shop.get(staff(), "bi-ji".into()).await.unwrap()), ["A"], "its address stays");
+        assert_eq!(skus(&shop.get(staff(), "笔迹".into()).await.unwrap()), ["B"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn imports_at_once_put_up_each_category_once() {
+    for shop in shops().await {
+        let file = |side: usize| {
+            let file = (0..8).map(|n| called(&format!("p{side}-{n}"), &format!("P{side}-{n}"), ["汤", "糖"][n % 2]));
+            shop.import(staff(), file.collect())
+        };
+        let (a, b, c) = tokio::join!(file(0), file(1), file(2));
+        assert!([a, b, c].iter().all(|report| counts(report.as_ref().unwrap()) == (8, 0, 0, 0)));
+        let categories = shop.categories().await.unwrap();
+        assert!(categories.len() == 2 && categories.iter().all(|category| category.products == 12), "{categories:?}");
+    }
+}

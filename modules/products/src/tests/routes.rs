@@ -108,6 +108,9 @@ async fn what_is_malformed_is_refused_by_its_place() {
             ("/v1/variants/TEE/ledger?cursor=e30", 422, "?cursor"),
             ("/v1/products/%00", 404, ""),
             ("/v1/products/%F0%9F%98%82", 404, ""),
+            ("/v1/products/a%2Fb", 404, ""),
+            ("/v1/products/%2E%2E", 404, ""),
+            ("/v1/products/%E2%80%8B", 404, ""),
             ("/v1/variants/%00/stock", 404, ""),
             ("/v1/variants/NONE/stock", 404, ""),
         ] {

@@ -37,20 +37,48 @@ fn a_bad_product_cell_costs_the_product_and_is_told_once() {
 fn a_handle_that_comes_again_is_refused_row_by_row() {
     let read =
         rows(&["tee,Tee,,Size,S,A,5,,", "cap,Cap,,,,B,3,,", "tee,,,,M,C,5,,", "TEE,Tee,,,,D,5,,", "tee,,,,L,E,5,,"]);
-    assert_eq!(skus(&read), ["A", "B"]);
+    assert_eq!(skus(&read), ["A", "B", "D"]);
     let repeated = |line| (line, "Handle", "handle_repeated");
-    assert_eq!(codes(&read), [repeated(4), repeated(5), repeated(6)]);
+    assert_eq!(codes(&read), [repeated(4), repeated(6)]);
 }
 
 #[test]
-fn handles_become_slugs() {
-    let read =
-        rows(&["Κεραμική_κούπα,Cup,,,,A,5,,", ",Nobody,,,,B,5,,", "☆☆,Star,,,,D,5,,", "  Red Tee ,Tee,,,,C,5,,"]);
+fn a_handle_is_the_slug_as_it_is_given() {
+    let long = "x".repeat(150);
+    let handles = [
+        "Κεραμική_κούπα",
+        "笔记",
+        "笔迹",
+        "maß",
+        "mass",
+        "  Tee ",
+        "tee",
+        "☆☆",
+        &format!("{long}a"),
+        &format!("{long}b"),
+    ];
+    let file: Vec<_> = handles.iter().map(|handle| format!("{handle},Cup,,Size,S,,5,,")).collect();
+    let read = rows(&file.iter().map(String::as_str).collect::<Vec<_>>());
     let slugs: Vec<_> = read.products.iter().map(|imported| imported.product.slug.as_deref().unwrap()).collect();
+    assert_eq!((slugs, codes(&read)), (handles.map(str::trim).to_vec(), vec![]));
+    let mut made = skus(&read);
+    assert!(made.contains(&"mass-s") && made.contains(&"tee-s"), "{made:?}");
+    made.sort_unstable();
+    made.dedup();
+    assert_eq!(made.len(), handles.len(), "each has SKUs of its own");
+    let again = super::rows(&[&*file[2]]);
+    assert_eq!(skus(&again), [skus(&read)[2]], "whatever else is in the file");
+}
+
+#[test]
+fn a_handle_that_no_address_takes_is_refused_with_one_that_would_do() {
+    let read = rows(&[",Nobody,,,,B,5,,", "Red Tee,Tee,,,,C,5,,", "a/b,Tee,,,,D,5,,", "..,Tee,,,,E,5,,"]);
+    let malformed = |line| (line, "Handle", "malformed_handle");
     assert_eq!(
-        (slugs, codes(&read)),
-        (vec!["keramike-koupa", "red-tee"], vec![(3, "Handle", "required"), (4, "Handle", "malformed_handle")])
+        (skus(&read), codes(&read)),
+        (vec![], vec![(2, "Handle", "required"), malformed(3), malformed(4), malformed(5)])
     );
+    assert!(read.refused[1].detail.contains("`red-tee` would do"), "{}", read.refused[1]);
 }
 
 #[test]
@@ -149,6 +177,7 @@ fn the_category_is_the_type_or_the_end_of_the_taxonomy_or_an_only_tag() {
         category(&format!("{head},Product Category,Type\ntee,Tee,5,men,{standard},Μπλούζες")),
         named("mplouzes", "Μπλούζες")
     );
+    assert_eq!(category(&format!("{head},Type\ntee,Tee,5,men,𒀀")), named("", "𒀀"));
 }
 
 #[test]
