@@ -139,7 +139,7 @@ mod products {
         Category, Error, ImportReport, ImportedProduct, NewCategory, NewProduct, Offer, Product, ProductPatch,
         ProductQuery, Products, Reservation, Sku, Stock, StockLine, StockMovement,
     };
-    use kernel::{Caller, Page, PageQuery};
+    use kernel::{Caller, Condition, Page, PageQuery};
     use uuid::Uuid;
 
     use super::*;
@@ -148,8 +148,8 @@ mod products {
         list(caller: Caller, query: ProductQuery) -> Page<Product>;
         get(caller: Caller, id_or_slug: String) -> Product;
         create(caller: Caller, product: NewProduct) -> Product;
-        update(caller: Caller, id_or_slug: String, patch: ProductPatch, if_match: Option<i64>) -> Product;
-        archive(caller: Caller, id_or_slug: String) -> ();
+        update(caller: Caller, id_or_slug: String, patch: ProductPatch, if_match: Condition) -> Product;
+        archive(caller: Caller, id_or_slug: String, if_match: Condition) -> ();
         categories() -> Vec<Category>;
         create_category(caller: Caller, category: NewCategory) -> Category;
         import(caller: Caller, products: Vec<ImportedProduct>) -> ImportReport;
@@ -168,7 +168,7 @@ mod users {
         Address, AddressId, Claims, Contact, Credentials, Error, NewAddress, NewUser, Session, SessionId, Tokens, User,
         UserId, UserPatch, Users, VerifyingKey,
     };
-    use kernel::{Caller, Page, PageQuery, Role};
+    use kernel::{Caller, Condition, Page, PageQuery, Role};
 
     use super::*;
 
@@ -181,8 +181,8 @@ mod users {
         sessions(caller: Caller) -> Vec<Session>;
         get(caller: Caller, id: UserId) -> User;
         list(caller: Caller, page: PageQuery) -> Page<User>;
-        update(caller: Caller, patch: UserPatch, if_match: Option<i64>) -> User;
-        set_role(caller: Caller, id: UserId, role: Role) -> User;
+        update(caller: Caller, patch: UserPatch, if_match: Condition) -> User;
+        set_role(caller: Caller, id: UserId, role: Role, if_match: Condition) -> User;
         addresses(caller: Caller) -> Vec<Address>;
         add_address(caller: Caller, address: NewAddress) -> Address;
         set_address(caller: Caller, id: AddressId, address: NewAddress) -> Address;
@@ -194,16 +194,16 @@ mod users {
 
 mod cart {
     use ::cart::{Added, Cart, CartId, Carts, Error, NewItem, OrderedItem};
-    use kernel::Caller;
+    use kernel::{Caller, Condition};
     use uuid::Uuid;
 
     use super::*;
 
     contract!(cart: Carts {
         get(caller: Caller) -> Cart;
-        add(caller: Caller, item: NewItem) -> Added;
-        set_quantity(caller: Caller, sku: String, quantity: i64, if_match: Option<i64>) -> Cart;
-        clear(caller: Caller) -> ();
+        add(caller: Caller, item: NewItem, if_match: Condition) -> Added;
+        set_quantity(caller: Caller, sku: String, quantity: i64, if_match: Condition) -> Cart;
+        clear(caller: Caller, if_match: Condition) -> ();
         merge(guest: String, user: Uuid) -> ();
         close(id: CartId, order_id: Uuid, ordered: Vec<OrderedItem>) -> ();
     });

@@ -1,5 +1,5 @@
 //! Samples of what does not say what it reads: what is tagged, flattened, or free in form.
-use kernel::{Caller, Fault, Later, Malformed, Refusal};
+use kernel::{Caller, Condition, EntityTag, EntityTags, Fault, Later, Malformed, Refusal};
 use notifications::Delivery;
 use serde_json::{Value, to_value};
 use users::Address;
@@ -13,6 +13,11 @@ pub(crate) fn of(wanted: &str, random: &mut Random) -> Value {
         "internally tagged enum Caller" => {
             let callers = Caller::samples(random);
             to_value(random.pick(&callers))
+        }
+        // Untagged, and so free in form until it is read.
+        "any value" => {
+            let conditions = conditions();
+            to_value(random.pick(&conditions))
         }
         "struct Address" => to_value(Address {
             id: random.value("id"),
@@ -28,6 +33,21 @@ pub(crate) fn of(wanted: &str, random: &mut Random) -> Value {
         _ => panic!("{wanted} has no place on the wire, or needs a sample here"),
     };
     sample.expect("a sample has a JSON form")
+}
+
+/// One of each form that a condition has on the wire, but none.
+fn conditions() -> Vec<Condition> {
+    let these = |versions: &[&str]| {
+        let tag = |version: &&str| EntityTag { weak: false, opaque: version.as_bytes().to_vec() };
+        EntityTags::These(versions.iter().map(tag).collect())
+    };
+    vec![
+        Condition::version(i64::MAX),
+        Condition::new(Some(&EntityTags::Any), None),
+        Condition::new(Some(&these(&["1", "2"])), None),
+        Condition::new(Some(&these(&[])), Some(&these(&["7"]))),
+        Condition::new(None, Some(&EntityTags::Any)),
+    ]
 }
 
 /// An enum of which samples are listed: one of each variant.
@@ -79,6 +99,7 @@ samples! {
         InvalidToken {},
         KeyReused {},
         RequestInProgress {},
+        PreconditionFailed {},
     } Refusal Fault;
     products::Error {
         ProductNotFound { product },

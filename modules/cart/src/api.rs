@@ -1,6 +1,6 @@
 //! What the other modules see of carts.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Money};
+use kernel::{Caller, Condition, Money};
 use products::{Image, Sku};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -88,16 +88,16 @@ kernel::api! {
         /// The caller's cart; an empty one where there is none.
         read async fn get(&self, caller: Caller) -> Result<Cart, Error>;
 
-        /// Puts a variant in, or more of it. A guest without a token of ours gets one, and a new cart.
-        once async fn add(&self, caller: Caller, item: NewItem) -> Result<Added, Error>;
+        /// Puts a variant in, or more of it, if the cart's version is as `if_match` asks. A guest without a token of ours gets one, and a new cart.
+        once async fn add(&self, caller: Caller, item: NewItem, if_match: Condition) -> Result<Added, Error>;
 
-        /// Sets how many of a variant are in, if the cart's version is still `if_match`; 0 takes it out.
+        /// Sets how many of a variant are in, if the cart's version is as `if_match` asks; 0 takes it out.
         ///
         /// What is so already is fine at any version, so that asking twice is too.
-        idempotent async fn set_quantity(&self, caller: Caller, sku: String, quantity: i64, if_match: Option<i64>) -> Result<Cart, Error>;
+        idempotent async fn set_quantity(&self, caller: Caller, sku: String, quantity: i64, if_match: Condition) -> Result<Cart, Error>;
 
-        /// Takes everything out.
-        idempotent async fn clear(&self, caller: Caller) -> Result<(), Error>;
+        /// Takes everything out, if the cart's version is as `if_match` asks. What is empty already is fine at any.
+        idempotent async fn clear(&self, caller: Caller, if_match: Condition) -> Result<(), Error>;
 
         /// Makes a guest's cart the customer's, line by line, in one transaction.
         ///

@@ -1,11 +1,11 @@
 //! What may be in a cart, and what it costs.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Checks, Currency, Flaw, Invalid, Money, MoneyError, Refusal};
+use kernel::{Caller, Checks, Condition, Currency, Flaw, Invalid, Money, MoneyError, Refusal};
 use products::{Image, Offer, Sku};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Cart, CartId, CartItem, Error, NewItem, OrderedItem};
+use crate::{Cart, CartId, CartItem, Error, NewItem, OrderedItem, store::Locked};
 
 /// The most of one variant.
 pub(crate) const MOST: i64 = 999;
@@ -105,9 +105,12 @@ impl Contents {
     }
 }
 
+/// The version of the [`empty`] cart.
+pub(crate) const EMPTY: i64 = 0;
+
 /// The cart of somebody who never put anything in.
 pub(crate) fn empty(currency: Currency) -> Cart {
-    Cart { id: None, items: Vec::new(), subtotal: Money::zero(currency), version: 0, updated_at: None }
+    Cart { id: None, items: Vec::new(), subtotal: Money::zero(currency), version: EMPTY, updated_at: None }
 }
 
 /// What is to be put in.
@@ -141,14 +144,20 @@ pub(crate) fn changes(
     line: Option<i64>,
     wished: i64,
     version: i64,
-    if_match: Option<i64>,
+    if_match: &Condition,
 ) -> Result<bool, Error> {
     match (line.unwrap_or(0), wished) {
         (now, wished) if now == wished => Ok(false),
-        _ if if_match.is_some_and(|expected| expected != version) => Err(Error::Stale { version }),
+        _ if !if_match.holds(Some(version)) => Err(Error::Stale { version }),
         (0, _) => Err(Error::ItemNotFound { sku: sku.clone() }),
         _ => Ok(true),
     }
+}
+
+/// Passes what may be done to `cart` as it is; where there is none, that is the [`empty`] one.
+pub(crate) fn fresh(cart: Option<&Locked>, if_match: &Condition) -> Result<(), Error> {
+    let version = cart.map_or(EMPTY, |cart| cart.version);
+    if if_match.holds(Some(version)) { Ok(()) } else { Err(Error::Stale { version }) }
 }
 
 /// How many of each line are left once `ordered` is taken out.
@@ -229,13 +238,14 @@ mod tests {
     #[test]
     fn a_change_needs_the_line_and_the_version_unless_it_was_made_before() {
         let a = sku("A");
-        assert_eq!(changes(&a, Some(2), 3, 7, Some(7)), Ok(true));
-        assert_eq!(changes(&a, Some(2), 3, 7, None), Ok(true));
-        assert_eq!(changes(&a, Some(2), 0, 7, None), Ok(true));
-        assert_eq!(changes(&a, Some(2), 3, 8, Some(7)), Err(Error::Stale { version: 8 }));
-        assert_eq!(changes(&a, Some(3), 3, 8, Some(7)), Ok(false), "sent twice");
-        assert_eq!(changes(&a, None, 0, 8, Some(7)), Ok(false), "taken out twice");
-        assert_eq!(changes(&a, None, 1, 7, None), Err(Error::ItemNotFound { sku: a.clone() }));
+        let (any, seventh) = (Condition::default(), Condition::version(7));
+        assert_eq!(changes(&a, Some(2), 3, 7, &seventh), Ok(true));
+        assert_eq!(changes(&a, Some(2), 3, 7, &any), Ok(true));
+        assert_eq!(changes(&a, Some(2), 0, 7, &any), Ok(true));
+        assert_eq!(changes(&a, Some(2), 3, 8, &seventh), Err(Error::Stale { version: 8 }));
+        assert_eq!(changes(&a, Some(3), 3, 8, &seventh), Ok(false), "sent twice");
+        assert_eq!(changes(&a, None, 0, 8, &seventh), Ok(false), "taken out twice");
+        assert_eq!(changes(&a, None, 1, 7, &any), Err(Error::ItemNotFound { sku: a.clone() }));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use axum::{
     http::{HeaderName, StatusCode, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
 };
-use kernel::{Body, Caller, IfMatch, Path, Problem, Tagged};
+use kernel::{Body, Caller, Condition, Path, Problem, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -51,8 +51,13 @@ async fn get(State(api): Api, caller: Caller) -> Answer {
 #[utoipa::path(post, path = "/v1/cart/items", tag = "cart", request_body = NewItem, responses(
     (status = 200, body = Cart),
     (status = 201, body = Cart, headers(("Cart-Token", description = "Opens the new cart; shown once")))))]
-async fn add(State(api): Api, caller: Caller, Body(item): Body<NewItem>) -> Result<Response, Problem<Error>> {
-    let Added { cart, token } = api.add(caller, item).await?;
+async fn add(
+    State(api): Api,
+    caller: Caller,
+    if_match: Condition,
+    Body(item): Body<NewItem>,
+) -> Result<Response, Problem<Error>> {
+    let Added { cart, token } = api.add(caller, item, if_match).await?;
     let Some(token) = token else { return Ok(tagged(cart).into_response()) };
     let secret = [(CART_TOKEN, token), (CACHE_CONTROL, "no-store".into())];
     Ok((StatusCode::CREATED, secret, tagged(cart)).into_response())
@@ -65,22 +70,22 @@ async fn set_quantity(
     State(api): Api,
     caller: Caller,
     Path(sku): Path<String>,
-    IfMatch(version): IfMatch,
+    if_match: Condition,
     Body(wish): Body<Quantity>,
 ) -> Answer {
-    Ok(tagged(api.set_quantity(caller, sku, wish.quantity, version).await?))
+    Ok(tagged(api.set_quantity(caller, sku, wish.quantity, if_match).await?))
 }
 
 /// Takes a variant out of the cart.
 #[utoipa::path(delete, path = "/v1/cart/items/{sku}", tag = "cart",
     params(("sku" = String, Path), ("If-Match" = Option<String>, Header)), responses((status = 200, body = Cart)))]
-async fn remove(State(api): Api, caller: Caller, Path(sku): Path<String>, IfMatch(version): IfMatch) -> Answer {
-    Ok(tagged(api.set_quantity(caller, sku, 0, version).await?))
+async fn remove(State(api): Api, caller: Caller, Path(sku): Path<String>, if_match: Condition) -> Answer {
+    Ok(tagged(api.set_quantity(caller, sku, 0, if_match).await?))
 }
 
 /// Takes everything out of the cart.
 #[utoipa::path(delete, path = "/v1/cart", tag = "cart", responses((status = 204)))]
-async fn clear(State(api): Api, caller: Caller) -> Result<StatusCode, Problem<Error>> {
-    api.clear(caller).await?;
+async fn clear(State(api): Api, caller: Caller, if_match: Condition) -> Result<StatusCode, Problem<Error>> {
+    api.clear(caller, if_match).await?;
     Ok(StatusCode::NO_CONTENT)
 }

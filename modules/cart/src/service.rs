@@ -2,7 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Clock, Context, Currency, Db, Failure, Fault, Invalid, Tx};
+use kernel::{Caller, Clock, Condition, Context, Currency, Db, Failure, Fault, Invalid, Tx};
 use products::{Offer, Products, Sku};
 use uuid::Uuid;
 
@@ -122,7 +122,7 @@ impl Carts for Service {
         self.priced(contents, Vec::new()).await
     }
 
-    async fn add(&self, caller: Caller, item: NewItem) -> Result<Added, Error> {
+    async fn add(&self, caller: Caller, item: NewItem, if_match: Condition) -> Result<Added, Error> {
         let owner = Owner::of(&caller)?;
         let (sku, quantity) = domain::item(&item)?;
         let offers = self.offers(vec![sku.clone()]).await?;
@@ -132,6 +132,7 @@ impl Carts for Service {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         let (owner, token) = self.admit(&mut tx, owner, now).await?;
+        domain::fresh(store::lock_open(&mut tx, &owner).await?.as_ref(), &if_match)?;
         let cart = store::open(&mut tx, &owner, now).await?.id;
         if !store::put(&mut tx, cart, &sku, quantity, &Label::from(offer), now).await? {
             return Err(domain::too_many());
@@ -150,7 +151,7 @@ impl Carts for Service {
         caller: Caller,
         sku: String,
         quantity: i64,
-        if_match: Option<i64>,
+        if_match: Condition,
     ) -> Result<Cart, Error> {
         let owner = Owner::of(&caller)?;
         let wished = domain::quantity(quantity, 0).map_err(|flaw| Invalid::one("/quantity", flaw.code, flaw.detail))?;
@@ -162,8 +163,8 @@ impl Carts for Service {
             Some(cart) => store::quantity(&mut tx, cart.id, &sku).await?,
             None => None,
         };
-        let version = cart.as_ref().map_or(0, |cart| cart.version);
-        let changes = domain::changes(&sku, line, wished, version, if_match)?;
+        let version = cart.as_ref().map_or(domain::EMPTY, |cart| cart.version);
+        let changes = domain::changes(&sku, line, wished, version, &if_match)?;
         let (Some(owner), Some(cart)) = (owner, cart) else { return Ok(domain::empty(self.currency)) };
         if changes {
             store::set(&mut tx, cart.id, &sku, wished).await?;
@@ -174,12 +175,14 @@ impl Carts for Service {
         self.priced(contents, Vec::new()).await
     }
 
-    async fn clear(&self, caller: Caller) -> Result<(), Error> {
+    async fn clear(&self, caller: Caller, if_match: Condition) -> Result<(), Error> {
         let owner = Owner::of(&caller)?;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let Some(cart) = self.lock(&mut tx, owner.as_ref(), now).await? else { return Ok(()) };
+        let cart = self.lock(&mut tx, owner.as_ref(), now).await?;
+        let Some(cart) = cart else { return Ok(()) };
         if store::clear(&mut tx, cart.id).await? > 0 {
+            domain::fresh(Some(&cart), &if_match)?;
             store::touch(&mut tx, cart.id, now).await?;
         }
         Ok(tx.commit().await?)

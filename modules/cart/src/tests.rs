@@ -6,7 +6,7 @@ mod races;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use kernel::{Caller, Context, Fault, Local, Refusal, Role, Wire, testing::Folder};
+use kernel::{Caller, Condition, Context, Fault, Local, Refusal, Role, Wire, testing::Folder};
 use products::Sku;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ fn lines(cart: &Cart) -> Vec<(&str, i64)> {
 
 impl Shop {
     async fn add(&self, caller: &Caller, sku: &str, quantity: i64) -> Result<Added, Error> {
-        self.carts.add(caller.clone(), NewItem { sku: sku.into(), quantity }).await
+        self.carts.add(caller.clone(), NewItem { sku: sku.into(), quantity }, Condition::default()).await
     }
 
     async fn put(&self, caller: &Caller, sku: &str, quantity: i64) -> Cart {
@@ -96,12 +96,12 @@ async fn a_cart_is_filled_changed_and_emptied() {
         assert_eq!(lines(&cart), [("B", 3), ("A", 1)], "in the order in which they were put in");
         assert_eq!((cart.version, cart.subtotal.amount), (3, 850));
         assert_eq!(cart, shop.get(&ada).await);
-        let cart = shop.carts.set_quantity(ada.clone(), "B".into(), 2, Some(3)).await.unwrap();
+        let cart = shop.carts.set_quantity(ada.clone(), "B".into(), 2, Condition::version(3)).await.unwrap();
         assert_eq!((lines(&cart), cart.version), (vec![("B", 2), ("A", 1)], 4));
-        let cart = shop.carts.set_quantity(ada.clone(), "B".into(), 0, None).await.unwrap();
+        let cart = shop.carts.set_quantity(ada.clone(), "B".into(), 0, Condition::default()).await.unwrap();
         assert_eq!((lines(&cart), cart.version), (vec![("A", 1)], 5));
-        shop.carts.clear(ada.clone()).await.unwrap();
-        shop.carts.clear(ada.clone()).await.unwrap();
+        shop.carts.clear(ada.clone(), Condition::default()).await.unwrap();
+        shop.carts.clear(ada.clone(), Condition::default()).await.unwrap();
         let cleared = shop.get(&ada).await;
         assert_eq!((cleared.id, cleared.version, cleared.items.len()), (cart.id, 6, 0), "cleared once");
         assert_eq!(lines(&shop.get(&user()).await), [], "and nobody else sees any of it");
@@ -113,7 +113,10 @@ async fn a_change_meant_for_an_older_version_is_refused_but_may_come_twice() {
     for shop in shops().await {
         let ada = user();
         shop.put(&ada, "A", 1).await;
-        let set = |quantity, version| shop.carts.set_quantity(ada.clone(), "A".into(), quantity, version);
+        let set = |quantity, version: Option<i64>| {
+            let if_match = version.map(Condition::version).unwrap_or_default();
+            shop.carts.set_quantity(ada.clone(), "A".into(), quantity, if_match)
+        };
         assert_eq!(set(5, Some(1)).await.unwrap().version, 2);
         assert_eq!(set(5, Some(1)).await.unwrap().version, 2, "the same again");
         assert_eq!(set(6, Some(1)).await, Err(Error::Stale { version: 2 }));
@@ -141,10 +144,10 @@ async fn what_makes_no_sense_is_refused_and_leaves_nothing_behind() {
             assert_eq!(errors[0].pointer, pointer);
         }
         for quantity in [-1, 1000, i64::MIN] {
-            assert!(shop.carts.set_quantity(ada.clone(), "A".into(), quantity, None).await.is_err());
+            assert!(shop.carts.set_quantity(ada.clone(), "A".into(), quantity, Condition::default()).await.is_err());
         }
         assert_eq!(
-            shop.carts.set_quantity(ada.clone(), "\0".into(), 1, None).await,
+            shop.carts.set_quantity(ada.clone(), "\0".into(), 1, Condition::default()).await,
             Err(Error::SkuNotFound { sku: "\0".into() })
         );
         assert_eq!(shop.get(&ada).await.id, None);
@@ -185,7 +188,7 @@ async fn a_line_that_is_no_longer_on_sale_stays_and_costs_nothing() {
         );
         assert_eq!(cart.subtotal.amount, 200);
         assert!(matches!(shop.add(&ada, "B", 1).await.err(), Some(Error::SkuNotFound { .. })));
-        assert_eq!(shop.carts.set_quantity(ada, "B".into(), 0, None).await.unwrap().items.len(), 1);
+        assert_eq!(shop.carts.set_quantity(ada, "B".into(), 0, Condition::default()).await.unwrap().items.len(), 1);
     }
 }
 
@@ -216,7 +219,7 @@ async fn a_guest_comes_back_with_the_token_that_the_shop_made() {
         let third = shop.add(&chosen, "B", 1).await.ok().unwrap();
         assert_eq!(shop.get(&chosen).await.id, None, "a token that the client chose opens nothing");
         assert_eq!(lines(&shop.get(&guest(&third.token.unwrap())).await), [("B", 1)]);
-        assert_eq!(shop.carts.set_quantity(chosen, "B".into(), 0, None).await.unwrap().id, None);
+        assert_eq!(shop.carts.set_quantity(chosen, "B".into(), 0, Condition::default()).await.unwrap().id, None);
     }
 }
 
@@ -226,8 +229,8 @@ async fn the_shop_itself_has_no_cart() {
         let refused = || Error::Refusal(Refusal::Forbidden);
         assert_eq!(shop.carts.get(Caller::System).await, Err(refused()));
         assert_eq!(shop.add(&Caller::System, "A", 1).await.err(), Some(refused()));
-        assert_eq!(shop.carts.set_quantity(Caller::System, "A".into(), 1, None).await, Err(refused()));
-        assert_eq!(shop.carts.clear(Caller::System).await, Err(refused()));
+        assert_eq!(shop.carts.set_quantity(Caller::System, "A".into(), 1, Condition::default()).await, Err(refused()));
+        assert_eq!(shop.carts.clear(Caller::System, Condition::default()).await, Err(refused()));
     }
 }
 
@@ -349,7 +352,7 @@ async fn a_guest_is_forgotten_and_an_account_is_not() {
         let (idle, _) = shop.guest("A", 1).await;
         let (busy, _) = shop.guest("A", 1).await;
         shop.context.clock.advance(TimeDelta::days(20));
-        shop.carts.set_quantity(busy.clone(), "A".into(), 2, None).await.unwrap();
+        shop.carts.set_quantity(busy.clone(), "A".into(), 2, Condition::default()).await.unwrap();
         shop.context.clock.advance(TimeDelta::days(11));
         let before = shop.context.clock.now() - TimeDelta::days(30);
         assert_eq!(guests::sweep(&shop.context.db, before).await.unwrap(), 2, "the idle one and the merged one");

@@ -17,6 +17,9 @@ pub enum Error {
     /// The request with this idempotency key has not been answered yet.
     #[error("the request with this Idempotency-Key is still running")]
     RequestInProgress,
+    /// What was asked for is not what `If-Match` names.
+    #[error("it is not what `If-Match` names; look at it without")]
+    PreconditionFailed,
     /// The machinery failed.
     #[error(transparent)]
     #[serde(untagged)]
@@ -32,4 +35,5 @@ kernel::failure!(Error {
     InvalidToken => UNAUTHORIZED,
     KeyReused => UNPROCESSABLE_ENTITY,
     RequestInProgress => CONFLICT,
+    PreconditionFailed => PRECONDITION_FAILED,
 });

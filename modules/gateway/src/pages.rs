@@ -4,12 +4,15 @@ use axum::{
     body::Bytes,
     http::{
         HeaderValue,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG},
     },
     response::IntoResponse,
     routing::get,
 };
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
 use kernel::StartError;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -40,7 +43,8 @@ fn json_page(text: String) -> axum::routing::MethodRouter {
 
 /// `no-cache`: a browser asks again, and so never shows an older release's page.
 fn page(kind: &'static str, text: Bytes) -> impl IntoResponse {
-    ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text)
+    let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&text)[..12]));
+    ([(CONTENT_TYPE, kind.to_owned()), (CACHE_CONTROL, "no-cache".into()), (ETAG, tag)], text)
 }
 
 /// Lets a page run and wear exactly what stands in it, and talk to nobody but us (CSP level 3, section 2.3.1).

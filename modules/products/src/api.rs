@@ -1,6 +1,6 @@
 //! What the other modules see of the catalogue and its stock.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Money, Page, PageQuery};
+use kernel::{Caller, Condition, Money, Page, PageQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -355,11 +355,13 @@ kernel::api! {
         /// Creates a product. Staff.
         once async fn create(&self, caller: Caller, product: NewProduct) -> Result<Product, Error>;
 
-        /// Changes a product, if its version is still `if_match`. Staff.
-        once async fn update(&self, caller: Caller, id_or_slug: String, patch: ProductPatch, if_match: Option<i64>) -> Result<Product, Error>;
+        /// Changes a product, if its version is as `if_match` asks. Staff.
+        once async fn update(&self, caller: Caller, id_or_slug: String, patch: ProductPatch, if_match: Condition) -> Result<Product, Error>;
 
-        /// Archives a product: customers no longer see it. Staff.
-        idempotent async fn archive(&self, caller: Caller, id_or_slug: String) -> Result<(), Error>;
+        /// Archives a product, if its version is as `if_match` asks: customers no longer see it. Staff.
+        ///
+        /// One that is archived already is fine at any version, so that asking twice is too.
+        idempotent async fn archive(&self, caller: Caller, id_or_slug: String, if_match: Condition) -> Result<(), Error>;
 
         /// Lists the categories by name.
         read async fn categories(&self) -> Result<Vec<Category>, Error>;

@@ -1,5 +1,5 @@
 //! Products: how they are read, created and changed.
-use kernel::{Fault, Invalid, Page, Tx};
+use kernel::{Condition, Fault, Invalid, Page, Tx};
 
 use crate::{
     Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, Sku,
@@ -72,7 +72,7 @@ impl Service {
         &self,
         id_or_slug: &str,
         patch: ProductPatch,
-        if_match: Option<i64>,
+        if_match: &Condition,
     ) -> Result<Product, Error> {
         let change = Change::read(patch, self.currency)?;
         let not_found = || Error::ProductNotFound { product: id_or_slug.into() };
@@ -80,7 +80,9 @@ impl Service {
         let mut tx = self.db.begin().await?;
         let row = store::lock(&mut tx, &key).await?.ok_or_else(not_found)?;
         let (id, version) = (row.id, row.version);
-        if if_match.is_some_and(|expected| expected != version) {
+        // What is so already is fine at any version: the same request may come twice (RFC 9110, section 13.1.1).
+        let moot = change.variants.is_empty() && change.apply(row.details()) == row.details();
+        if !moot && !if_match.holds(Some(version)) {
             return Err(Error::Stale { version });
         }
         let changed = self.apply(&mut tx, &row, &change).await?;

@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     http::{HeaderName, StatusCode, header::LOCATION},
 };
-use kernel::{Body, Caller, IfMatch, Page, PageQuery, Path, Problem, Query, Tagged};
+use kernel::{Body, Caller, Condition, Page, PageQuery, Path, Problem, Query, Tagged};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -74,10 +74,10 @@ async fn update(
     State(api): Api,
     caller: Caller,
     Path(product): Path<String>,
-    IfMatch(version): IfMatch,
+    if_match: Condition,
     Body(patch): Body<ProductPatch>,
 ) -> Answer<Tagged<Product>> {
-    let product = api.update(caller, product, patch, version).await?;
+    let product = api.update(caller, product, patch, if_match).await?;
     Ok(Tagged(product.version, product))
 }
 
@@ -86,8 +86,13 @@ async fn update(
     delete, path = "/v1/products/{product}", tag = "products", params(("product" = String, Path)),
     responses((status = 204)),
 )]
-async fn archive(State(api): Api, caller: Caller, Path(product): Path<String>) -> Answer<StatusCode> {
-    api.archive(caller, product).await?;
+async fn archive(
+    State(api): Api,
+    caller: Caller,
+    Path(product): Path<String>,
+    if_match: Condition,
+) -> Answer<StatusCode> {
+    api.archive(caller, product, if_match).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,6 +1,6 @@
 //! The module behind its trait: who may do what, and where it is done.
 use chrono::TimeDelta;
-use kernel::{Caller, Clock, Context, Currency, Db, Page, PageQuery, StartError};
+use kernel::{Caller, Clock, Condition, Context, Currency, Db, Page, PageQuery, StartError};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -70,16 +70,16 @@ impl Products for Service {
         caller: Caller,
         id_or_slug: String,
         patch: ProductPatch,
-        if_match: Option<i64>,
+        if_match: Condition,
     ) -> Result<Product, Error> {
         caller.staff()?;
-        self.change(&id_or_slug, patch, if_match).await
+        self.change(&id_or_slug, patch, &if_match).await
     }
 
-    async fn archive(&self, caller: Caller, id_or_slug: String) -> Result<(), Error> {
+    async fn archive(&self, caller: Caller, id_or_slug: String, if_match: Condition) -> Result<(), Error> {
         caller.staff()?;
         let patch = ProductPatch { status: Some(ProductStatus::Archived), ..ProductPatch::default() };
-        self.change(&id_or_slug, patch, None).await.map(drop)
+        self.change(&id_or_slug, patch, &if_match).await.map(drop)
     }
 
     async fn categories(&self) -> Result<Vec<Category>, Error> {

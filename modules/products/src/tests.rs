@@ -6,7 +6,7 @@ mod races;
 mod reservations;
 mod routes;
 
-use kernel::{Caller, Context, Currency, Executor, Module as _, Money, Role, testing::Folder};
+use kernel::{Caller, Condition, Context, Currency, Executor, Module as _, Money, Role, testing::Folder};
 use uuid::Uuid;
 
 use crate::{Config, Module, NewProduct, NewVariant, OptionValue, Product, Products, Service, Sku, Stock, StockLine};

@@ -1,6 +1,6 @@
 //! What the other modules see of accounts.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Page, PageQuery, Role};
+use kernel::{Caller, Condition, Page, PageQuery, Role};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use utoipa::ToSchema;
@@ -220,11 +220,12 @@ kernel::api! {
         /// Lists accounts by e-mail address. Staff.
         read async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<User>, Error>;
 
-        /// Changes one's own account, if its version is still `if_match`.
-        once async fn update(&self, caller: Caller, patch: UserPatch, if_match: Option<i64>) -> Result<User, Error>;
+        /// Changes one's own account, if its version is as `if_match` asks.
+        once async fn update(&self, caller: Caller, patch: UserPatch, if_match: Condition) -> Result<User, Error>;
 
-        /// Changes what an account may do, and ends its sessions. Admins, but not their own.
-        idempotent async fn set_role(&self, caller: Caller, id: UserId, role: Role) -> Result<User, Error>;
+        /// Changes what an account may do, if its version is as `if_match` asks, and ends its sessions. Admins, but not
+        /// their own.
+        idempotent async fn set_role(&self, caller: Caller, id: UserId, role: Role, if_match: Condition) -> Result<User, Error>;
 
         /// Lists one's addresses, the default first.
         read async fn addresses(&self, caller: Caller) -> Result<Vec<Address>, Error>;

@@ -13,7 +13,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use kernel::{Body, Caller, IfMatch, Page, PageQuery, Path, Problem, Query, Role, Tagged};
+use kernel::{Body, Caller, Condition, Page, PageQuery, Path, Problem, Query, Role, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -96,10 +96,10 @@ async fn me(State(api): Api, caller: Caller) -> Result<Tagged<User>, Refused> {
 async fn update(
     State(api): Api,
     caller: Caller,
-    IfMatch(version): IfMatch,
+    if_match: Condition,
     Body(patch): Body<UserPatch>,
 ) -> Result<Tagged<User>, Refused> {
-    let user = api.update(caller, patch, version).await?;
+    let user = api.update(caller, patch, if_match).await?;
     Ok(Tagged(user.version, user))
 }
 
@@ -126,9 +126,10 @@ async fn set_role(
     State(api): Api,
     caller: Caller,
     Path(id): Path<UserId>,
+    if_match: Condition,
     Body(form): Body<RoleForm>,
 ) -> Result<Tagged<User>, Refused> {
-    let user = api.set_role(caller, id, form.role).await?;
+    let user = api.set_role(caller, id, form.role, if_match).await?;
     Ok(Tagged(user.version, user))
 }
 

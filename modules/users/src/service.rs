@@ -1,8 +1,8 @@
 //! Accounts: who there is, and what they may do. Sessions and addresses are in files of their own.
 use chrono::TimeDelta;
 use kernel::{
-    Caller, Checks, Clock, Context, Db, Executor, Fault, Invalid, Page, PageQuery, Refusal, Role, StartError,
-    async_trait,
+    Caller, Checks, Clock, Condition, Context, Db, Executor, Fault, Invalid, Page, PageQuery, Refusal, Role,
+    StartError, async_trait,
 };
 use uuid::Uuid;
 
@@ -153,12 +153,9 @@ async fn find(on: impl Executor<'_>, id: UserId) -> Result<Account, Error> {
     store::find(on, id).await?.ok_or(Error::UserNotFound)
 }
 
-/// Passes what is meant for the version that there is.
-fn fresh(user: &User, if_match: Option<i64>) -> Result<(), Error> {
-    match if_match {
-        Some(version) if version != user.version => Err(Error::Stale { version: user.version }),
-        _ => Ok(()),
-    }
+/// Passes what may be done to the version that there is.
+fn fresh(user: &User, if_match: &Condition) -> Result<(), Error> {
+    if if_match.holds(Some(user.version)) { Ok(()) } else { Err(Error::Stale { version: user.version }) }
 }
 
 #[async_trait]
@@ -208,10 +205,10 @@ impl Users for Service {
         Ok(Page::new(users, limit, |user| domain::email_key(&user.email)))
     }
 
-    async fn update(&self, caller: Caller, patch: UserPatch, if_match: Option<i64>) -> Result<User, Error> {
+    async fn update(&self, caller: Caller, patch: UserPatch, if_match: Condition) -> Result<User, Error> {
         let (id, session) = self.vouched(&caller).await?;
         let (seen, change) = self.patched(id, patch).await?;
-        fresh(&seen.user, if_match)?;
+        fresh(&seen.user, &if_match)?;
         // Outside the transaction: hashing takes long, and SQLite has one writer.
         let password = match change.passwords {
             None => None,
@@ -224,7 +221,7 @@ impl Users for Service {
         };
         let mut tx = self.db.begin().await?;
         let mut account = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
-        fresh(&account.user, if_match)?;
+        fresh(&account.user, &if_match)?;
         if change.name == account.user.name && password.is_none() {
             return Ok(account.user);
         }
@@ -243,7 +240,7 @@ impl Users for Service {
         Ok(user)
     }
 
-    async fn set_role(&self, caller: Caller, id: UserId, role: Role) -> Result<User, Error> {
+    async fn set_role(&self, caller: Caller, id: UserId, role: Role, if_match: Condition) -> Result<User, Error> {
         self.at_least(&caller, Role::Admin).await?;
         let mut tx = self.db.begin().await?;
         let admins = store::lock_admins(&mut tx, id).await?;
@@ -251,6 +248,7 @@ impl Users for Service {
         if account.user.role == role {
             return Ok(account.user);
         }
+        fresh(&account.user, &if_match)?;
         if admins == [id] {
             return Err(Error::LastAdmin);
         }

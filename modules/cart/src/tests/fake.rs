@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use kernel::{Caller, Fault, Money, Page, PageQuery};
+use kernel::{Caller, Condition, Fault, Money, Page, PageQuery};
 use products::{
     Category, Error, ImportReport, ImportedProduct, NewCategory, NewProduct, Offer, Product, ProductId, ProductPatch,
     ProductQuery, Products, Reservation, Sku, Stock, StockLine, StockMovement,
@@ -71,10 +71,10 @@ impl Products for Shelf {
     async fn create(&self, _: Caller, _: NewProduct) -> Result<Product, Error> {
         unreachable!("a cart asks for offers alone")
     }
-    async fn update(&self, _: Caller, _: String, _: ProductPatch, _: Option<i64>) -> Result<Product, Error> {
+    async fn update(&self, _: Caller, _: String, _: ProductPatch, _: Condition) -> Result<Product, Error> {
         unreachable!("a cart asks for offers alone")
     }
-    async fn archive(&self, _: Caller, _: String) -> Result<(), Error> {
+    async fn archive(&self, _: Caller, _: String, _: Condition) -> Result<(), Error> {
         unreachable!("a cart asks for offers alone")
     }
     async fn categories(&self) -> Result<Vec<Category>, Error> {

@@ -1,7 +1,7 @@
 //! What must hold when many do it at once, and what happens without the guard.
 use std::{future::Future, sync::Arc};
 
-use kernel::{Db, Executor};
+use kernel::{Condition, Db, Executor};
 use tokio::{sync::Barrier, task::JoinSet};
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ async fn many_adds_at_once_lose_nothing_and_make_one_cart() {
             let sku = if n % 2 == 0 { "A" } else { "B" };
             async move {
                 start.wait().await;
-                carts.add(ada, NewItem { sku: sku.into(), quantity: 3 }).await.ok().unwrap().token
+                carts.add(ada, NewItem { sku: sku.into(), quantity: 3 }, Condition::default()).await.ok().unwrap().token
             }
         })
         .await;
@@ -79,7 +79,7 @@ async fn of_many_adds_to_a_full_line_those_that_fit_are_taken() {
             let (carts, ada) = (Arc::clone(&shop.carts), ada.clone());
             async move {
                 start.wait().await;
-                carts.add(ada, NewItem { sku: "A".into(), quantity: 1 }).await.is_ok()
+                carts.add(ada, NewItem { sku: "A".into(), quantity: 1 }, Condition::default()).await.is_ok()
             }
         })
         .await;
@@ -98,7 +98,7 @@ async fn one_of_many_changes_meant_for_a_version_is_made() {
             async move {
                 start.wait().await;
                 let quantity = i64::try_from(n).unwrap();
-                carts.set_quantity(ada, "A".into(), quantity, Some(1)).await.is_ok()
+                carts.set_quantity(ada, "A".into(), quantity, Condition::version(1)).await.is_ok()
             }
         })
         .await;
@@ -140,9 +140,9 @@ async fn many_guests_who_are_one_customer_lose_nothing() {
                 let item = NewItem { sku: "B".into(), quantity: 1 };
                 match n / 8 {
                     0 => carts.merge(token, account(&ada)).await.unwrap(),
-                    1 => drop(carts.add(ada, item).await.ok().unwrap()),
+                    1 => drop(carts.add(ada, item, Condition::default()).await.ok().unwrap()),
                     // It comes before the merge, or is the first of a new guest.
-                    _ => drop(carts.add(guest, item).await.ok().unwrap()),
+                    _ => drop(carts.add(guest, item, Condition::default()).await.ok().unwrap()),
                 }
             }
         })
@@ -170,7 +170,7 @@ async fn what_is_put_in_while_the_cart_is_closed_is_kept() {
                 if n % 3 == 0 {
                     carts.close(cart, order, ordered(&[("A", 5)])).await.unwrap();
                 } else {
-                    carts.add(ada, NewItem { sku: "A".into(), quantity: 1 }).await.ok().unwrap();
+                    carts.add(ada, NewItem { sku: "A".into(), quantity: 1 }, Condition::default()).await.ok().unwrap();
                 }
             }
         })

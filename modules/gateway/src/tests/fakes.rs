@@ -7,7 +7,7 @@ use std::sync::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use cart::{Added, Cart, CartId, Carts, NewItem, OrderedItem};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use kernel::{Caller, Fault, Page, PageQuery, Role, async_trait};
+use kernel::{Caller, Condition, Fault, Page, PageQuery, Role, async_trait};
 use users::{
     Address, AddressId, Claims, Contact, Credentials, ISSUER, NewAddress, NewUser, SessionId, Tokens, User, UserId,
     UserPatch, Users, VerifyingKey,
@@ -124,10 +124,10 @@ impl Users for Accounts {
     async fn list(&self, _: Caller, _: PageQuery) -> Result<Page<User>, users::Error> {
         unreachable!()
     }
-    async fn update(&self, _: Caller, _: UserPatch, _: Option<i64>) -> Result<User, users::Error> {
+    async fn update(&self, _: Caller, _: UserPatch, _: Condition) -> Result<User, users::Error> {
         unreachable!()
     }
-    async fn set_role(&self, _: Caller, _: UserId, _: Role) -> Result<User, users::Error> {
+    async fn set_role(&self, _: Caller, _: UserId, _: Role, _: Condition) -> Result<User, users::Error> {
         unreachable!()
     }
     async fn addresses(&self, _: Caller) -> Result<Vec<Address>, users::Error> {
@@ -170,13 +170,13 @@ impl Carts for Baskets {
     async fn get(&self, _: Caller) -> Result<Cart, cart::Error> {
         unreachable!()
     }
-    async fn add(&self, _: Caller, _: NewItem) -> Result<Added, cart::Error> {
+    async fn add(&self, _: Caller, _: NewItem, _: Condition) -> Result<Added, cart::Error> {
         unreachable!()
     }
-    async fn set_quantity(&self, _: Caller, _: String, _: i64, _: Option<i64>) -> Result<Cart, cart::Error> {
+    async fn set_quantity(&self, _: Caller, _: String, _: i64, _: Condition) -> Result<Cart, cart::Error> {
         unreachable!()
     }
-    async fn clear(&self, _: Caller) -> Result<(), cart::Error> {
+    async fn clear(&self, _: Caller, _: Condition) -> Result<(), cart::Error> {
         unreachable!()
     }
     async fn close(&self, _: CartId, _: Uuid, _: Vec<OrderedItem>) -> Result<(), cart::Error> {

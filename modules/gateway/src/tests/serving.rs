@@ -69,6 +69,48 @@ async fn a_head_is_an_answer_without_its_body() {
 }
 
 #[tokio::test]
+async fn a_read_is_answered_with_what_is_news() {
+    let shop = one().await;
+    let plain = shop.get("/v1/tagged", &[]).await;
+    let tag = plain.header("etag").to_owned();
+    let inner = tag.trim_matches('"').to_owned();
+    assert_eq!((plain.status, plain.header("vary")), (200, "accept-encoding"));
+    for (headers, status) in [
+        (vec![format!("if-none-match: {tag}")], 304),
+        (vec![format!("if-none-match: W/{tag}")], 304),
+        (vec![format!("if-none-match: \"x\", \"{inner}-gzip\"")], 304),
+        (vec!["if-none-match: \"x\"".into(), format!("if-none-match: {tag}")], 304),
+        (vec!["if-none-match: *".into()], 304),
+        (vec!["if-none-match: \"7\"".into()], 200),
+        (vec![format!("if-match: {tag}")], 200),
+        (vec!["if-match: *".into()], 200),
+        (vec![format!("if-match: W/{tag}")], 412),
+        (vec!["if-match: \"7\"".into(), format!("if-none-match: {tag}")], 412),
+        (vec![format!("if-match: {tag}"), format!("if-none-match: {tag}")], 304),
+        (vec!["if-none-match: 7".into()], 422),
+        (vec!["if-match: *, \"7\"".into()], 422),
+    ] {
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        for method in [Method::GET, Method::HEAD] {
+            let answer = shop.send(method, "/v1/tagged", &headers, Body::empty()).await;
+            assert_eq!(answer.status, status, "{headers:?}");
+            if status == 304 {
+                assert!(answer.bytes.is_empty() && answer.header("content-type").is_empty());
+                assert_eq!((answer.header("etag"), answer.header("vary")), (&*tag, "accept-encoding"));
+            }
+        }
+    }
+    let packed = shop.get("/v1/tagged", &["accept-encoding: gzip"]).await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert_eq!(packed.header("etag"), format!("\"{inner}-gzip\""), "other bytes, another tag");
+    let docs = shop.get("/docs", &[]).await;
+    let again = format!("if-none-match: {}", docs.header("etag"));
+    assert_eq!(shop.get("/docs", &[&again]).await.status, 304);
+    assert_eq!(shop.get("/v1/long", &["if-match: \"7\""]).await.status, 200, "it has no version to ask about");
+    shop.get("/v1/nothing", &["if-match: \"7\""]).await.is_problem(404, "not_found");
+}
+
+#[tokio::test]
 async fn a_body_has_a_kind_and_a_limit() {
     let shop = one().await;
     let json = "content-type: application/json";

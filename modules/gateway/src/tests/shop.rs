@@ -171,6 +171,7 @@ fn routes(orders: &Arc<Orders>) -> OpenApiRouter {
         .route("/v1/things", post(|kernel::Body(body): kernel::Body<Value>| async move { Json(body) }))
         .route("/v1/raw", post(|body: Bytes| async move { body.len().to_string() }))
         .route("/v1/bug", get(bug).post(bug))
+        .route("/v1/tagged", get(|| async { kernel::Tagged(7, "x".repeat(4096)) }))
         .route("/v1/long", get(|| async { "x".repeat(4096) }))
         .route("/v1/slow", get(|| async { tokio::time::sleep(Duration::from_mins(1)).await }))
 }

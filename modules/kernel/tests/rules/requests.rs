@@ -7,7 +7,7 @@ use axum::{
     routing::{get, post},
 };
 use http_body_util::BodyExt;
-use kernel::{Body, Caller, IdempotencyKey, IfMatch, PageQuery, Path, Query};
+use kernel::{Body, Caller, Condition, IdempotencyKey, PageQuery, Path, Query};
 use serde::Deserialize;
 use serde_json::Value;
 use tower::ServiceExt;
@@ -25,7 +25,7 @@ fn router() -> Router {
         .route("/orders", post(async |Body(order): Body<Order>| format!("{}{}", order.note, order.extra.len())))
         .route("/lists", get(async |Query(page): Query<PageQuery>| format!("{:?}", page.limit)))
         .route("/orders/{id}", get(async |Path(id): Path<uuid::Uuid>| id.to_string()))
-        .route("/version", get(async |IfMatch(version): IfMatch| format!("{version:?}")))
+        .route("/version", get(async |condition: Condition| condition.holds(Some(3)).to_string()))
         .route("/who", get(async |caller: Caller, IdempotencyKey(key): IdempotencyKey| format!("{caller:?} {key}")))
 }
 
@@ -94,9 +94,14 @@ async fn a_body_is_json_of_a_bounded_size() {
 
 #[tokio::test]
 async fn headers_are_read_strictly_where_they_decide_something() {
-    for (tag, shown) in
-        [("\"3\"", Some("Some(3)")), ("*", Some("None")), ("3", None), ("W/\"3\"", None), ("\"x\"", None)]
-    {
+    for (tag, shown) in [
+        ("\"3\"", Some(true)),
+        ("*", Some(true)),
+        ("3", None),
+        ("", None),
+        ("W/\"3\"", Some(false)),
+        ("\"x\"", Some(false)),
+    ] {
         let (status, body) = send(Request::get("/version").header("if-match", tag).body(Bytes::empty()).unwrap()).await;
         match shown {
             Some(shown) => assert_eq!((status, body), (StatusCode::OK, shown.into()), "{tag}"),

@@ -47,7 +47,7 @@ async fn each_answer_has_its_status() {
         let id = placed["id"].as_str().unwrap();
         assert_eq!(location, format!("/v1/orders/{id}"));
         let (status, etag, seen) = shop.send(&ada, "GET", &location, "", &Value::Null).await;
-        assert_eq!((status, &*etag, &seen), (StatusCode::OK, "\"3\"", &placed));
+        assert_eq!((status, &etag[..3], &seen), (StatusCode::OK, "\"3-", &placed));
         let (_, _, events) = shop.send(&ada, "GET", &format!("{location}/events"), "", &Value::Null).await;
         assert_eq!(events["items"][0]["data"]["number"], placed["number"]);
         let number = placed["number"].as_str().unwrap();

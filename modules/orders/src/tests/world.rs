@@ -7,7 +7,7 @@ use std::{
 
 use cart::{Added, Cart, CartId, CartItem, Carts, NewItem, OrderedItem};
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Event, Fault, Money, Page, PageQuery, Role, async_trait};
+use kernel::{Caller, Condition, Event, Fault, Money, Page, PageQuery, Role, async_trait};
 use payments::{Action, Authorization, Payment, PaymentChoice, PaymentId, PaymentStatus, Payments};
 use products::{
     Category, ImportReport, ImportedProduct, NewCategory, NewProduct, Offer, Product, ProductPatch, ProductQuery,
@@ -242,10 +242,10 @@ impl Products for World {
     async fn create(&self, _: Caller, _: NewProduct) -> Result<Product, products::Error> {
         unreachable!()
     }
-    async fn update(&self, _: Caller, _: String, _: ProductPatch, _: Option<i64>) -> Result<Product, products::Error> {
+    async fn update(&self, _: Caller, _: String, _: ProductPatch, _: Condition) -> Result<Product, products::Error> {
         unreachable!()
     }
-    async fn archive(&self, _: Caller, _: String) -> Result<(), products::Error> {
+    async fn archive(&self, _: Caller, _: String, _: Condition) -> Result<(), products::Error> {
         unreachable!()
     }
     async fn categories(&self) -> Result<Vec<Category>, products::Error> {
@@ -413,13 +413,13 @@ impl Carts for World {
         .await
     }
 
-    async fn add(&self, _: Caller, _: NewItem) -> Result<Added, cart::Error> {
+    async fn add(&self, _: Caller, _: NewItem, _: Condition) -> Result<Added, cart::Error> {
         unreachable!()
     }
-    async fn set_quantity(&self, _: Caller, _: String, _: i64, _: Option<i64>) -> Result<Cart, cart::Error> {
+    async fn set_quantity(&self, _: Caller, _: String, _: i64, _: Condition) -> Result<Cart, cart::Error> {
         unreachable!()
     }
-    async fn clear(&self, _: Caller) -> Result<(), cart::Error> {
+    async fn clear(&self, _: Caller, _: Condition) -> Result<(), cart::Error> {
         unreachable!()
     }
     async fn merge(&self, _: String, _: Uuid) -> Result<(), cart::Error> {
@@ -457,10 +457,10 @@ impl Users for World {
     async fn list(&self, _: Caller, _: PageQuery) -> Result<Page<User>, users::Error> {
         unreachable!()
     }
-    async fn update(&self, _: Caller, _: UserPatch, _: Option<i64>) -> Result<User, users::Error> {
+    async fn update(&self, _: Caller, _: UserPatch, _: Condition) -> Result<User, users::Error> {
         unreachable!()
     }
-    async fn set_role(&self, _: Caller, _: UserId, _: Role) -> Result<User, users::Error> {
+    async fn set_role(&self, _: Caller, _: UserId, _: Role, _: Condition) -> Result<User, users::Error> {
         unreachable!()
     }
     async fn addresses(&self, _: Caller) -> Result<Vec<Address>, users::Error> {

@@ -51,8 +51,10 @@ async fn one_name_makes_several_slugs_but_a_given_slug_is_taken_once() {
 async fn a_change_counts_once_and_only_if_it_changes_something() {
     for shop in shops().await {
         let before = shop.create(staff(), shirt()).await.unwrap();
-        let update =
-            async |patch: ProductPatch, version| shop.update(staff(), before.slug.clone(), patch, version).await;
+        let update = async |patch: ProductPatch, version: Option<i64>| {
+            let if_match = version.map(Condition::version).unwrap_or_default();
+            shop.update(staff(), before.slug.clone(), patch, if_match).await
+        };
         let same = ProductPatch {
             name: Some(" Ocean Blue Shirt ".into()),
             description: Some("<p>Blue</p>".into()),
@@ -86,7 +88,7 @@ async fn a_slug_and_a_sku_of_somebody_else_are_refused_in_a_change_too() {
     for shop in shops().await {
         shop.stocked("A", 0).await;
         shop.stocked("B", 0).await;
-        let update = async |patch: ProductPatch| shop.update(staff(), "a".into(), patch, None).await;
+        let update = async |patch: ProductPatch| shop.update(staff(), "a".into(), patch, Condition::default()).await;
         let slug = ProductPatch { slug: Some("b".into()), ..ProductPatch::default() };
         assert_eq!(update(slug).await, Err(Error::SlugTaken { slug: "b".into() }));
         let variants = ProductPatch { variants: Some(vec![sized("B", "Small", 1)]), ..ProductPatch::default() };
@@ -117,10 +119,10 @@ async fn customers_see_what_is_on_sale_and_staff_see_everything() {
         assert_eq!(listed(staff(), Some(ProductStatus::Draft)).await, Ok(1));
         assert_eq!(listed(customer(), Some(ProductStatus::Draft)).await, Err(kernel::Refusal::Forbidden.into()));
         let active = ProductPatch { status: Some(ProductStatus::Active), ..ProductPatch::default() };
-        shop.update(staff(), "secret".into(), active, None).await.unwrap();
+        shop.update(staff(), "secret".into(), active, Condition::default()).await.unwrap();
         assert_eq!((listed(customer(), None).await, offers().await.len()), (Ok(1), 1));
         for _ in 0..2 {
-            shop.archive(staff(), "secret".into()).await.unwrap();
+            shop.archive(staff(), "secret".into(), Condition::default()).await.unwrap();
         }
         let archived = shop.get(staff(), "secret".into()).await.unwrap();
         assert_eq!((archived.status, archived.version), (ProductStatus::Archived, 3));
@@ -139,8 +141,8 @@ async fn only_staff_change_anything() {
             let who = || caller.clone();
             let name = || "a".to_owned();
             assert_eq!(shop.create(who(), product("X")).await.err(), refused);
-            assert_eq!(shop.update(who(), name(), ProductPatch::default(), None).await.err(), refused);
-            assert_eq!(shop.archive(who(), name()).await.err(), refused);
+            assert_eq!(shop.update(who(), name(), ProductPatch::default(), Condition::default()).await.err(), refused);
+            assert_eq!(shop.archive(who(), name(), Condition::default()).await.err(), refused);
             assert_eq!(shop.create_category(who(), NewCategory { slug: None, name: name() }).await.err(), refused);
             assert_eq!(shop.import(who(), vec![]).await.err(), refused);
             assert_eq!(shop.service.stock(who(), sku.clone()).await.err(), refused);
@@ -297,7 +299,7 @@ async fn an_absurd_product_is_refused_with_a_pointer() {
         assert_eq!(both.await.len(), 2, "every flaw is named");
         for name in ["a\0b", "", "NONE", "%", "019376b1-7c4e-7c4e-9d2b-3f1e5a6b7c8d", &"x".repeat(10_000)] {
             assert_eq!(shop.get(staff(), name.into()).await, Err(Error::ProductNotFound { product: name.into() }));
-            assert!(shop.update(staff(), name.into(), ProductPatch::default(), None).await.is_err());
+            assert!(shop.update(staff(), name.into(), ProductPatch::default(), Condition::default()).await.is_err());
         }
     }
 }
@@ -322,7 +324,7 @@ async fn through_serde_and_with_every_call_repeated_nothing_changes() {
         let short = crate::Shortage { sku, requested: 6, available: 5 };
         let refused = api.reserve(Uuid::now_v7(), vec![line("TEE-S", 6)]).await;
         assert_eq!(refused, Err(Error::SoldOut { lines: vec![short] }));
-        api.archive(staff(), created.slug.clone()).await.unwrap();
+        api.archive(staff(), created.slug.clone(), Condition::default()).await.unwrap();
         assert_eq!(api.get(staff(), created.slug).await.unwrap().version, 2);
         shop.audit("TEE-S").await;
     }

@@ -37,7 +37,9 @@ async fn an_import_adds_variants_with_their_stock_and_does_not_bring_back_what_i
         let mut one = imported("a", "A", 100, 5);
         shop.import(staff(), vec![one.clone()]).await.unwrap();
         let status = Some(crate::ProductStatus::Archived);
-        shop.update(staff(), "a".into(), ProductPatch { status, ..Default::default() }, None).await.unwrap();
+        shop.update(staff(), "a".into(), ProductPatch { status, ..Default::default() }, Condition::default())
+            .await
+            .unwrap();
         one.product.variants.push(NewVariant { on_hand: 3, ..sized("A-L", "Large", 120) });
         let report = shop.import(Caller::System, vec![one]).await.unwrap();
         assert_eq!(counts(&report), (0, 1, 0, 0));

@@ -171,7 +171,7 @@ async fn two_changes_of_one_version_do_not_both_happen() {
         shop.stocked("A", 0).await;
         let ended = all(&shop, 16, |shop, n| async move {
             let patch = crate::ProductPatch { name: Some(format!("Name {n}")), ..Default::default() };
-            shop.update(staff(), "a".into(), patch, Some(1)).await
+            shop.update(staff(), "a".into(), patch, Condition::version(1)).await
         });
         let ended = ended.await;
         assert_eq!(ended.iter().filter(|one| one.is_ok()).count(), 1);

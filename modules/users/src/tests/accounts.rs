@@ -1,5 +1,5 @@
 use chrono::TimeDelta;
-use kernel::{Executor, PageQuery};
+use kernel::{Condition, Executor, PageQuery};
 
 use super::*;
 use crate::{Contact, UserPatch, domain, store};
@@ -97,8 +97,9 @@ async fn everybody_sees_their_own_account_and_staff_sees_all() {
 async fn a_name_changes_for_the_version_it_was_meant_for() {
     for shop in worlds().await {
         let ada = shop.customer("ada").await;
-        let rename = |name: &str, version| {
-            shop.api.update(ada.caller.clone(), UserPatch { name: Some(name.into()), ..UserPatch::default() }, version)
+        let rename = |name: &str, version: Option<i64>| {
+            let if_match = version.map(Condition::version).unwrap_or_default();
+            shop.api.update(ada.caller.clone(), UserPatch { name: Some(name.into()), ..UserPatch::default() }, if_match)
         };
         let renamed = rename(" Countess ", Some(1)).await.unwrap();
         assert_eq!((&*renamed.name, renamed.version), ("Countess", 2));
@@ -117,7 +118,11 @@ async fn a_new_password_needs_the_present_one_and_ends_every_other_session() {
         let elsewhere = shop.arrive(ada.user.clone()).await;
         let change = |password: &str, current: Option<&str>| {
             let (password, current_password) = (Some(password.to_owned()), current.map(ToOwned::to_owned));
-            shop.api.update(ada.caller.clone(), UserPatch { name: None, password, current_password }, None)
+            shop.api.update(
+                ada.caller.clone(),
+                UserPatch { name: None, password, current_password },
+                Condition::default(),
+            )
         };
         let new = "battery staple 9";
         assert_eq!(flaws(change(new, None).await), [flaw("/current_password", "required")]);
@@ -144,7 +149,7 @@ async fn the_present_password_cannot_be_guessed_with_a_stolen_session() {
                 password: Some("battery staple 9".into()),
                 current_password: Some(current.to_owned()),
             };
-            shop.api.update(ada.caller.clone(), patch, None)
+            shop.api.update(ada.caller.clone(), patch, Condition::default())
         };
         for n in 0..10 {
             assert_eq!(flaws(guess(&format!("guess number {n}")).await), [flaw("/current_password", "wrong_password")]);
@@ -256,11 +261,13 @@ async fn a_new_role_ends_the_sessions_of_the_old_one() {
         let admin = shop.appointed("grace", Role::Admin).await;
         let joan = shop.appointed("joan", Role::Staff).await;
         let ada = shop.customer("ada").await;
-        let set = |caller: &Caller, id, role| shop.api.set_role(caller.clone(), id, role);
+        let set = |caller: &Caller, id, role| shop.api.set_role(caller.clone(), id, role, Condition::default());
         assert!(forbidden(set(&joan.caller, joan.user.id, Role::Admin).await));
         assert!(forbidden(set(&ada.caller, ada.user.id, Role::Admin).await));
         assert_eq!(set(&admin.caller, UserId::new(), Role::Staff).await, Err(Error::UserNotFound));
 
+        let stale = shop.api.set_role(admin.caller.clone(), joan.user.id, Role::Customer, Condition::version(7)).await;
+        assert_eq!(stale, Err(Error::Stale { version: 1 }));
         let demoted = set(&admin.caller, joan.user.id, Role::Customer).await.unwrap();
         assert_eq!((demoted.role, demoted.version), (Role::Customer, 2));
         assert_eq!(set(&admin.caller, joan.user.id, Role::Customer).await.unwrap().version, 2, "nothing to change");
@@ -274,7 +281,7 @@ async fn a_new_role_ends_the_sessions_of_the_old_one() {
 async fn the_last_admin_stays_one() {
     for shop in worlds().await {
         let admin = shop.appointed("grace", Role::Admin).await;
-        let demote = |caller: &Caller, id| shop.api.set_role(caller.clone(), id, Role::Customer);
+        let demote = |caller: &Caller, id| shop.api.set_role(caller.clone(), id, Role::Customer, Condition::default());
         assert_eq!(demote(&admin.caller, admin.user.id).await, Err(Error::LastAdmin));
         assert_eq!(demote(&Caller::System, admin.user.id).await, Err(Error::LastAdmin));
         let other = shop.appointed("joan", Role::Admin).await;
@@ -294,7 +301,7 @@ async fn admins_who_demote_each_other_at_once_leave_one() {
             let (api, id) = (Arc::clone(&shop.api), admins[(n + 1) % CROWD].user.id);
             async move {
                 barrier.wait().await;
-                api.set_role(Caller::System, id, Role::Customer).await.map(|user| user.role)
+                api.set_role(Caller::System, id, Role::Customer, Condition::default()).await.map(|user| user.role)
             }
         })
         .await;

@@ -46,10 +46,9 @@ async fn somebody_registers_signs_in_stays_and_leaves() {
         let NewUser { email, password, name } = newcomer("ada");
         let form = json!({"email": email, "password": password, "name": name});
         let (status, head, user) = edge.ask(&nobody, Method::POST, "/v1/users", form.clone()).await;
-        assert_eq!(
-            (status, &head["location"], &head["etag"]),
-            (StatusCode::CREATED, &"/v1/users/me".parse().unwrap(), &"\"1\"".parse().unwrap())
-        );
+        assert_eq!((status, &head["location"]), (StatusCode::CREATED, &"/v1/users/me".parse().unwrap()));
+        let tag = head["etag"].clone();
+        assert!(tag.to_str().unwrap().starts_with("\"1-"));
         assert!(user["email"] == *email && user["role"] == "customer" && !user.to_string().contains("password"));
         let (status, _, problem) = edge.ask(&nobody, Method::POST, "/v1/users", form).await;
         assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("email_taken")));
@@ -67,7 +66,7 @@ async fn somebody_registers_signs_in_stays_and_leaves() {
         assert!(fresh["refresh_token"] != tokens["refresh_token"] && fresh["token_type"] == "Bearer");
 
         let (status, head, me) = edge.ask(&ada, Method::GET, "/v1/users/me", Value::Null).await;
-        assert_eq!((status, &me, &head["etag"]), (StatusCode::OK, &user, &"\"1\"".parse().unwrap()));
+        assert_eq!((status, &me, &head["etag"]), (StatusCode::OK, &user, &tag));
         let patch = Request::builder().method(Method::PATCH).uri("/v1/users/me").header("if-match", "\"7\"");
         let (status, _, problem) = edge.send(&ada, patch, json!({"name": "Countess"})).await;
         assert_eq!((status, &problem["version"]), (StatusCode::PRECONDITION_FAILED, &json!(1)));

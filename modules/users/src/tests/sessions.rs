@@ -1,6 +1,6 @@
 use chrono::TimeDelta;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use kernel::Executor;
+use kernel::{Condition, Executor};
 
 use super::*;
 use crate::{Claims, ISSUER};
@@ -148,7 +148,7 @@ async fn a_session_that_has_ended_is_over_though_its_access_token_is_not() {
         shop.api.sign_out(ada.caller.clone(), None).await.unwrap();
         let caller = || ada.caller.clone();
         assert!(unauthenticated(shop.api.get(caller(), ada.user.id).await));
-        assert!(unauthenticated(shop.api.update(caller(), crate::UserPatch::default(), None).await));
+        assert!(unauthenticated(shop.api.update(caller(), crate::UserPatch::default(), Condition::default()).await));
         assert!(unauthenticated(shop.api.sessions(caller()).await));
         assert!(unauthenticated(shop.api.addresses(caller()).await));
         assert!(unauthenticated(shop.api.sign_out(caller(), Some(SessionId::new())).await));
