@@ -136,14 +136,15 @@ mod tests {
         }
     }
 
+    #[derive(Deserialize)]
+    struct Args {
+        if_match: Condition,
+    }
+
     #[test]
     fn the_last_release_reads_a_version_and_nothing() {
         for (headers, sent) in [(&[][..], "null"), (&[(&IF_MATCH, "\"3-ab\"")], "3")] {
             assert_eq!(serde_json::to_string(&condition(headers)).unwrap(), sent);
-        }
-        #[derive(Deserialize)]
-        struct Args {
-            if_match: Condition,
         }
         assert_eq!(serde_json::from_str::<Args>("{}").unwrap().if_match, Condition::default());
     }

@@ -141,8 +141,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Condition {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
-        let read = |name| EntityTags::read(&parts.headers, name).map_err(|flaw| problem(Malformed::from(flaw)));
-        Ok(Self::new(read(&IF_MATCH)?.as_ref(), read(&IF_NONE_MATCH)?.as_ref()))
+        let read = |name| EntityTags::read(&parts.headers, name);
+        let tags = read(&IF_MATCH).and_then(|only| Ok((only, read(&IF_NONE_MATCH)?)));
+        let (only, unless) = tags.map_err(|flaw| problem(Malformed::from(flaw)))?;
+        Ok(Self::new(only.as_ref(), unless.as_ref()))
     }
 }
 

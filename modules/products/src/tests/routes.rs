@@ -76,7 +76,7 @@ async fn staff_create_and_change_a_product_and_customers_see_it() {
             let (status, ..) = clerk.send("DELETE", "/v1/products/shirt", &[("if-match", tag)], Value::Null).await;
             assert_eq!(status, 204, "{again}: what is archived stays so");
         }
-        assert_eq!((status, guest.get("/v1/products/shirt").await.0), (204, 404));
+        assert_eq!(guest.get("/v1/products/shirt").await.0, 404);
     }
 }
 
