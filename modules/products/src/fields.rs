@@ -14,19 +14,37 @@ pub(crate) const MAX_VARIANTS: usize = 100;
 /// Ten tonnes.
 const MAX_WEIGHT_G: i64 = 10_000_000;
 const MAX_DESCRIPTION: usize = 50_000;
-/// Tags within tags cost the parser the square of their number.
+/// Tags within tags cost the parser the square of their number; each may have one that closes it.
 const MAX_TAGS_OF_HTML: usize = 4_000;
+/// So often is HTML cleaned at the most until that changes nothing; two times are the rule.
+const CLEANINGS: usize = 5;
 const MAX_TAGS: usize = 50;
 const MAX_IMAGES: usize = 50;
 const MAX_OPTIONS: usize = 5;
 
 /// HTML without what is dangerous in it.
+///
+/// To clean it once more changes nothing, and its limits hold for what comes out as for what goes in: so whatever an
+/// export holds can be brought in again.
 pub(crate) fn description(html: &str) -> Result<String, Flaw> {
-    let html = text(&html.replace("\r\n", "\n"), 0, MAX_DESCRIPTION)?;
-    if html.matches('<').count() > MAX_TAGS_OF_HTML {
+    let mut html = within_limits(&html.replace("\r\n", "\n"))?;
+    for _ in 0..CLEANINGS {
+        let clean = within_limits(&ammonia::clean(&html))?;
+        if clean == html {
+            return Ok(clean);
+        }
+        html = clean;
+    }
+    Err(Flaw::new("malformed_html", "its tags are too tangled to be cleaned"))
+}
+
+fn within_limits(html: &str) -> Result<String, Flaw> {
+    let html = text(html, 0, MAX_DESCRIPTION)?;
+    let (tags, closing) = (html.matches('<').count(), html.matches("</").count());
+    if tags - closing > MAX_TAGS_OF_HTML || closing > MAX_TAGS_OF_HTML {
         return Err(Flaw::new("too_many_tags", format!("must have at most {MAX_TAGS_OF_HTML} HTML tags")));
     }
-    Ok(ammonia::clean(&html))
+    Ok(html)
 }
 
 /// The slug of a category; empty for none.
@@ -134,6 +152,8 @@ fn at_most(checks: &mut Checks, pointer: &str, count: usize, max: usize) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -145,6 +165,8 @@ mod tests {
             ("<a href=\"javascript:alert(1)\">x</a>", "<a rel=\"noopener noreferrer\">x</a>"),
             ("<p>unclosed", "<p>unclosed</p>"),
             ("a\r\nb", "a\nb"),
+            ("<script>x</script> \ty ", "y"),
+            ("<p><b>a<p>b", "<p><b>a</b></p><p><b>b</b></p>"),
         ] {
             let once = description(html).unwrap();
             assert_eq!(once, clean);
@@ -158,6 +180,22 @@ mod tests {
     fn deep_html_is_no_trouble() {
         assert!(description(&"<b>".repeat(MAX_TAGS_OF_HTML)).is_ok());
         assert_eq!(description(&"<b>".repeat(MAX_TAGS_OF_HTML + 1)).unwrap_err().code, "too_many_tags");
+    }
+
+    #[test]
+    fn what_would_grow_beyond_the_limit_is_refused_at_once() {
+        assert_eq!(description(&"&".repeat(MAX_DESCRIPTION)).unwrap_err().code, "too_long");
+        let tangled = "<p><b><i>".repeat(MAX_TAGS_OF_HTML / 3);
+        assert_eq!(description(&tangled).unwrap_err().code, "too_long", "each paragraph gets the tags before it");
+    }
+
+    proptest! {
+        #[test]
+        fn cleaned_html_stays_as_it_is(html in "(<(/?(p|b|a|table|td|svg|math|style|form|ul|li|br|script))?( href=x)?>|[a-c<>&\"'= \t\n!-]){0,40}") {
+            if let Ok(clean) = description(&html) {
+                prop_assert_eq!(description(&clean), Ok(clean));
+            }
+        }
     }
 
     #[test]
