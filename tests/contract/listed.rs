@@ -146,6 +146,7 @@ mod products {
 
     contract!(products: Products {
         list(caller: Caller, query: ProductQuery) -> Page<Product>;
+        every(caller: Caller, page: PageQuery) -> Page<Product>;
         get(caller: Caller, id_or_slug: String) -> Product;
         create(caller: Caller, product: NewProduct) -> Product;
         update(caller: Caller, id_or_slug: String, patch: ProductPatch, if_match: Condition) -> Product;

@@ -349,6 +349,11 @@ kernel::api! {
         /// Lists products; what is not active only to staff who ask for it.
         read async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Page<Product>, Error>;
 
+        /// Lists every product whatever its status, the first created first: what an export takes. Staff.
+        ///
+        /// The order never changes, so that what changes meanwhile is neither left out nor there twice.
+        read async fn every(&self, caller: Caller, page: PageQuery) -> Result<Page<Product>, Error>;
+
         /// Looks up one product by its identifier or its slug.
         read async fn get(&self, caller: Caller, id_or_slug: String) -> Result<Product, Error>;
 

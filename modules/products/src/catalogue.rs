@@ -1,5 +1,6 @@
 //! Products: how they are read, created and changed.
-use kernel::{Condition, Fault, Invalid, Page, Tx};
+use kernel::{Condition, Fault, Invalid, Page, PageQuery, Tx};
+use uuid::Uuid;
 
 use crate::{
     Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, Sku,
@@ -18,7 +19,17 @@ impl Service {
     /// One query for the products of the page, one for all their variants.
     pub(crate) async fn page(&self, query: ProductQuery) -> Result<Page<Product>, Error> {
         let listing = Listing::read(query)?;
-        let page = Page::new(listing.rows(&self.db).await?, listing.limit, |row| listing.key(row));
+        self.filled(Page::new(listing.rows(&self.db).await?, listing.limit, |row| listing.key(row))).await
+    }
+
+    /// A page of everything there is.
+    pub(crate) async fn whole(&self, page: PageQuery) -> Result<Page<Product>, Error> {
+        let (limit, after) = page.read::<ProductId>()?;
+        let after = after.unwrap_or(ProductId(Uuid::nil()));
+        self.filled(Page::new(store::after(&self.db, after, limit + 1).await?, limit, |row| row.id)).await
+    }
+
+    async fn filled(&self, page: Page<Row>) -> Result<Page<Product>, Error> {
         let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
         let mut of = variants::of(&self.db, ids, self.currency).await?;
         Ok(page.map(|row| {

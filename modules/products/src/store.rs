@@ -103,6 +103,22 @@ fn one<'c>(on: impl Executor<'c>, key: &Key) -> kernel::Statement<'c> {
     }
 }
 
+/// So many products of every status, from the first after `id` on.
+pub(crate) async fn after(on: impl Executor<'_>, id: ProductId, count: i64) -> sqlx::Result<Vec<Row>> {
+    on.query(
+        "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
+                created_at, updated_at
+           FROM products
+          WHERE id > $1
+          ORDER BY id
+          LIMIT $2",
+    )
+    .bind(id)
+    .bind(count)
+    .fetch_all()
+    .await
+}
+
 /// Whether there is any product at all.
 pub(crate) async fn any(on: impl Executor<'_>) -> sqlx::Result<bool> {
     Ok(on.query("SELECT EXISTS (SELECT 1 FROM products)").fetch_one::<(bool,)>().await?.0)

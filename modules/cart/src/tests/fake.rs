@@ -74,6 +74,9 @@ impl Products for Shelf {
     async fn update(&self, _: Caller, _: String, _: ProductPatch, _: Condition) -> Result<Product, Error> {
         unreachable!("a cart asks for offers alone")
     }
+    async fn every(&self, _: Caller, _: PageQuery) -> Result<Page<Product>, Error> {
+        unreachable!("a cart asks for offers alone")
+    }
     async fn archive(&self, _: Caller, _: String, _: Condition) -> Result<(), Error> {
         unreachable!("a cart asks for offers alone")
     }

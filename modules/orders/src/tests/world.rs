@@ -245,6 +245,9 @@ impl Products for World {
     async fn update(&self, _: Caller, _: String, _: ProductPatch, _: Condition) -> Result<Product, products::Error> {
         unreachable!()
     }
+    async fn every(&self, _: Caller, _: PageQuery) -> Result<Page<Product>, products::Error> {
+        unreachable!()
+    }
     async fn archive(&self, _: Caller, _: String, _: Condition) -> Result<(), products::Error> {
         unreachable!()
     }
