@@ -1,4 +1,5 @@
 //! The module on both engines: stories of staff, customers and orders.
+mod backup;
 mod catalogue;
 mod import;
 mod listing;
@@ -6,7 +7,9 @@ mod races;
 mod reservations;
 mod routes;
 
-use kernel::{Caller, Condition, Context, Currency, Executor, Module as _, Money, Role, testing::Folder};
+use kernel::{
+    Caller, Condition, Context, Currency, Executor, Module as _, Money, Page, PageQuery, Role, testing::Folder,
+};
 use uuid::Uuid;
 
 use crate::{Config, Module, NewProduct, NewVariant, OptionValue, Product, Products, Service, Sku, Stock, StockLine};

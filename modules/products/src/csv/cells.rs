@@ -27,10 +27,9 @@ pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken>
     Ok(ImportedProduct { product, category_name })
 }
 
-/// HTML is not trimmed, so that an export comes back as it was; Windows' line ends are made one character.
+/// HTML is not trimmed, so that an export comes back as it was; every end of line is made one character.
 fn description(row: Row) -> Result<String, Broken> {
-    let html = row.raw(Column::Body)?.replace("\r\n", "\n");
-    let html = html.strip_suffix('\r').unwrap_or(&html);
+    let html = row.raw(Column::Body)?.replace("\r\n", "\n").replace('\r', "\n");
     let refuse = |code, detail| Err(Broken(Column::Body, Flaw::new(code, detail)));
     if html.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t')) {
         return refuse("control_character", "must not contain control characters".into());
@@ -38,13 +37,13 @@ fn description(row: Row) -> Result<String, Broken> {
     if html.chars().count() > limits::DESCRIPTION {
         return refuse("too_long", format!("must have at most {} characters", limits::DESCRIPTION));
     }
-    Ok(html.to_owned())
+    Ok(html)
 }
 
 fn tags(row: Row) -> Result<Vec<String>, Broken> {
     let (mut tags, mut seen) = (Vec::new(), HashSet::new());
-    for tag in row.cell(Column::Tags)?.split(',').filter(|tag| !tag.trim().is_empty()) {
-        let tag = kernel::text(tag, 1, limits::TAG).map_err(|flaw| Broken(Column::Tags, flaw))?;
+    for tag in super::tags::split(row.cell(Column::Tags)?) {
+        let tag = kernel::text(&tag, 1, limits::TAG).map_err(|flaw| Broken(Column::Tags, flaw))?;
         if seen.insert(tag.to_lowercase()) {
             tags.push(tag);
         }
@@ -92,37 +91,71 @@ fn status(row: Row) -> Result<Option<ProductStatus>, Broken> {
     })
 }
 
-/// A variant's choices. The names stand in the first row and hold for the product.
-pub(super) fn options(row: Row, names: &mut [String; 3], first: bool) -> Result<Vec<OptionValue>, Broken> {
+/// What options are called, and what is chosen of each; empty where there is none.
+pub(super) type Texts = [String; Column::OPTIONS.len()];
+
+/// What an only variant has for a choice: none, in the words of the trade.
+const NONE: (&str, &str) = ("Title", "Default Title");
+
+/// A variant's choices. The names stand in the product's first row; in our own files a row may have others.
+pub(super) fn options(row: Row, names: &mut Texts, first: bool) -> Result<Vec<OptionValue>, Broken> {
+    let (mut said, mut values) = (Texts::default(), Texts::default());
+    for (place, (name, value)) in Column::OPTIONS.into_iter().enumerate() {
+        said[place] = row.text(name, 0, limits::OPTION)?;
+        values[place] = row.text(value, 0, limits::VALUE)?;
+    }
+    if first {
+        let named = names.iter_mut().zip(&said).filter(|(_, said)| !said.is_empty());
+        named.for_each(|(name, said)| name.clone_from(said));
+    }
+    let own = !first && row.header.is_ours() && said.iter().any(|said| !said.is_empty());
+    let names = if own { &said } else { &*names };
     let mut options: Vec<OptionValue> = Vec::new();
-    for ((name_column, value_column), name) in Column::OPTIONS.into_iter().zip(names) {
-        let (said, value) = (row.text(name_column, 0, limits::OPTION)?, row.text(value_column, 0, limits::VALUE)?);
-        if first && !said.is_empty() {
-            name.clone_from(&said);
-        }
-        if !said.is_empty() && said != *name {
-            return Err(Broken(name_column, Flaw::new("option_renamed", "the product's first row names it otherwise")));
-        }
+    for (place, (name_column, value_column)) in Column::OPTIONS.into_iter().enumerate() {
+        let (name, value) = (&names[place], &values[place]);
+        let refuse = |column, code, detail| Err(Broken(column, Flaw::new(code, detail)));
         match (name.is_empty(), value.is_empty()) {
+            _ if !said[place].is_empty() && said[place] != *name => {
+                return refuse(name_column, "option_renamed", "the product's first row names it otherwise");
+            }
             (true, true) => {}
             (false, _) if options.iter().any(|option| option.name == *name) => {
-                return Err(Broken(
-                    name_column,
-                    Flaw::new("duplicate_option", "the product has two options of that name"),
-                ));
+                return refuse(name_column, "duplicate_option", "the product has two options of that name");
             }
-            (true, false) => return Err(Broken(name_column, Flaw::new("required", "the option has no name"))),
-            (false, true) => return Err(Broken(value_column, Flaw::new("required", "the option has no value"))),
-            (false, false) => options.push(OptionValue { name: name.clone(), value }),
+            (true, false) => return refuse(name_column, "required", "the option has no name"),
+            (false, true) => return refuse(value_column, "required", "the option has no value"),
+            (false, false) => options.push(OptionValue { name: name.clone(), value: value.clone() }),
         }
     }
-    if let [only] = &*options
-        && only.name == "Title"
-        && only.value == "Default Title"
-    {
+    if matches!(&*options, [only] if (&*only.name, &*only.value) == NONE) {
         options.clear();
     }
+    for option in &mut options {
+        option.value = chosen(&option.value).to_owned();
+    }
     Ok(options)
+}
+
+/// The cells of a variant's choices, as [`options`] reads them.
+pub(super) fn option_cells(options: &[OptionValue]) -> (Texts, Texts) {
+    let (mut names, mut values) = (Texts::default(), Texts::default());
+    if options.is_empty() {
+        (names[0], values[0]) = (NONE.0.into(), NONE.1.into());
+    }
+    for (place, option) in options.iter().take(names.len()).enumerate() {
+        names[place].clone_from(&option.name);
+        values[place] = if is_none(&option.value) { format!("'{}", option.value) } else { option.value.clone() };
+    }
+    (names, values)
+}
+
+/// A choice that is called like none has an apostrophe before it.
+fn chosen(cell: &str) -> &str {
+    cell.strip_prefix('\'').filter(|value| is_none(value)).unwrap_or(cell)
+}
+
+fn is_none(value: &str) -> bool {
+    value.trim_start_matches('\'') == NONE.1
 }
 
 /// Whole grams; what is after the point is rounded.
@@ -151,6 +184,11 @@ fn malformed(most: i64) -> Flaw {
 /// A bar code without the apostrophe that keeps spreadsheets from making a sum of it.
 pub(super) fn barcode(text: &str) -> Result<String, Flaw> {
     kernel::text(text.strip_prefix('\'').unwrap_or(text), 1, limits::BARCODE)
+}
+
+/// The cell of a bar code: one that begins with an apostrophe has another, or it would lose it.
+pub(super) fn barcode_cell(barcode: &str) -> String {
+    if barcode.starts_with('\'') { format!("'{barcode}") } else { barcode.to_owned() }
 }
 
 /// An address on the web, and so nothing that a browser would run.

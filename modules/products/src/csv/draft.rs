@@ -5,7 +5,7 @@ use kernel::{Currency, Flaw};
 
 use super::{
     RowReport,
-    cells::{barcode, grams, options, product, quantity, url},
+    cells::{Texts, barcode, grams, options, product, quantity, url},
     header::{Broken, Column, Row},
     limits, price,
     sku::sku,
@@ -24,9 +24,9 @@ pub(super) struct Draft {
     /// `None` once it is refused: its other rows are passed over.
     imported: Option<ImportedProduct>,
     /// What its options are called, as its first rows say.
-    options: [String; 3],
-    /// The option values of its variants.
-    choices: HashSet<Vec<String>>,
+    options: Texts,
+    /// The choices that its variants are.
+    choices: HashSet<Vec<(String, String)>>,
     /// By position; those without one last.
     images: Vec<(u64, Image)>,
 }
@@ -35,14 +35,18 @@ impl Draft {
     /// What the first row says of the product.
     pub(super) fn new(handle: String, slug: String, row: Row, ready: &mut Ready) -> Self {
         let imported = product(row, slug).map_err(|broken| ready.push_back(Err(row.report(broken)))).ok();
-        Self {
-            handle,
-            line: row.line,
-            imported,
-            options: <[String; 3]>::default(),
-            choices: HashSet::new(),
-            images: Vec::new(),
-        }
+        Self { imported, ..Self::refused(handle, row.line) }
+    }
+
+    /// A product that is refused before any of its rows is read.
+    pub(super) fn refused(handle: String, line: u64) -> Self {
+        let (options, choices, images) = (Texts::default(), HashSet::new(), Vec::new());
+        Self { handle, line, imported: None, options, choices, images }
+    }
+
+    /// Refuses it as a whole; why is for the caller to say.
+    pub(super) fn refuse(&mut self) {
+        self.imported = None;
     }
 
     /// Takes in a row's variant and picture, whichever it has; what is wrong with them is reported.
@@ -84,7 +88,7 @@ impl Draft {
             return Err(Broken(Column::Handle, flaw));
         }
         let options = options(row, &mut self.options, variants.is_empty())?;
-        let values: Vec<String> = options.iter().map(|option| option.value.clone()).collect();
+        let choices: Vec<_> = options.iter().map(|option| (option.name.clone(), option.value.clone())).collect();
         let price = row.parsed(Column::Price, |text| price::parse(text, currency))?;
         let price = price.ok_or_else(|| Broken(Column::Price, Flaw::new("required", "a variant needs a price")))?;
         let compare_at_price = row.parsed(Column::CompareAtPrice, |text| price::parse(text, currency))?;
@@ -92,13 +96,13 @@ impl Draft {
         let on_hand = row.parsed(Column::Quantity, quantity)?.unwrap_or_default();
         let barcode = row.parsed(Column::Barcode, barcode)?;
         let given = row.parsed(Column::Sku, |text| text.trim_start_matches('\'').parse::<Sku>())?;
-        if self.choices.contains(&values) {
+        if self.choices.contains(&choices) {
             let flaw = Flaw::new("duplicate_variant", "the product has a variant with these options already");
             return Err(Broken(Column::Option1Value, flaw));
         }
         let slug = imported.product.slug.as_deref().unwrap_or_default();
         let made = || {
-            let make = |other| sku(slug, values.iter().map(String::as_str), other);
+            let make = |other| sku(slug, options.iter().map(|option| &*option.value), other);
             make(false).filter(|sku| !skus.contains(sku.as_str())).or_else(|| make(true))
         };
         let sku = given.or_else(made).map(String::from).unwrap_or_default();
@@ -106,7 +110,7 @@ impl Draft {
             let flaw = Flaw::new("sku_repeated", format!("the SKU `{sku}` is another variant's"));
             return Err(Broken(Column::Sku, flaw));
         }
-        self.choices.insert(values);
+        self.choices.insert(choices);
         let compare_at_price = compare_at_price.filter(|before| before.amount > 0);
         variants.push(NewVariant { sku, options, price, compare_at_price, weight_g, barcode, on_hand });
         Ok(())
@@ -130,10 +134,12 @@ impl Draft {
 }
 
 /// A row with any of these has a variant. Grams are not among them: some exporters fill them in everywhere.
-const VARIANT: [Column; 8] = [
+const VARIANT: [Column; 10] = [
     Column::Option1Value,
     Column::Option2Value,
     Column::Option3Value,
+    Column::Option4Value,
+    Column::Option5Value,
     Column::Sku,
     Column::Price,
     Column::CompareAtPrice,

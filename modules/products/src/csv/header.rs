@@ -2,7 +2,7 @@
 use csv::ByteRecord;
 use kernel::Flaw;
 
-use super::{RowReport, limits};
+use super::{RowReport, formulas, limits};
 
 /// A column that means something to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub(super) enum Column {
     Option2Value,
     Option3Name,
     Option3Value,
+    Option4Name,
+    Option4Value,
+    Option5Name,
+    Option5Value,
     Sku,
     Grams,
     Quantity,
@@ -34,7 +38,7 @@ pub(super) enum Column {
 }
 
 /// Each column with its name, and the name that the newer template gives it where that differs.
-const COLUMNS: [(Column, &str, &str); 24] = [
+const COLUMNS: [(Column, &str, &str); 28] = [
     (Column::Handle, "Handle", "URL handle"),
     (Column::Title, "Title", ""),
     (Column::Body, "Body (HTML)", "Description"),
@@ -50,6 +54,10 @@ const COLUMNS: [(Column, &str, &str); 24] = [
     (Column::Option2Value, "Option2 Value", ""),
     (Column::Option3Name, "Option3 Name", ""),
     (Column::Option3Value, "Option3 Value", ""),
+    (Column::Option4Name, "Option4 Name", ""),
+    (Column::Option4Value, "Option4 Value", ""),
+    (Column::Option5Name, "Option5 Name", ""),
+    (Column::Option5Value, "Option5 Value", ""),
     (Column::Sku, "Variant SKU", "SKU"),
     (Column::Grams, "Variant Grams", "Weight value (grams)"),
     (Column::Quantity, "Variant Inventory Qty", "Inventory quantity"),
@@ -66,10 +74,12 @@ const REQUIRED: [Column; 3] = [Column::Handle, Column::Title, Column::Price];
 
 impl Column {
     /// The name and the value of each option.
-    pub(super) const OPTIONS: [(Self, Self); 3] = [
+    pub(super) const OPTIONS: [(Self, Self); 5] = [
         (Self::Option1Name, Self::Option1Value),
         (Self::Option2Name, Self::Option2Value),
         (Self::Option3Name, Self::Option3Value),
+        (Self::Option4Name, Self::Option4Value),
+        (Self::Option5Name, Self::Option5Value),
     ];
 
     /// What the file calls it.
@@ -92,7 +102,8 @@ pub(super) struct Broken(pub(super) Column, pub(super) Flaw);
 #[derive(Debug, Default)]
 pub(super) struct Header {
     places: [Option<usize>; COLUMNS.len()],
-    width: usize,
+    /// What the file calls its columns.
+    names: Vec<String>,
 }
 
 impl Header {
@@ -100,12 +111,17 @@ impl Header {
     pub(super) fn parse(names: &ByteRecord, line: u64) -> Result<Self, RowReport> {
         let refuse =
             |column: &str, code, detail: String| Err(RowReport::new(line, column, "", Flaw::new(code, detail)));
-        let mut header = Self { places: [None; COLUMNS.len()], width: names.len() };
+        if names.len() > limits::COLUMNS {
+            return refuse("", "too_many_columns", format!("a file has at most {} columns", limits::COLUMNS));
+        }
+        let mut header = Self { places: [None; COLUMNS.len()], names: Vec::with_capacity(names.len()) };
         for (place, name) in names.iter().enumerate() {
-            let Ok(name) = str::from_utf8(name) else {
+            // In UTF-16 every other byte of a Latin letter is zero.
+            let Some(name) = str::from_utf8(name).ok().filter(|name| !name.contains('\0')) else {
                 return refuse("", "not_utf8", "the file is not UTF-8; save it as “CSV UTF-8”".into());
             };
-            let name = name.trim_start_matches('\u{feff}').trim().trim_matches('"');
+            let name = name.trim().trim_matches('"');
+            header.names.push(name.to_owned());
             let Some(column) = Column::called(name) else { continue };
             if header.places[column as usize].replace(place).is_some() {
                 return refuse(
@@ -126,6 +142,16 @@ impl Header {
         Ok(header)
     }
 
+    /// What the file calls the column at `place`.
+    pub(super) fn name(&self, place: usize) -> &str {
+        self.names.get(place).map_or("", String::as_str)
+    }
+
+    /// Whether this shop wrote the file: Shopify knows no fourth option.
+    pub(super) fn is_ours(&self) -> bool {
+        self.has(Column::Option4Name)
+    }
+
     /// Whether the file has this column.
     pub(super) fn has(&self, column: Column) -> bool {
         self.places[column as usize].is_some()
@@ -141,14 +167,9 @@ pub(super) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Whether it has nothing in it, as the rows that spreadsheets leave behind.
-    pub(super) fn is_blank(self) -> bool {
-        self.cells.as_slice().iter().all(u8::is_ascii_whitespace)
-    }
-
     /// The handle, if the row is as wide as the header.
     pub(super) fn handle(self) -> Result<String, Broken> {
-        let (cells, width) = (self.cells.len(), self.header.width);
+        let (cells, width) = (self.cells.len(), self.header.names.len());
         if cells != width {
             let detail = format!("the row has {cells} cells, the header {width}; look for a stray quote or comma");
             return Err(Broken(Column::Handle, Flaw::new("wrong_width", detail)));
@@ -156,10 +177,10 @@ impl<'a> Row<'a> {
         self.text(Column::Handle, 1, limits::HANDLE)
     }
 
-    /// The cell as it stands; empty where the file has no such column.
+    /// The cell as it was before it was made safe; empty where the file has no such column.
     pub(super) fn raw(self, column: Column) -> Result<&'a str, Broken> {
         let cell = self.header.places[column as usize].and_then(|place| self.cells.get(place)).unwrap_or_default();
-        let utf8 = str::from_utf8(cell);
+        let utf8 = str::from_utf8(cell).map(formulas::bare);
         utf8.map_err(|_| Broken(column, Flaw::new("not_utf8", "not UTF-8; save the file as “CSV UTF-8”")))
     }
 
@@ -214,8 +235,8 @@ mod tests {
 
     #[test]
     fn columns_are_found_in_any_order_and_case() {
-        let header = header(&["variant price", "\u{feff}\"HANDLE\"", " title ", "Favourite Colour", "", ""]).unwrap();
-        assert_eq!((header.places[Column::Handle as usize], header.width), (Some(1), 6));
+        let header = header(&["variant price", "\"HANDLE\"", " title ", "Favourite Colour", "", ""]).unwrap();
+        assert_eq!((header.places[Column::Handle as usize], header.names.len()), (Some(1), 6));
         assert!(super::tests::header(&["URL handle", "Title", "Price", "Compare-at price"]).is_ok());
     }
 

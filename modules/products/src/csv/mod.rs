@@ -10,7 +10,7 @@
 //! | `Title`*, `Body (HTML)`, `Vendor`, `Tags` | name, description, vendor, tags (split by commas) |
 //! | `Type`, else the last part of `Product Category` | the category of that very name; see below |
 //! | `Status`, `Published` | the status: active only if neither says otherwise; `unlisted` is a draft |
-//! | `Option1 Name` … `Option3 Value` | the options; `Title` with `Default Title` means none |
+//! | `Option1 Name` … `Option5 Value` | the options; `Title` with `Default Title` means none |
 //! | `Variant SKU` | the SKU; made from handle and options where empty, the same in every run |
 //! | `Variant Price`*, `Variant Compare At Price` | decimal text in the shop's currency; before `0`: none |
 //! | `Variant Grams` | the weight, rounded to grams |
@@ -29,17 +29,25 @@
 //! - a bad product cell (in the first row) costs the product; its other rows are passed over;
 //! - a product that is left without any variant is refused as a whole;
 //! - a handle that comes again after another one is refused row by row, or a part would replace the whole;
-//! - a SKU that comes again in the file is refused: stock is kept by SKU.
+//! - a SKU that comes again in the file is refused: stock is kept by SKU;
+//! - a quote that is not closed where a cell ends costs its product; the next line is read as a row.
 //!
-//! **Formulas.** A spreadsheet may take a cell that begins with `=`, `+`, `-` or `@` for a formula. An
-//! export must come back as it was, and Shopify's importer knows no escape, so cells are written as
-//! they are: open exports of texts that you did not write as text, not by double click.
+//! **Lines** end with LF, CR LF or CR, and are counted from 1 as an editor counts them.
+//!
+//! **Formulas.** What a spreadsheet would run (a cell that begins with `=`, `+`, `-`, `@` or the like) is written with
+//! an apostrophe before it, and read back without. Other apostrophes stay as they are.
+//!
+//! **What is our own.** A fourth and a fifth option; names of options in a later row, where a variant has others than
+//! the first; quotes around a tag that has a comma. So an export holds whatever the catalogue does.
 mod cells;
 mod draft;
+mod formulas;
 mod header;
 mod price;
 mod read;
+mod rows;
 mod sku;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -52,11 +60,11 @@ use crate::ImportedProduct;
 
 /// What the catalogue takes; checked here already, to name the line and to lose no more than must be.
 mod limits {
+    pub(super) const COLUMNS: usize = 2_000;
     /// Characters.
     pub(super) const HANDLE: usize = 255;
     pub(super) const NAME: usize = 200;
-    /// Ten times what the catalogue takes: sanitised HTML is longer than what was given, and must come back.
-    pub(super) const DESCRIPTION: usize = 500_000;
+    pub(super) const DESCRIPTION: usize = 50_000;
     pub(super) const VENDOR: usize = 100;
     pub(super) const TAG: usize = 50;
     pub(super) const OPTION: usize = 50;

@@ -2,6 +2,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     io,
+    ops::Range,
 };
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
@@ -11,17 +12,16 @@ use serde::{Deserialize, Serialize};
 use super::{
     draft::Draft,
     header::{Broken, Column, Header, Row},
+    limits,
+    rows::{Cut, Rows},
 };
 use crate::{ImportedProduct, slug};
-
-/// The most bytes of a row; more is a quote that nobody closed.
-const ROW: usize = 16 * 1024 * 1024;
 
 /// What is wrong with a row, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("line {line}, {column}: {detail}")]
 pub struct RowReport {
-    /// The line on which the row begins, as an editor counts them, from 1.
+    /// The line on which the row begins, or the quote that is meant, as an editor counts them, from 1.
     pub line: u64,
     /// The column by its name; empty where the whole file or row is meant.
     pub column: String,
@@ -70,7 +70,8 @@ pub fn read(reader: impl io::Read, currency: Currency) -> Read {
 /// It holds one product, and of those before it only handles and SKUs. It blocks as its source does.
 #[derive(Debug)]
 pub struct Reader<R> {
-    csv: csv::Reader<Source<R>>,
+    rows: Rows<R>,
+    cells: csv::Reader<io::Cursor<Vec<u8>>>,
     currency: Currency,
     header: Header,
     record: ByteRecord,
@@ -78,18 +79,20 @@ pub struct Reader<R> {
     ready: VecDeque<Result<ImportedProduct, RowReport>>,
     slugs: HashSet<String>,
     skus: HashSet<String>,
+    /// Whether there was a row below the header with anything in it.
+    filled: bool,
     done: bool,
 }
 
 impl<R: io::Read> Reader<R> {
     /// Reads the header; the report says what makes the whole file useless.
     pub fn new(source: R, currency: Currency) -> Result<Self, RowReport> {
-        let source = Source { inner: source, allowance: ROW, read: 0, last: b'\n' };
-        // With `\n` alone as the end of a row, line numbers are exact; `\r` is trimmed with the cells.
+        // A row comes without the end of its line and is given one, so that it is all there is to read.
         let mut builder = ReaderBuilder::new();
-        let csv = builder.has_headers(false).flexible(true).terminator(Terminator::Any(b'\n')).from_reader(source);
+        let builder = builder.has_headers(false).flexible(true).terminator(Terminator::Any(b'\n'));
         let mut reader = Self {
-            csv,
+            rows: Rows::new(source),
+            cells: builder.from_reader(io::Cursor::default()),
             currency,
             header: Header::default(),
             record: ByteRecord::new(),
@@ -97,62 +100,71 @@ impl<R: io::Read> Reader<R> {
             ready: VecDeque::new(),
             slugs: HashSet::new(),
             skus: HashSet::new(),
+            filled: false,
             done: false,
         };
-        match reader.advance()? {
-            None => Err(RowReport::new(1, "", "", Flaw::new("empty_file", "the file is empty"))),
-            Some(line) => {
-                reader.header = Header::parse(&reader.record, line)?;
-                Ok(reader)
+        let report = |(line, flaw)| RowReport::new(line, "", "", flaw);
+        loop {
+            match reader.rows.advance().map_err(report)? {
+                None => return Err(report((1, Flaw::new("empty_file", "there is nothing in the file")))),
+                Some(Cut::Torn { line, .. }) => {
+                    return Err(report((line, unclosed("nothing of the file can be read"))));
+                }
+                Some(Cut::Whole { line, row, .. }) => {
+                    reader.parse(row)?;
+                    if !is_blank(&reader.record) {
+                        reader.header = Header::parse(&reader.record, line)?;
+                        return Ok(reader);
+                    }
+                }
             }
         }
     }
 
     /// How many bytes of the file have been read: against its length, the progress.
     pub fn bytes(&self) -> u64 {
-        self.csv.position().byte()
+        self.rows.bytes()
     }
 
-    /// Reads a row into `record` and gives its line, or `None` at the end.
-    fn advance(&mut self) -> Result<Option<u64>, RowReport> {
-        self.csv.get_mut().allowance = ROW;
-        match self.csv.read_byte_record(&mut self.record) {
-            Ok(true) => Ok(Some(self.line())),
-            Ok(false) => Ok(None),
-            Err(cause) => {
-                let flaw = if self.csv.get_ref().allowance == 0 {
-                    Flaw::new("row_too_long", "a row is over 16 MiB; look for a quote that is not closed")
-                } else {
-                    Flaw::new("unreadable", format!("the file cannot be read any further: {cause}"))
-                };
-                Err(RowReport::new(self.csv.position().line(), "", "", flaw))
-            }
+    /// Reads the cells of a part of the row that was given out last.
+    fn parse(&mut self, part: Range<usize>) -> Result<(), RowReport> {
+        let text = self.rows.text(part);
+        if text.is_empty() {
+            self.record = ByteRecord::from(vec![""]);
+            return Ok(());
         }
-    }
-
-    /// The line on which the row just read begins.
-    fn line(&self) -> u64 {
-        let inside = self.record.as_slice().split(|byte| *byte == b'\n').skip(1).count() as u64;
-        let source = self.csv.get_ref();
-        let ended = self.bytes() < source.read || source.last == b'\n';
-        self.csv.position().line().saturating_sub(inside + u64::from(ended)).max(1)
+        let cells = self.cells.get_mut();
+        cells.set_position(0);
+        cells.get_mut().clear();
+        cells.get_mut().extend_from_slice(text);
+        cells.get_mut().push(b'\n');
+        let unreadable = |cause| RowReport::new(0, "", "", Flaw::new("unreadable", format!("{cause}")));
+        self.cells.read_byte_record(&mut self.record).map(drop).map_err(unreadable)
     }
 
     /// Takes in one more row.
     fn step(&mut self) {
-        let line = match self.advance() {
-            Ok(Some(line)) => line,
-            end => {
-                self.done = true;
-                self.ready.extend(self.draft.take().and_then(Draft::finish));
-                self.ready.extend(end.err().map(Err));
-                return;
-            }
+        let last = match self.rows.advance() {
+            Ok(Some(Cut::Whole { line, row, .. })) => return self.row(line, row),
+            Ok(Some(Cut::Torn { line, before, after })) => return self.torn(line, before, after),
+            Err((line, flaw)) => Some((line, flaw)),
+            Ok(None) if self.filled => None,
+            Ok(None) => Some((1, Flaw::new("no_rows", "there is nothing below the header"))),
         };
-        let row = Row { header: &self.header, cells: &self.record, line };
-        if row.is_blank() {
+        self.done = true;
+        self.ready.extend(self.draft.take().and_then(Draft::finish));
+        self.ready.extend(last.map(|(line, flaw)| Err(RowReport::new(line, "", "", flaw))));
+    }
+
+    fn row(&mut self, line: u64, row: Range<usize>) {
+        if let Err(report) = self.parse(row) {
+            return self.ready.push_back(Err(RowReport { line, ..report }));
+        }
+        if is_blank(&self.record) {
             return;
         }
+        self.filled = true;
+        let row = Row { header: &self.header, cells: &self.record, line };
         let handle = match row.handle() {
             Ok(handle) => handle,
             Err(broken) => return self.ready.push_back(Err(row.report(broken))),
@@ -174,6 +186,42 @@ impl<R: io::Read> Reader<R> {
             draft.add(row, self.currency, &mut self.skus, &mut self.ready);
         }
     }
+
+    /// Refuses the product whose row has a quote that is not closed.
+    fn torn(&mut self, line: u64, before: Range<usize>, after: Range<usize>) {
+        self.filled = true;
+        // If the quote is the handle's own, the handle is what would stand there without it.
+        let word = self.rows.text(after).split(|byte| *byte == b',').next().unwrap_or_default().to_owned();
+        if let Err(report) = self.parse(before) {
+            return self.ready.push_back(Err(RowReport { line, ..report }));
+        }
+        let place = self.record.len() - 1;
+        self.record.truncate(place);
+        self.record.push_field(&word);
+        let row = Row { header: &self.header, cells: &self.record, line };
+        let handle = row.text(Column::Handle, 1, limits::HANDLE).unwrap_or_default();
+        match &mut self.draft {
+            Some(draft) if draft.handle == handle => draft.refuse(),
+            _ if handle.is_empty() => {}
+            _ => {
+                self.ready.extend(self.draft.take().and_then(Draft::finish));
+                self.slugs.extend(slug::of_handle(&handle));
+                self.draft = Some(Draft::refused(handle.clone(), line));
+            }
+        }
+        let flaw = unclosed("the product is refused, and the next line is read as a row");
+        self.ready.push_back(Err(RowReport::new(line, self.header.name(place), handle, flaw)));
+    }
+}
+
+fn unclosed(what: &str) -> Flaw {
+    let detail = format!("the quote that begins a cell on this line is not closed where a cell ends; {what}");
+    Flaw::new("unclosed_quote", detail)
+}
+
+/// Whether there is nothing in it, as in the rows that spreadsheets leave behind.
+fn is_blank(cells: &ByteRecord) -> bool {
+    cells.as_slice().iter().all(u8::is_ascii_whitespace)
 }
 
 impl<R: io::Read> Iterator for Reader<R> {
@@ -187,27 +235,5 @@ impl<R: io::Read> Iterator for Reader<R> {
                 item => return item,
             }
         }
-    }
-}
-
-/// The file, which gives no more than `allowance` bytes until it is renewed.
-#[derive(Debug)]
-struct Source<R> {
-    inner: R,
-    allowance: usize,
-    read: u64,
-    last: u8,
-}
-
-impl<R: io::Read> io::Read for Source<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.allowance == 0 {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the row does not end"));
-        }
-        let count = self.inner.read(buffer)?;
-        self.allowance = self.allowance.saturating_sub(count);
-        self.read += count as u64;
-        self.last = buffer[..count].last().copied().unwrap_or(self.last);
-        Ok(count)
     }
 }

@@ -1,17 +1,20 @@
 //! Writing: what an import brings back as it was.
-use std::{collections::HashMap, io};
+use std::{borrow::Cow, collections::HashMap, io};
 
 use csv::WriterBuilder;
-use kernel::Currency;
+use kernel::{Currency, Money};
 use serde::{Deserialize, Serialize};
 
-use super::{price, read};
+use super::{
+    cells::{barcode_cell, option_cells},
+    formulas, price, read, tags,
+};
 use crate::{
     Category, ImportedProduct, NewProduct, NewVariant, Product, ProductStatus, Variant, slug::from_name as slug,
 };
 
-/// The columns of an export, in Shopify's order.
-const COLUMNS: [&str; 32] = [
+/// The columns of an export, in Shopify's order; the last four are ours.
+const COLUMNS: [&str; 36] = [
     "Handle",
     "Title",
     "Body (HTML)",
@@ -44,6 +47,10 @@ const COLUMNS: [&str; 32] = [
     "Variant Image",
     "Variant Weight Unit",
     "Status",
+    "Option4 Name",
+    "Option4 Value",
+    "Option5 Name",
+    "Option5 Value",
 ];
 
 /// A product that the format cannot hold, so that the file is without it.
@@ -97,7 +104,7 @@ impl<W: io::Write> Writer<W> {
     pub fn write(&mut self, product: &Product) -> io::Result<()> {
         let kind = self.kind(product);
         let count = product.variants.len().max(product.images.len());
-        let rows = rows((0..count).map(|row| COLUMNS.map(|column| cell(column, product, &kind, row))))?;
+        let rows = rows((0..count).map(|row| COLUMNS.map(|column| cell(column, product, &kind, row).into())))?;
         let shadowed = || "another category has the name of its category, and comes before it".to_owned();
         let flaw = self.flaw(&rows, &expected(product, &kind));
         match flaw.or_else(|| (!self.is_named_alone(product, &kind)).then(shadowed)) {
@@ -138,10 +145,10 @@ impl<W: io::Write> Writer<W> {
     }
 }
 
-fn rows(rows: impl IntoIterator<Item = [String; COLUMNS.len()]>) -> io::Result<Vec<u8>> {
+fn rows(rows: impl IntoIterator<Item = [Cow<'static, str>; COLUMNS.len()]>) -> io::Result<Vec<u8>> {
     let mut writer = WriterBuilder::new().from_writer(Vec::new());
     for row in rows {
-        writer.write_record(row)?;
+        writer.write_record(row.map(|text| formulas::guard(text).into_owned()))?;
     }
     writer.into_inner().map_err(csv::IntoInnerError::into_error)
 }
@@ -157,22 +164,21 @@ fn cell(column: &str, product: &Product, kind: &str, row: usize) -> String {
         "Body (HTML)" if first => product.description.clone(),
         "Vendor" if first => product.vendor.clone().unwrap_or_default(),
         "Type" if first => kind.into(),
-        "Tags" if first => product.tags.join(", "),
+        "Tags" if first => tags::join(&product.tags),
         "Published" if first => (product.status == ProductStatus::Active).to_string().to_uppercase(),
         "Status" if first => status(product.status).into(),
         "Gift Card" if first => "false".into(),
-        "Option1 Name" | "Option2 Name" | "Option3 Name" if first => option(column, variant, "Title", |o| &o.name),
-        "Option1 Value" | "Option2 Value" | "Option3 Value" => option(column, variant, "Default Title", |o| &o.value),
+        _ if column.starts_with("Option") => option(column, product, row).unwrap_or_default(),
         "Variant SKU" => of(|variant| variant.sku.to_string()),
         "Variant Grams" => of(|variant| variant.weight_g.to_string()),
         "Variant Inventory Tracker" => of(|_| "shopify".into()),
-        "Variant Inventory Qty" => of(|variant| variant.available.to_string()),
+        "Variant Inventory Qty" => of(|variant| variant.available.max(0).to_string()),
         "Variant Inventory Policy" => of(|_| "deny".into()),
         "Variant Fulfillment Service" => of(|_| "manual".into()),
         "Variant Price" => of(|variant| price::text(variant.price)),
-        "Variant Compare At Price" => of(|variant| variant.compare_at_price.map(price::text).unwrap_or_default()),
+        "Variant Compare At Price" => of(|variant| before(variant).map(price::text).unwrap_or_default()),
         "Variant Requires Shipping" | "Variant Taxable" => of(|_| "true".into()),
-        "Variant Barcode" => of(|variant| variant.barcode.clone().unwrap_or_default()),
+        "Variant Barcode" => of(|variant| variant.barcode.as_deref().map(barcode_cell).unwrap_or_default()),
         "Variant Weight Unit" => of(|_| "g".into()),
         "Image Src" => image.map(|image| image.url.clone()).unwrap_or_default(),
         "Image Position" => image.map(|_| (row + 1).to_string()).unwrap_or_default(),
@@ -181,14 +187,20 @@ fn cell(column: &str, product: &Product, kind: &str, row: usize) -> String {
     }
 }
 
-/// The option whose number is in the column's name; an only variant is Shopify's `Title`: `Default Title`.
-fn option(column: &str, variant: Option<&Variant>, default: &str, text: fn(&crate::OptionValue) -> &String) -> String {
-    let place = column.bytes().find(u8::is_ascii_digit).map_or(0, |digit| usize::from(digit - b'1'));
-    match variant {
-        Some(variant) if variant.options.is_empty() && place == 0 => default.into(),
-        Some(variant) => variant.options.get(place).map(text).cloned().unwrap_or_default(),
-        None => String::new(),
-    }
+/// The option whose number is in the column's name. The names stand in the first row, and where a variant has others.
+fn option(column: &str, product: &Product, row: usize) -> Option<String> {
+    let names = |variant: &Variant| option_cells(&variant.options).0;
+    let (first, variant) = (product.variants.first()?, product.variants.get(row)?);
+    let place = usize::from(column.bytes().find(u8::is_ascii_digit)? - b'1');
+    let (own, values) = option_cells(&variant.options);
+    let named = row == 0 || own != names(first);
+    let text = if column.ends_with("Value") { Some(values) } else { named.then_some(own) };
+    text?.get(place).cloned()
+}
+
+/// What it cost before: nothing is no price.
+fn before(variant: &Variant) -> Option<Money> {
+    variant.compare_at_price.filter(|before| before.amount > 0)
 }
 
 fn status(status: ProductStatus) -> &'static str {
@@ -205,10 +217,10 @@ fn expected(product: &Product, kind: &str) -> ImportedProduct {
         sku: variant.sku.to_string(),
         options: variant.options.clone(),
         price: variant.price,
-        compare_at_price: variant.compare_at_price.filter(|before| before.amount > 0),
+        compare_at_price: before(variant),
         weight_g: variant.weight_g,
         barcode: variant.barcode.clone(),
-        on_hand: variant.available,
+        on_hand: variant.available.max(0),
     });
     ImportedProduct {
         product: NewProduct {

@@ -62,17 +62,46 @@ fn lines_are_counted_as_an_editor_counts_them() {
 }
 
 #[test]
-fn windows_files_read_like_others() {
-    let file = "Handle,Variant Price,Title\r\ntee,5,\"Tee\"\r\ncap,3,Cap\r\n";
-    let names = |file: &str| -> Vec<String> {
-        let read = read(file.as_bytes(), euro());
-        assert_eq!(read.refused, []);
-        read.products.into_iter().map(|imported| imported.product.name).collect()
-    };
-    assert_eq!(names(file), ["Tee", "Cap"]);
-    assert_eq!(names(&file.replace("\r\n", "\n")), ["Tee", "Cap"]);
-    let last = "Handle,Variant Price,Title,Body (HTML)\r\ntee,5,Tee,<p>\r\n";
-    assert_eq!(only(read(last.as_bytes(), euro())).product.description, "<p>");
+fn every_end_of_line_is_read_alike() {
+    let file = "Handle,Variant Price,Title,Body (HTML)\ntee,5,\"Tee\",\"<p>\n\n</p>\"\n\ncap,3,Cap,<p>\n";
+    let unix = read(file.as_bytes(), euro());
+    assert_eq!((unix.products.len(), codes(&unix)), (2, vec![]));
+    for end in ["\r\n", "\r"] {
+        let file = file.replace('\n', end);
+        assert_eq!(read(file.as_bytes(), euro()), unix, "{end:?}");
+        assert_eq!(read(OneByOne(file.trim_end().as_bytes()), euro()), unix, "{end:?}");
+    }
+}
+
+#[test]
+fn a_quote_that_is_never_closed_costs_its_product_alone() {
+    let head = "Handle,Title,Body (HTML),Option1 Name,Option1 Value,Variant Price";
+    for (rows, kept, told) in [
+        // To the end of the file.
+        ("tee,Tee,,,,5\ncap,\"Cap,<p>,,,3\nhat,Hat,,,,4\n", vec!["tee", "hat"], vec![(3, "Title")]),
+        // Until the next quote, which is then one within a cell.
+        ("cap,Cap,\"<p>\n</p>,,,3\nhat,\"Hat\",,,,4\n", vec!["hat"], vec![(2, "Body (HTML)"), (3, "Handle")]),
+        // In a further row of a product, after a cell with line breaks of its own.
+        ("tee,Tee,\"a\nb\",Size,S,5\ntee,,,,\"M,5\ntee,,,,L,5\nhat,Hat,,,,4", vec!["hat"], vec![(4, "Option1 Value")]),
+        // In the handle, which is still known.
+        (
+            "\"tee,Tee,,Size,S,5\ntee,,,,M,5\nhat,Hat,,,,4\ntee,Tee,,,,5",
+            vec!["hat"],
+            vec![(2, "Handle"), (5, "Handle")],
+        ),
+    ] {
+        for end in ["\n", "\r\n", "\r"] {
+            for close in ["", end] {
+                let file = format!("{head}\n{}", rows.trim_end()).replace('\n', end) + close;
+                let read = read(file.as_bytes(), euro());
+                let slugs: Vec<_> = read.products.iter().filter_map(|one| one.product.slug.as_deref()).collect();
+                let codes = codes(&read);
+                assert_eq!(slugs, kept, "{file:?}");
+                assert_eq!(codes[0].2, "unclosed_quote", "{file:?}");
+                assert!(codes.iter().map(|(line, column, _)| (*line, *column)).eq(told.clone()), "{codes:?} {file:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -80,16 +109,23 @@ fn a_file_that_cannot_be_read_at_all_gives_one_report() {
     for (file, column, code) in [
         (b"".as_slice(), "", "empty_file"),
         (b"\xef\xbb\xbf", "", "empty_file"),
-        (b"\n\r\n", "Handle", "missing_column"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf", "", "empty_file"),
+        (b"\n\r\n", "", "empty_file"),
+        (b" ,\t,\n,,,\r,", "", "empty_file"),
+        (b"Handle,Title,Variant Price", "", "no_rows"),
+        (b"Handle,Title,Variant Price\r\n\r\n,,\r\n", "", "no_rows"),
+        (b"Handle,\"Title,Variant Price\na,b,1\n", "", "unclosed_quote"),
         (b"Title,Variant Price\na,1", "Handle", "missing_column"),
         (b"Handle;Title;Variant Price\na;b;1", "Handle", "missing_column"),
         (b"\xff\xfeH\0a\0n\0d\0l\0e\0", "", "not_utf8"),
+        (b"H\0a\0n\0d\0l\0e\0", "", "not_utf8"),
     ] {
         let read = read(file, euro());
         assert_eq!(read.refused.len(), 1, "{file:?}");
         assert_eq!((&*read.refused[0].column, &*read.refused[0].code), (column, code), "{file:?}");
     }
-    assert_eq!(read(b"Handle,Title,Variant Price\n".as_slice(), euro()), Read::default());
+    let wide = read("x,".repeat(1_000_000).as_bytes(), euro());
+    assert_eq!(codes(&wide), [(1, "", "too_many_columns")]);
 }
 
 #[test]
@@ -106,6 +142,11 @@ fn a_cell_of_ten_megabytes_is_refused_and_an_endless_row_ends_the_file() {
     let huge = format!("{head}cap,Cap,{},5\nhat,Hat,,5\n", "x".repeat(10_000_000));
     let whole = read(huge.as_bytes(), euro());
     assert_eq!((skus(&whole), codes(&whole)), (vec!["tee", "hat"], vec![(3, "Body (HTML)", "too_long")]));
+
+    let swallowed =
+        format!("{head}cap,Cap,\"<p>,5\n{}hat,Hat,,5\n", format!("hat,Hat,,5{}\n", " ".repeat(1000)).repeat(20_000));
+    let found = read(swallowed.as_bytes(), euro());
+    assert_eq!((skus(&found), codes(&found)[0]), (vec!["tee", "hat"], (3, "Body (HTML)", "unclosed_quote")));
 
     let endless = io::Read::chain(format!("{head}cap,Cap,\"").into_bytes().leak() as &[u8], io::repeat(b'x'));
     let part = read(endless, euro());

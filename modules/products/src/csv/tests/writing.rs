@@ -26,10 +26,8 @@ fn an_export_names_what_it_cannot_hold_and_keeps_the_rest() {
     };
     let option = |name: &str| OptionValue { name: name.into(), value: "x".into() };
     for bad in [
-        with(&|product| product.tags = vec!["a,b".into()]),
         with(&|product| product.variants.clear()),
-        with(&|product| product.variants[1].options = vec![option("Colour")]),
-        with(&|product| product.variants[0].options.extend(["b", "c", "d"].map(option))),
+        with(&|product| product.variants[0].options = ["a", "b", "c", "d", "e", "f"].map(option).into()),
         with(&|product| product.variants[0].price.currency = "USD".parse().unwrap()),
         with(&|product| product.slug = "not a slug".into()),
         with(&|product| product.images[0].url = "ftp://x.example/1.jpg".into()),
@@ -119,7 +117,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn an_export_comes_back_as_it_was(mut imported in prop::collection::vec(a_product(), 0..6)) {
+    fn an_export_comes_back_as_it_was(mut imported in prop::collection::vec(a_product(), 1..6)) {
         for (number, imported) in imported.iter_mut().enumerate() {
             imported.product.slug = Some(format!("product-{number}"));
             for (place, variant) in imported.product.variants.iter_mut().enumerate() {
