@@ -1,74 +1,150 @@
-//! Product files in and out.
-use std::{
-    fs::File,
-    io::{BufWriter, Read, Write},
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
-};
+//! A product file that comes in.
+use std::{fs::File, io::Read, path::Path, process::ExitCode, thread};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use kernel::{Caller, Host, StartError};
+use kernel::{Call, Caller, Currency, Failure, Fault, Host, StartError};
 use products::{
-    ImportReport, ImportedProduct, ProductQuery, Products,
-    csv::{Reader, RowReport, Writer},
+    ImportReport, ImportedProduct, Products,
+    csv::{Reader, RowReport},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    calls::PATIENCE,
+    explain::explain,
+    stop::{Signal, Stop},
 };
 
-use crate::explain::explain;
-
 /// How many products go to the module at a time.
-const BATCH: usize = 100;
+const BATCH: usize = 50;
+
+/// What is read of the file at a time.
+#[derive(Debug, Default)]
+struct Part {
+    products: Vec<ImportedProduct>,
+    flaws: Vec<RowReport>,
+    /// How far into the file it goes, in bytes.
+    position: u64,
+}
+
+/// What is in so far.
+#[derive(Debug, Default)]
+struct Tally {
+    done: ImportReport,
+    flaws: u64,
+}
 
 /// Brings in the file; every good row is kept, and each bad one reported.
+///
+/// What is in stays in, however it ends. The same file once more goes on where it stopped: what is in is as it is already.
 pub(crate) async fn import(host: &mut Host, path: &Path) -> Result<ExitCode, StartError> {
     let products = host.module::<products::Module>(()).await?;
-    let (source, length): (Box<dyn Read>, _) = if path == Path::new("-") {
+    let stop = Stop::listen()?;
+    let (source, length): (Box<dyn Read + Send>, _) = if path == Path::new("-") {
         (Box::new(std::io::stdin()), None)
     } else {
         let file = File::open(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
         let length = file.metadata()?.len();
         (Box::new(file), Some(length))
     };
-    let mut reader = Reader::new(source, host.settings().currency).map_err(|report| shown(&report))?;
-    let (mut total, mut bad_rows, mut batch) = (ImportReport::default(), 0_u64, Vec::new());
-    let progress = bar(length)?;
-    loop {
-        let next = reader.next();
-        let last = next.is_none();
-        progress.set_position(reader.bytes());
-        match next {
-            Some(Ok(product)) => batch.push(product),
-            Some(Err(report)) => {
-                bad_rows += 1;
-                progress.suspend(|| eprintln!("{}", shown(&report)));
-            }
-            None => {}
-        }
-        if batch.len() == BATCH || (last && !batch.is_empty()) {
-            let report = send(&*products, std::mem::take(&mut batch)).await?;
-            for refusal in &report.refused {
-                progress.suspend(|| eprintln!("{}{}: {}", refusal.slug, refusal.pointer, refusal.detail));
-            }
-            total.created += report.created;
-            total.updated += report.updated;
-            total.unchanged += report.unchanged;
-            total.refused.extend(report.refused);
-        }
-        if last {
-            break;
-        }
-    }
+    let (progress, mut tally) = (bar(length)?, Tally::default());
+    let outcome = bring(&*products, parts(source, host.settings().currency), stop, &progress, &mut tally).await;
     progress.finish_and_clear();
-    let ImportReport { created, updated, unchanged, refused } = total;
+    let Tally { done: ImportReport { created, updated, unchanged, refused }, flaws } = tally;
+    let refused = refused.len();
     println!(
-        "{created} products created, {updated} updated, {unchanged} unchanged; {} refused, {bad_rows} flaws in rows",
-        refused.len()
+        "{created} products created, {updated} updated, {unchanged} unchanged; {refused} refused, {flaws} flaws in rows"
     );
-    Ok(if refused.is_empty() && bad_rows == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let again = "what is in stays; import the file again to go on";
+    match outcome {
+        Ok(None) if refused == 0 && flaws == 0 => Ok(ExitCode::SUCCESS),
+        Ok(None) => Ok(ExitCode::FAILURE),
+        Ok(Some(stopped)) => {
+            eprintln!("stopped by {stopped}; {again}");
+            Ok(stopped.code())
+        }
+        Err(error) => Err(format!("{error}; {again}").into()),
+    }
 }
 
-async fn send(products: &dyn Products, batch: Vec<ImportedProduct>) -> Result<ImportReport, StartError> {
-    products.import(Caller::System, batch).await.map_err(explain)
+/// Sends part after part to the module, until there is no more or a signal says to stop.
+async fn bring(
+    products: &dyn Products,
+    mut parts: mpsc::Receiver<Result<Part, RowReport>>,
+    mut stop: Stop,
+    progress: &ProgressBar,
+    tally: &mut Tally,
+) -> Result<Option<Signal>, StartError> {
+    loop {
+        let part = tokio::select! {
+            biased;
+            signal = stop.signal() => return Ok(Some(signal)),
+            part = parts.recv() => part,
+        };
+        let Some(part) = part else { return Ok(None) };
+        let Part { products: batch, flaws, position } = part.map_err(|report| shown(&report))?;
+        for flaw in flaws {
+            tally.flaws += 1;
+            progress.suspend(|| eprintln!("{}", shown(&flaw)));
+        }
+        send(products, batch, progress, &mut tally.done).await?;
+        progress.set_position(position);
+    }
+}
+
+/// Sends a batch, in smaller parts if the module cannot do so much in the time of a call.
+async fn send(
+    products: &dyn Products,
+    batch: Vec<ImportedProduct>,
+    progress: &ProgressBar,
+    done: &mut ImportReport,
+) -> Result<(), StartError> {
+    let (mut most, mut rest) = (batch.len(), &*batch);
+    while !rest.is_empty() {
+        let (part, later) = rest.split_at(most.min(rest.len()));
+        match Call::fresh(PATIENCE).run(products.import(Caller::System, part.to_vec())).await {
+            Ok(ImportReport { created, updated, unchanged, refused }) => {
+                for refusal in &refused {
+                    progress.suspend(|| eprintln!("{}{}: {}", refusal.slug, refusal.pointer, refusal.detail));
+                }
+                done.created += created;
+                done.updated += updated;
+                done.unchanged += unchanged;
+                done.refused.extend(refused);
+                rest = later;
+            }
+            Err(error) if error.fault() == Some(Fault::DeadlineExceeded) && most > 1 => most /= 2,
+            Err(error) => return Err(explain(error)),
+        }
+    }
+    Ok(())
+}
+
+/// The file in parts. It is read beside: standard input may be silent for as long as it likes, and a signal is heard.
+fn parts(source: Box<dyn Read + Send>, currency: Currency) -> mpsc::Receiver<Result<Part, RowReport>> {
+    let (sender, parts) = mpsc::channel(1);
+    thread::spawn(move || {
+        let mut reader = match Reader::new(source, currency) {
+            Ok(reader) => reader,
+            Err(report) => return drop(sender.blocking_send(Err(report))),
+        };
+        let mut ended = false;
+        while !ended {
+            let mut part = Part::default();
+            while part.products.len() < BATCH && part.flaws.len() < BATCH && !ended {
+                match reader.next() {
+                    Some(Ok(product)) => part.products.push(product),
+                    Some(Err(flaw)) => part.flaws.push(flaw),
+                    None => ended = true,
+                }
+            }
+            part.position = reader.bytes();
+            if sender.blocking_send(Ok(part)).is_err() {
+                return;
+            }
+        }
+    });
+    parts
 }
 
 fn shown(RowReport { line, column, handle, detail, .. }: &RowReport) -> String {
@@ -80,34 +156,4 @@ fn bar(length: Option<u64>) -> Result<ProgressBar, StartError> {
     let Some(length) = length else { return Ok(ProgressBar::new_spinner()) };
     let style = ProgressStyle::with_template("{bar:40} {percent}% {bytes}/{total_bytes}, {eta} left")?;
     Ok(ProgressBar::new(length).with_style(style))
-}
-
-/// Writes every product to the file, or to standard output.
-pub(crate) async fn export(host: &mut Host, path: Option<&Path>) -> Result<ExitCode, StartError> {
-    let products: Arc<dyn Products> = host.module::<products::Module>(()).await?;
-    let sink: Box<dyn Write> = match path {
-        Some(path) => {
-            Box::new(File::create(path).map_err(|error| format!("{} cannot be written: {error}", path.display()))?)
-        }
-        None => Box::new(std::io::stdout()),
-    };
-    let categories = products.categories().await.map_err(explain)?;
-    let mut writer = Writer::new(BufWriter::new(sink), &categories, host.settings().currency)?;
-    let (mut cursor, mut count) = (None, 0_usize);
-    loop {
-        let query = ProductQuery { sort: Some("name".into()), limit: Some(100), cursor, ..ProductQuery::default() };
-        let page = products.list(Caller::System, query).await.map_err(explain)?;
-        count += page.items.len();
-        page.items.iter().try_for_each(|product| writer.write(product))?;
-        cursor = page.next;
-        if cursor.is_none() {
-            break;
-        }
-    }
-    let missing = writer.finish()?;
-    for product in &missing {
-        eprintln!("not in the file: {product}");
-    }
-    eprintln!("{} products written", count - missing.len());
-    Ok(if missing.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

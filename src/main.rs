@@ -1,11 +1,14 @@
 //! The shop: every module in one process, or one module in each.
 mod app;
+mod calls;
 mod cli;
 mod config;
 mod explain;
+mod export;
 mod import;
 mod operate;
 mod serve;
+mod stop;
 mod telemetry;
 
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
 //! What those who run the shop do about what does not get on by itself.
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
 use kernel::{Call, Caller, DeadLetter, Host, LetterQuery, LetterState, Page, PageQuery, StartError};
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     app::{self, App},
+    calls::{PATIENCE, call},
     explain::explain,
 };
 
@@ -78,8 +79,6 @@ pub(crate) enum Source {
     Payments,
 }
 
-/// How long one call of a module may take.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// How many are asked for at a time.
 const PAGE: u32 = 100;
 
@@ -176,11 +175,6 @@ impl Module {
             },
         }
     }
-}
-
-/// One call, with time of its own.
-async fn call<T, E: kernel::Failure>(work: impl Future<Output = Result<T, E>>) -> Result<T, StartError> {
-    Call::fresh(PATIENCE).run(work).await.map_err(explain)
 }
 
 /// The items of every page.

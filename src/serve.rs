@@ -25,7 +25,7 @@ use serde::Deserialize;
 use tokio::{net::TcpListener, sync::Semaphore};
 use tower::ServiceExt;
 
-use crate::app;
+use crate::{app, stop::Stop};
 
 #[derive(Debug, Deserialize)]
 struct Listen {
@@ -68,8 +68,8 @@ pub(crate) async fn run(config: Figment) -> Result<(), StartError> {
         );
     }
 
-    stop_signal().await;
-    tracing::info!("stopping");
+    let signal = Stop::listen()?.signal().await;
+    tracing::info!(%signal, "stopping");
     tasks.drain();
     tokio::time::sleep(Duration::from_millis(listen.drain_ms)).await;
     let ended = tasks.shutdown(Duration::from_secs(listen.grace_seconds)).await;
@@ -81,17 +81,6 @@ pub(crate) async fn run(config: Figment) -> Result<(), StartError> {
 
 async fn bind(setting: &str, address: &str) -> Result<TcpListener, StartError> {
     Ok(TcpListener::bind(address).await.map_err(|error| format!("`{setting}` {address} cannot be used: {error}"))?)
-}
-
-async fn stop_signal() {
-    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(signal) => signal,
-        Err(error) => return tracing::error!(%error, "cannot wait for SIGTERM"),
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
-    }
 }
 
 /// `/health/live`, `/health/ready` (its own databases, never a peer, or the start of all would deadlock), `/metrics`.
