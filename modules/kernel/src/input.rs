@@ -103,6 +103,11 @@ pub fn text(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     }
 }
 
+/// For fields whose null is as good as none: what is absent is there by `#[serde(default)]`.
+pub fn or_default<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
+}
+
 /// A request that never reached a module: its form is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]

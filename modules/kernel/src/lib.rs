@@ -1,11 +1,13 @@
 //! What every module shares: how it is called, how it fails, how it is hosted, where it stores and
-//! publishes. It knows no noun of the shop but [`Money`].
+//! publishes. It knows no noun of the shop but [`Money`], [`Email`] and [`Country`].
 mod bus;
 pub mod call;
 mod caller;
 mod clock;
 mod condition;
+mod country;
 mod db;
+mod email;
 mod etag;
 mod event;
 pub mod failpoint;
@@ -31,12 +33,16 @@ pub use call::Call;
 pub use caller::{Caller, Role};
 pub use clock::Clock;
 pub use condition::Condition;
+pub use country::{Country, PostalCode};
 pub use db::{Bind, Db, Executor, Query as Statement, Record, Tx};
+pub use email::Email;
 pub use etag::{EntityTag, EntityTags, IdempotencyKey, PACKED, Tagged};
 pub use event::{Event, Outbox};
 pub use fault::{Failure, Fault, Problem, Refusal};
 pub use inbox::{Handler, Verdict};
-pub use input::{BODY_LIMIT, Body, Checks, Flaw, Invalid, Malformed, Path, Query, Violation, problem, text};
+pub use input::{
+    BODY_LIMIT, Body, Checks, Flaw, Invalid, Malformed, Path, Query, Violation, or_default, problem, text,
+};
 pub use later::Later;
 pub use letters::{DeadLetter, DeadLetters, LetterQuery, LetterState};
 pub use module::{Context, Host, Module, StartError};
