@@ -27,7 +27,7 @@ kernel::id! {
 pub struct User {
     /// Its identifier.
     pub id: UserId,
-    /// Unique, compared without regard to case.
+    /// Unique, compared without regard to case; an internationalised domain is in A-labels.
     #[schema(example = "ada@example.com")]
     pub email: String,
     /// What to call them.
@@ -44,7 +44,8 @@ pub struct User {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
-    /// Where they get mail.
+    /// Where they get mail: one address, ASCII before the `@`.
+    #[schema(example = "ada@example.com")]
     pub email: String,
     /// 10 to 256 characters, and not one of the most common.
     #[schema(format = Password)]
@@ -136,12 +137,14 @@ pub struct PostalAddress {
     pub city: String,
     /// State, province or region.
     pub region: Option<String>,
-    /// Postal code.
+    /// Postal code; absent, null or empty where the country has none, or mail arrives without.
+    #[serde(default, deserialize_with = "kernel::or_default")]
+    #[schema(nullable, required = false)]
     pub postal_code: String,
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2, in either case; kept in capitals.
     #[schema(example = "DE")]
     pub country: String,
-    /// For the carrier.
+    /// For the carrier, as people write it: digits of any script and up to 60 characters.
     pub phone: Option<String>,
 }
 

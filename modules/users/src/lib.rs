@@ -2,7 +2,6 @@
 mod address;
 mod api;
 mod book;
-mod countries;
 mod domain;
 mod error;
 mod keys;

@@ -1,7 +1,7 @@
 //! Accounts: who there is, and what they may do. Sessions and addresses are in files of their own.
 use chrono::TimeDelta;
 use kernel::{
-    Caller, Checks, Clock, Condition, Context, Db, Executor, Fault, Invalid, Page, PageQuery, Refusal, Role,
+    Caller, Checks, Clock, Condition, Context, Db, Email, Executor, Fault, Invalid, Page, PageQuery, Refusal, Role,
     StartError, async_trait,
 };
 use uuid::Uuid;
@@ -71,19 +71,19 @@ impl Service {
         let NewUser { email, password, name } = new;
         let mut checks = Checks::new();
         let judged = domain::password(password, &email, &name);
-        let email = checks.field("/email", domain::email(&email));
+        let parsed = checks.field("/email", email.parse::<Email>());
         let password = checks.field("/password", judged);
         let name = checks.field("/name", domain::name(&name));
-        let (email, password, name) = checks.finish(email.zip(password).zip(name).map(|((e, p), n)| (e, p, n)))?;
-        let email_key = domain::email_key(&email);
+        let (parsed, password, name) = checks.finish(parsed.zip(password).zip(name).map(|((e, p), n)| (e, p, n)))?;
         // Asked before the password is hashed, which costs; decided by the insertion.
-        if store::is_taken(&self.db, &email_key).await? {
+        if store::find_by_email(&self.db, &Email::keys(&email)).await?.is_some() {
             return Err(Error::EmailTaken);
         }
         let password = self.hasher.hash(password).await?;
+        let (email_key, email) = (parsed.key(), parsed.into());
         let user = User { id: UserId::new(), email, name, role, version: 1, created_at: self.clock.now() };
-        let account = Account { user, password };
-        if !store::insert(&self.db, &account, &email_key).await? {
+        let account = Account { user, email_key, password };
+        if !store::insert(&self.db, &account).await? {
             return Err(Error::EmailTaken);
         }
         tracing::info!(user.id = %account.user.id, user.role = ?role, "account opened");
@@ -202,7 +202,7 @@ impl Users for Service {
             return Err(Invalid::one("?cursor", "broken_cursor", "is not the `next` of any page of this list").into());
         }
         let users = store::list(&self.db, &after, limit + 1).await?;
-        Ok(Page::new(users, limit, |user| domain::email_key(&user.email)))
+        Ok(Page::new(users, limit, |listed| listed.email_key.clone()).map(|listed| listed.user))
     }
 
     async fn update(&self, caller: Caller, patch: UserPatch, if_match: Condition) -> Result<User, Error> {
@@ -213,7 +213,7 @@ impl Users for Service {
         let password = match change.passwords {
             None => None,
             Some((password, current)) => {
-                if !self.opens(&domain::email_key(&seen.user.email), current, Some(&seen.password)).await? {
+                if !self.opens(&seen.user.email, current, Some(&seen.password)).await? {
                     return Err(Invalid::one("/current_password", "wrong_password", "is not your password").into());
                 }
                 Some(self.hasher.hash(password).await?)

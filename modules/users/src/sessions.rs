@@ -1,5 +1,5 @@
 //! Sessions: signing in, refreshing, signing out.
-use kernel::{Caller, Checks, Refusal, Role, Tx};
+use kernel::{Caller, Checks, Email, Refusal, Role, Tx};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -18,10 +18,9 @@ impl Service {
         let email = checks.field("/email", domain::line(&given.email, 1, 254));
         let password = checks.field("/password", domain::attempt(given.password));
         let (email, password) = checks.finish(email.zip(password))?;
-        let email_key = domain::email_key(&email);
-        let seen = store::find_by_email(&self.db, &email_key).await?;
+        let seen = store::find_by_email(&self.db, &Email::keys(&email)).await?;
         let stored = seen.as_ref().map(|account| &*account.password);
-        if !self.opens(&email_key, password.clone(), stored).await? {
+        if !self.opens(&email, password.clone(), stored).await? {
             return Err(Error::WrongCredentials);
         }
         let seen = seen.ok_or(Error::WrongCredentials)?;

@@ -13,13 +13,15 @@ use crate::{User, UserId};
 pub(crate) struct Account {
     #[sqlx(flatten)]
     pub(crate) user: User,
+    /// Under which it is found; one that release 0.1.0 opened has another than its address would get today.
+    pub(crate) email_key: String,
     /// Argon2id, as a PHC string.
     pub(crate) password: String,
 }
 
 /// Opens an account; false if the address has one.
-pub(crate) async fn insert(on: impl Executor<'_>, account: &Account, email_key: &str) -> sqlx::Result<bool> {
-    let Account { user, password } = account;
+pub(crate) async fn insert(on: impl Executor<'_>, account: &Account) -> sqlx::Result<bool> {
+    let Account { user, email_key, password } = account;
     let inserted = on
         .query(
             "INSERT INTO users (id, email, email_key, name, password, role, version, created_at)
@@ -28,7 +30,7 @@ pub(crate) async fn insert(on: impl Executor<'_>, account: &Account, email_key: 
         )
         .bind(user.id)
         .bind(&*user.email)
-        .bind(email_key)
+        .bind(&**email_key)
         .bind(&*user.name)
         .bind(&**password)
         .bind(user.role)
@@ -39,19 +41,16 @@ pub(crate) async fn insert(on: impl Executor<'_>, account: &Account, email_key: 
     Ok(inserted == 1)
 }
 
-/// Whether an address has an account.
-pub(crate) async fn is_taken(on: impl Executor<'_>, email_key: &str) -> sqlx::Result<bool> {
-    let sql = "SELECT 1 FROM users WHERE email_key = $1";
-    Ok(on.query(sql).bind(email_key).fetch_optional::<(i32,)>().await?.is_some())
+/// The account of an address that has these keys; the one of the first key where there are several.
+pub(crate) async fn find_by_email(on: impl Executor<'_>, keys: &[String]) -> sqlx::Result<Option<Account>> {
+    let sql = "SELECT id, email, email_key, name, role, version, created_at, password
+                 FROM users
+                WHERE email_key IN ($*)";
+    let found: Vec<Account> = on.query(sql).bind_list(keys.iter().cloned()).fetch_all().await?;
+    Ok(found.into_iter().min_by_key(|account| keys.iter().position(|key| *key == account.email_key)))
 }
 
-/// The account of an address.
-pub(crate) async fn find_by_email(on: impl Executor<'_>, email_key: &str) -> sqlx::Result<Option<Account>> {
-    let sql = "SELECT id, email, name, role, version, created_at, password FROM users WHERE email_key = $1";
-    on.query(sql).bind(email_key).fetch_optional().await
-}
-
-const FIND: &str = "SELECT id, email, name, role, version, created_at, password FROM users WHERE id = $1";
+const FIND: &str = "SELECT id, email, email_key, name, role, version, created_at, password FROM users WHERE id = $1";
 
 /// One account.
 pub(crate) async fn find(on: impl Executor<'_>, id: UserId) -> sqlx::Result<Option<Account>> {
@@ -72,10 +71,18 @@ pub(crate) async fn lock_admins(tx: &mut Tx, id: UserId) -> sqlx::Result<Vec<Use
     Ok(rows.into_iter().filter(|(_, role)| *role == Role::Admin).map(|(id, _)| id).collect())
 }
 
+/// An account in a list, and the key that the list is in the order of.
+#[derive(FromRow)]
+pub(crate) struct Listed {
+    #[sqlx(flatten)]
+    pub(crate) user: User,
+    pub(crate) email_key: String,
+}
+
 /// Accounts by address, the first after `after`.
-pub(crate) async fn list(on: impl Executor<'_>, after: &str, limit: i64) -> sqlx::Result<Vec<User>> {
+pub(crate) async fn list(on: impl Executor<'_>, after: &str, limit: i64) -> sqlx::Result<Vec<Listed>> {
     on.query(
-        "SELECT id, email, name, role, version, created_at
+        "SELECT id, email, email_key, name, role, version, created_at
            FROM users
           WHERE email_key > $1
           ORDER BY email_key

@@ -1,6 +1,7 @@
 //! Stories of people with accounts, on both engines.
 mod accounts;
 mod addresses;
+mod emails;
 mod routes;
 mod sessions;
 

@@ -2,12 +2,12 @@
 use crate::{Error, domain, service::Service, store::failures};
 
 impl Service {
-    /// Whether `password` opens the account of `email_key`, which may not exist. `Err` is too many wrong ones.
+    /// Whether `password` opens the account of `email`, which may not exist. `Err` is too many wrong ones.
     ///
     /// The answer to a guess is only told while there were fewer than so many wrong ones: a right one among
     /// many at once is refused like the others.
-    pub(crate) async fn opens(&self, email_key: &str, password: String, stored: Option<&str>) -> Result<bool, Error> {
-        let key = domain::account_key(email_key);
+    pub(crate) async fn opens(&self, email: &str, password: String, stored: Option<&str>) -> Result<bool, Error> {
+        let key = domain::account_key(email);
         self.unthrottled(&key).await?;
         if self.hasher.fits(password, stored).await? {
             self.unthrottled(&key).await?;

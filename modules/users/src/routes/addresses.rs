@@ -21,12 +21,14 @@ pub(super) struct AddressForm {
     city: String,
     /// State, province or region.
     region: Option<String>,
-    /// Postal code; may be empty where the country has none.
+    /// Postal code; absent, null or empty where the country has none, or mail arrives without.
+    #[serde(default, deserialize_with = "kernel::or_default")]
+    #[schema(nullable, required = false)]
     postal_code: String,
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2, in either case.
     #[schema(example = "DE")]
     country: String,
-    /// For the carrier.
+    /// For the carrier, as people write it: digits of any script and up to 60 characters.
     phone: Option<String>,
     /// Whether it is the one to suggest; the first one is, and stays it until another takes its place.
     #[serde(default)]

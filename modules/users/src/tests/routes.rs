@@ -95,6 +95,20 @@ async fn an_address_is_one_flat_object() {
         odd["planet"] = json!("Mars");
         let (status, _, problem) = edge.ask(&ada, Method::PUT, &path, odd).await;
         assert_eq!((status, &problem["errors"][0]["pointer"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("/planet")));
+        for postal_code in [None, Some(json!(null)), Some(json!(""))] {
+            let mut kingston = form.clone();
+            kingston["country"] = json!("jm");
+            kingston.as_object_mut().unwrap().remove("postal_code");
+            if let Some(postal_code) = postal_code {
+                kingston["postal_code"] = postal_code;
+            }
+            let (status, _, there) = edge.ask(&ada, Method::PUT, &path, kingston.clone()).await;
+            assert_eq!((status, &there["postal_code"]), (StatusCode::OK, &json!("")));
+            kingston["country"] = json!("de");
+            let (status, _, problem) = edge.ask(&ada, Method::PUT, &path, kingston).await;
+            let at = &problem["errors"][0]["pointer"];
+            assert_eq!((status, at), (StatusCode::UNPROCESSABLE_ENTITY, &json!("/postal_code")));
+        }
         let mut moved = form;
         moved["city"] = json!("Hamburg");
         assert_eq!(edge.ask(&ada, Method::PUT, &path, moved).await.2["city"], json!("Hamburg"));
