@@ -160,7 +160,7 @@ pub struct NewOrder {
     pub shipping_method: String,
     /// How it is paid.
     pub payment: PaymentChoice,
-    /// Where mail about it goes; a guest must say.
+    /// Where mail about it goes: one address, ASCII before the `@`; a guest must say.
     pub email: Option<String>,
     /// Refuses the order if this is not its total: what was shown is what is charged.
     pub expected_total: Option<Money>,
@@ -170,7 +170,7 @@ pub struct NewOrder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewQuote {
-    /// ISO 3166-1 alpha-2.
+    /// ISO 3166-1 alpha-2, in either case.
     #[schema(example = "DE")]
     pub country: String,
     /// How it goes.

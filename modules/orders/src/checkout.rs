@@ -1,14 +1,14 @@
 //! From a cart to an order: what is checked, and what it costs.
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use cart::Cart;
-use kernel::{Caller, Checks, Currency, Fault, Flaw, Invalid, Money, text};
+use kernel::{Caller, Checks, Country, Currency, Email, Fault, Flaw, Invalid, Money, text};
 use payments::PaymentChoice;
 use products::Shortage;
 use sha2::{Digest, Sha256};
 
 use crate::{
     Error, NewOrder, NewQuote, OrderLine, Quote, Totals,
-    settings::{Method, Settings, is_country},
+    settings::{Method, Settings},
     totals::{lines, sum, totals},
 };
 
@@ -44,23 +44,22 @@ pub(crate) fn price(
 
 impl NewQuote {
     /// The country and the way there, where both exist.
-    pub(crate) fn method<'a>(&self, settings: &'a Settings) -> Result<&'a Method, Invalid> {
+    pub(crate) fn checked<'a>(&self, settings: &'a Settings) -> Result<(Country, &'a Method), Invalid> {
         let mut checks = Checks::new();
-        checks.ensure(
-            is_country(&self.country),
-            "/country",
-            "unknown_country",
-            "must be a country's code of two letters",
-        );
-        let method = checks.field("/shipping_method", method(settings, &self.shipping_method, &self.country));
-        checks.finish(method)
+        let country = checks.field("/country", self.country.parse::<Country>());
+        let method = country.and_then(|country| {
+            checks.field("/shipping_method", method(settings, &self.shipping_method, country.code()))
+        });
+        checks.finish(country.zip(method))
     }
+}
 
-    /// What was asked for.
-    pub(crate) fn answer(&self, priced: Priced, settings: &Settings) -> Quote {
-        let items = priced.totals.items;
-        let shipping_methods = settings.methods(&self.country).map(|method| method.offer(items)).collect();
-        Quote { lines: priced.lines, totals: priced.totals, shipping_methods }
+impl Priced {
+    /// As a quote, with the other ways there.
+    pub(crate) fn quote(self, country: Country, settings: &Settings) -> Quote {
+        let items = self.totals.items;
+        let shipping_methods = settings.methods(country.code()).map(|method| method.offer(items)).collect();
+        Quote { lines: self.lines, totals: self.totals, shipping_methods }
     }
 }
 
@@ -74,7 +73,7 @@ impl NewOrder {
     pub(crate) fn checked(self, caller: &Caller, settings: &Settings) -> Result<Self, Invalid> {
         let mut checks = Checks::new();
         let email = match (self.email, caller) {
-            (Some(given), _) => checks.field("/email", email(&given)).map(Some),
+            (Some(given), _) => checks.field("/email", given.parse::<Email>()).map(|email| Some(email.into())),
             (None, Caller::User { .. } | Caller::System) => Some(None),
             (None, Caller::Guest { .. } | Caller::Anonymous) => {
                 checks.field("/email", Err(Flaw::new("required", "sign in, or say where mail about the order goes")))
@@ -116,15 +115,6 @@ pub(crate) fn digest(of: impl AsRef<[u8]>) -> String {
 
 fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Flaw> {
     settings.method(code, country).ok_or_else(|| Flaw::new("unknown_value", "is not a way to that country"))
-}
-
-fn email(given: &str) -> Result<String, Flaw> {
-    let email = text(given, 3, 254)?;
-    if email_address::EmailAddress::is_valid(&email) {
-        Ok(email)
-    } else {
-        Err(Flaw::new("malformed_email", "is not an e-mail address"))
-    }
 }
 
 /// Crockford's base 32: no I, L, O or U, so that a number can be read out over a telephone.

@@ -2,8 +2,8 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Call, Caller, Clock, Currency, Db, DeadLetter, DeadLetters, Event as News, Fault, LetterQuery, Page, PageQuery,
-    Refusal, async_trait, text,
+    Call, Caller, Clock, Currency, Db, DeadLetter, DeadLetters, Email, Event as News, Fault, Invalid, LetterQuery,
+    Page, PageQuery, Refusal, async_trait, text,
 };
 use tokio::{
     task::JoinHandle,
@@ -49,10 +49,10 @@ type Driver = JoinHandle<Option<State>>;
 impl Orders for Service {
     async fn quote(&self, caller: Caller, quote: NewQuote) -> Result<Quote, Error> {
         let settings = &self.saga.settings;
-        let method = quote.method(settings)?;
+        let (country, method) = quote.checked(settings)?;
         let cart = self.saga.carts.get(caller).await.map_err(of_cart)?;
-        let priced = price(&cart, &quote.country, method, settings, self.currency)?;
-        Ok(quote.answer(priced, settings))
+        let priced = price(&cart, country.code(), method, settings, self.currency)?;
+        Ok(priced.quote(country, settings))
     }
 
     async fn place(&self, caller: Caller, key: String, order: NewOrder) -> Result<Order, Error> {
@@ -227,12 +227,18 @@ impl Service {
         Err(Fault::internal("no number is free").into())
     }
 
-    /// Where mail about an order goes: as asked for, or to the account's address.
+    /// Where mail about an order goes: as asked for, or to the account's address, if mail can reach that.
     async fn email(&self, caller: &Caller, given: Option<String>) -> Result<String, Error> {
-        match given {
-            Some(given) => Ok(given),
-            None => Ok(self.users.contact(UserId(caller.account()?)).await.map_err(of_user)?.email),
+        if let Some(given) = given {
+            return Ok(given);
         }
+        let contact = self.users.contact(UserId(caller.account()?)).await.map_err(of_user)?;
+        // An account may be older than the rule.
+        let email = contact.email.parse::<Email>().map_err(|flaw| {
+            let detail = format!("the account's {}; say where mail about the order goes", flaw.detail);
+            Invalid::one("/email", flaw.code, detail)
+        })?;
+        Ok(email.into())
     }
 
     /// Writes down that an order is given up, takes it from whoever drives it, and gives money and stock back.
@@ -300,5 +306,5 @@ impl Service {
 /// The key of a request, as a client may choose it.
 fn checked_key(key: String) -> Result<String, Error> {
     let checked = text(&key, 1, 255);
-    checked.map_err(|flaw| kernel::Invalid::one("Idempotency-Key", flaw.code, flaw.detail).into())
+    checked.map_err(|flaw| Invalid::one("Idempotency-Key", flaw.code, flaw.detail).into())
 }

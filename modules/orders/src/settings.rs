@@ -2,7 +2,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use chrono::TimeDelta;
-use kernel::{Money, StartError};
+use kernel::{Country, Money, StartError};
 use serde::Deserialize;
 
 use crate::{ShippingMethod, totals::TaxRate};
@@ -31,14 +31,9 @@ pub(crate) struct Method {
     countries: Option<Vec<String>>,
 }
 
-/// Whether `text` has the form of ISO 3166-1 alpha-2.
-pub(crate) fn is_country(text: &str) -> bool {
-    text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase())
-}
-
 impl Settings {
     /// Refuses what cannot be meant, in a sentence that names the setting.
-    pub(crate) fn checked(self) -> Result<Self, StartError> {
+    pub(crate) fn checked(mut self) -> Result<Self, StartError> {
         let ensure = |holds: bool, rule: &str| if holds { Ok(()) } else { Err(StartError::from(rule.to_owned())) };
         ensure((1..=1440).contains(&self.payment_minutes), "`orders.payment_minutes` must be 1 to 1440")?;
         ensure((3..=300).contains(&self.lease_seconds), "`orders.lease_seconds` must be 3 to 300")?;
@@ -46,21 +41,25 @@ impl Settings {
         ensure(!self.shipping_methods.is_empty(), "`orders.shipping_methods` must name at least one")?;
         let codes: BTreeSet<_> = self.shipping_methods.iter().map(|method| &method.code).collect();
         ensure(codes.len() == self.shipping_methods.len(), "`orders.shipping_methods` has the same `code` twice")?;
-        for method in &self.shipping_methods {
+        for method in &mut self.shipping_methods {
             let at = |rule: &str| format!("`orders.shipping_methods` `{}`: {rule}", method.code);
             ensure((1..=50).contains(&method.code.len()), &at("`code` must have 1 to 50 characters"))?;
             ensure(!method.name.is_empty(), &at("`name` must not be empty"))?;
             ensure(method.price >= 0, &at("`price` must not be negative"))?;
             ensure(method.free_from.is_none_or(|from| from >= 0), &at("`free_from` must not be negative"))?;
-            let countries = method.countries.iter().flatten();
-            ensure(countries.clone().all(|country| is_country(country)), &at("`countries` must be as `DE`"))?;
+            for country in method.countries.iter_mut().flatten() {
+                *country = known(country).map_err(|rule| at(&format!("`countries` {rule}")))?;
+            }
+        }
+        for rate in self.tax_rates.iter_mut().filter(|rate| rate.country != "*") {
+            let at = |rule| format!("`orders.tax_rates`: `country` {rule}, or `*`");
+            rate.country = known(&rate.country).map_err(at)?;
         }
         let taxed: BTreeSet<_> = self.tax_rates.iter().map(|rate| &*rate.country).collect();
         ensure(taxed.contains("*"), "`orders.tax_rates` must have a rate for `*`, every other country")?;
         ensure(taxed.len() == self.tax_rates.len(), "`orders.tax_rates` has the same `country` twice")?;
         for rate in &self.tax_rates {
             let at = |rule: &str| format!("`orders.tax_rates` `{}`: {rule}", rate.country);
-            ensure(rate.country == "*" || is_country(&rate.country), &at("`country` must be as `DE`, or `*`"))?;
             ensure((0..=10_000).contains(&rate.basis_points), &at("`basis_points` must be 0 to 10000"))?;
         }
         Ok(self)
@@ -98,6 +97,13 @@ impl Settings {
             method.countries.as_ref().is_none_or(|countries| countries.iter().any(|one| one == country))
         })
     }
+}
+
+/// The code of a country in a setting, or what is wrong with it.
+fn known(given: &str) -> Result<String, String> {
+    let country = given.parse::<Country>();
+    let country = country.map_err(|_| format!("names `{given}`, and no country has that code; Germany's is `DE`"));
+    country.map(|country| country.code().into())
 }
 
 impl Method {
@@ -144,9 +150,19 @@ mod tests {
             (|all| all["shipping_methods"] = json!([]), "`orders.shipping_methods`"),
             (|all| all["shipping_methods"][1]["code"] = json!("standard"), "`orders.shipping_methods`"),
             (|all| all["shipping_methods"][0]["price"] = json!(-1), "`price`"),
-            (|all| all["shipping_methods"][1]["countries"] = json!(["Germany"]), "`countries`"),
+            (|all| all["shipping_methods"][1]["countries"] = json!(["DE", "UK"]), "`bike`: `countries` names `UK`"),
+            (|all| all["shipping_methods"][1]["countries"] = json!(["Germany"]), "`countries` names `Germany`"),
             (|all| all["tax_rates"][1]["country"] = json!("FR"), "`*`"),
             (|all| all["tax_rates"][0]["country"] = json!("*"), "`orders.tax_rates`"),
+            (|all| all["tax_rates"][0]["country"] = json!("EU"), "`orders.tax_rates`: `country` names `EU`"),
+            (|all| all["tax_rates"][0]["country"] = json!(""), "`orders.tax_rates`: `country` names ``"),
+            (
+                |all| {
+                    let rate = json!({ "country": "de", "basis_points": 700, "included": true });
+                    all["tax_rates"].as_array_mut().unwrap().push(rate);
+                },
+                "same `country` twice",
+            ),
             (|all| all["tax_rates"][0]["basis_points"] = json!(10_001), "`basis_points`"),
         ] {
             let refused = settings(change).unwrap_err().to_string();
@@ -165,5 +181,16 @@ mod tests {
         assert!(settings.method("bike", "US").is_none());
         let rate = |country| settings.tax_rate(country).unwrap().basis_points;
         assert_eq!((rate("DE"), rate("US")), (1900, 0));
+    }
+
+    #[test]
+    fn a_country_may_be_written_small() {
+        let settings = settings(|all| {
+            all["shipping_methods"][1]["countries"] = json!(["de", "XK"]);
+            all["tax_rates"][0]["country"] = json!("de");
+        });
+        let settings = settings.unwrap();
+        assert!(settings.method("bike", "DE").is_some() && settings.method("bike", "XK").is_some());
+        assert_eq!(settings.tax_rate("DE").unwrap().basis_points, 1900);
     }
 }

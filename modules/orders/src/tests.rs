@@ -1,5 +1,6 @@
 //! Orders told as stories, each on both engines.
 mod checkout;
+mod contact;
 mod crashes;
 mod http;
 mod operators;

@@ -17,7 +17,7 @@ use crate::{Error, NewRefund, NewShipment, OrderStatus, Orders};
 
 impl Shop {
     /// One request of `who`: the answer's status, its `Location` or `ETag`, and its body.
-    async fn send(
+    pub(crate) async fn send(
         &self,
         who: &Caller,
         method: &str,

@@ -47,6 +47,8 @@ pub(crate) struct Scene {
     pub(crate) payments: BTreeMap<Uuid, Payment>,
     pub(crate) refunds: BTreeMap<String, Money>,
     pub(crate) carts: BTreeMap<String, Cart>,
+    /// The address of every account; Ada's where there is none.
+    pub(crate) contact: Option<String>,
     /// Each effect as it happens, and not again where a call is repeated.
     pub(crate) effects: Vec<&'static str>,
     mishaps: BTreeMap<&'static str, VecDeque<Mishap>>,
@@ -433,7 +435,8 @@ impl Carts for World {
 #[async_trait]
 impl Users for World {
     async fn contact(&self, _: UserId) -> Result<Contact, users::Error> {
-        Ok(Contact { email: "ada@example.com".into(), name: "Ada".into() })
+        let email = self.scene(|scene| scene.contact.clone());
+        Ok(Contact { email: email.unwrap_or_else(|| "ada@example.com".into()), name: "Ada".into() })
     }
 
     async fn register(&self, _: NewUser) -> Result<User, users::Error> {
