@@ -12,10 +12,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{fmt::Display, sync::Arc};
 
-use kernel::{Context, Failure, Fault, StartError};
-use lettre::message::Mailbox;
+use kernel::{Context, Email, Failure, Fault, Flaw, StartError};
+use lettre::{address::AddressError, message::Mailbox};
 use orders::Orders;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -43,9 +43,14 @@ struct Shop {
 }
 
 impl Config {
+    /// A name and an address that is one by the same rule as any customer's.
     fn sender(&self) -> Result<Mailbox, StartError> {
-        let refused = |error| format!("`notifications.from` must be like `Stoa <shop@example.com>`: {error}").into();
-        self.from.parse().map_err(refused as fn(_) -> StartError)
+        let refused = |error: &dyn Display| {
+            StartError::from(format!("`notifications.from` must be like `Stoa <shop@example.com>`: {error}"))
+        };
+        let Mailbox { name, email } = self.from.parse().map_err(|error: AddressError| refused(&error))?;
+        let email: Email = email.to_string().parse().map_err(|flaw: Flaw| refused(&flaw))?;
+        Ok(Mailbox::new(name, channel::address(&email).map_err(|error| refused(&error))?))
     }
 
     fn check(&self) -> Result<(), StartError> {

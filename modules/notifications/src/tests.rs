@@ -3,6 +3,7 @@ mod http;
 mod mail;
 mod paper;
 mod races;
+mod settings;
 
 use std::{path::Path, sync::Arc};
 

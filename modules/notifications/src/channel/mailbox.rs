@@ -4,9 +4,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kernel::StartError;
+use kernel::{Email, StartError};
 use lettre::{
-    Address,
+    Address, Message as Mail,
+    address::AddressError,
     message::{
         Mailbox as Sender, MultiPart, SinglePart,
         header::{HeaderName, HeaderValue},
@@ -37,23 +38,25 @@ impl Mailbox {
 #[kernel::async_trait]
 impl Channel for Mailbox {
     async fn send(&self, message: &Message) -> Result<(), Undelivered> {
-        let bytes = compose(&self.from, message)?;
+        let bytes = compose(&self.from, message)?.formatted();
         let path = self.folder.join(format!("{}.eml", message.id));
         put(&self.folder, &path, &bytes).await.map_err(|error| Undelivered::ForNow(error.to_string()))
     }
 }
 
 /// The message as it goes over the wire; the same one each time, down to its boundary.
-fn compose(from: &Sender, message: &Message) -> Result<Vec<u8>, Undelivered> {
+fn compose(from: &Sender, message: &Message) -> Result<Mail, Undelivered> {
     let never = |error: &dyn std::error::Error| Undelivered::ForGood(error.to_string());
-    let to: Address = message.recipient.parse().map_err(|error| never(&error))?;
+    // Of an order that release 0.1.0 took, it may be none.
+    let to: Email = message.recipient.parse().map_err(|flaw| never(&flaw))?;
+    let to = address(&to).map_err(|error| never(&error))?;
     // Nobody's holiday reply is for us (RFC 3834, section 5).
     let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into());
     let bodies = MultiPart::alternative()
         .boundary(message.id.0.simple().to_string())
         .singlepart(SinglePart::plain(message.text.clone()))
         .singlepart(SinglePart::html(message.html.clone()));
-    let mail = lettre::Message::builder()
+    Mail::builder()
         .message_id(Some(format!("<{}@{}>", message.id, from.email.domain())))
         .date(message.created_at.into())
         .from(from.clone())
@@ -62,8 +65,12 @@ fn compose(from: &Sender, message: &Message) -> Result<Vec<u8>, Undelivered> {
         .subject(one_line(&message.subject))
         .raw_header(automatic)
         .multipart(bodies)
-        .map_err(|error| never(&error))?;
-    Ok(mail.formatted())
+        .map_err(|error| never(&error))
+}
+
+/// The address as the library has it.
+pub(crate) fn address(email: &Email) -> Result<Address, AddressError> {
+    Address::new(email.local(), email.domain())
 }
 
 /// What cannot end a header.
@@ -85,6 +92,7 @@ async fn put(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::NotificationId;
@@ -103,7 +111,7 @@ mod tests {
 
     fn composed(message: &Message) -> String {
         let from = "Stoa <shop@example.com>".parse().unwrap();
-        String::from_utf8(compose(&from, message).unwrap()).unwrap()
+        String::from_utf8(compose(&from, message).unwrap().formatted()).unwrap()
     }
 
     /// The headers, unfolded (RFC 5322, section 2.2.3).
@@ -151,9 +159,60 @@ mod tests {
     #[test]
     fn an_address_that_is_none_is_refused_for_good() {
         let from = "Stoa <shop@example.com>".parse().unwrap();
-        for recipient in ["", "ada", "ada@", "ada@example.com\r\nBcc: eve@example.com", "a@b.c, d@e.f"] {
+        for recipient in [
+            "",
+            "ada",
+            "ada@",
+            "ada@example.com\r\nBcc: eve@example.com",
+            "a@b.c, d@e.f",
+            "Ada <ada@example.com>",
+            "ada@[127.0.0.1]",
+            "a@b",
+        ] {
             let outcome = compose(&from, &message(recipient, "Hi", "x"));
-            assert!(matches!(outcome, Err(Undelivered::ForGood(_))), "{recipient}");
+            let Err(Undelivered::ForGood(reason)) = outcome else { panic!("{recipient}") };
+            assert!(!reason.contains("eve@") && !reason.contains('['), "no address in what is logged: {reason}");
+        }
+    }
+
+    #[test]
+    fn an_internationalised_domain_is_written_to_in_a_labels() {
+        let mail = composed(&message("ada@b\u{fc}cher.de", "Hi", "x"));
+        assert!(headers(&mail).contains(&("To".into(), "ada@xn--bcher-kva.de".into())));
+    }
+
+    /// What stands where in an address, and what should not.
+    fn pieces() -> impl Strategy<Value = String> {
+        let odd = [
+            "\u{fc}", "\u{df}", "\u{130}", "\u{ad}", "\u{3002}", "xn--", "-", "_", "<", ">", "\"", "\\", "\n", " ",
+            "[", ",",
+        ];
+        let odd = prop::sample::select(odd.to_vec()).prop_map(ToOwned::to_owned);
+        let piece = prop_oneof![4 => "[a-zA-Z0-9.!#$%&'*+/=?^`{|}~-]{1,12}", 1 => odd, 1 => ".{0,3}"];
+        prop::collection::vec(piece, 1..6).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn every_address_that_is_taken_makes_a_message_and_an_envelope(
+            local in pieces(),
+            host in pieces(),
+            top in prop::sample::select(vec![".com", ".de", ".\u{4f8b}", ".xn--p1ai", ""]),
+        ) {
+            if let Ok(email) = format!("{local}@{host}{top}").parse::<Email>() {
+                let from = "Stoa <shop@example.com>".parse().unwrap();
+                let mail = compose(&from, &message(email.as_str(), "Hi", "x")).unwrap();
+                let to: Vec<_> = mail.envelope().to().iter().map(ToString::to_string).collect();
+                // What is ASCII needs nothing of the servers on the way (RFC 5321; SMTPUTF8 is RFC 6531).
+                prop_assert!(email.as_str().is_ascii() && to == [email.as_str()]);
+                let written = String::from_utf8(mail.formatted()).unwrap();
+                prop_assert_eq!(names(&written), NAMES);
+                let headers = headers(&written);
+                let (_, header) = headers.iter().find(|(name, _)| name == "To").unwrap();
+                prop_assert_eq!(header, email.as_str());
+                prop_assert_eq!(email.as_str().parse::<Email>().unwrap(), email);
+            }
         }
     }
 }

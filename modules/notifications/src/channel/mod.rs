@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use crate::NotificationId;
 
-pub(crate) use mailbox::Mailbox;
+pub(crate) use mailbox::{Mailbox, address};
 
 /// A message that a sender has claimed.
 #[derive(Debug, Clone, sqlx::FromRow)]

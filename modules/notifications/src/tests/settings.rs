@@ -1,0 +1,32 @@
+//! Who mail comes from.
+use crate::{Config, Shop};
+
+fn sender(from: &str) -> Result<String, String> {
+    let shop = Shop { shop_name: "Stoa".into(), shop_url: "https://shop.example".into() };
+    let config = Config { from: from.into(), shop };
+    config.sender().map(|sender| sender.to_string()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn mail_comes_from_an_address_that_answers_can_reach() {
+    for (from, sender_is) in [
+        ("Stoa <shop@example.com>", "Stoa <shop@example.com>"),
+        ("shop@example.com", "shop@example.com"),
+        ("Stoa <Shop@EXAMPLE.com>", "Stoa <Shop@example.com>"),
+        ("Stoa <shop@b\u{fc}cher.de>", "Stoa <shop@xn--bcher-kva.de>"),
+    ] {
+        assert_eq!(sender(from).as_deref(), Ok(sender_is));
+    }
+    for from in [
+        "",
+        "Stoa",
+        "Stoa <a@b>",
+        "shop@[127.0.0.1]",
+        "\"the shop\"@example.com",
+        "b\u{fc}ro@example.com",
+        "a@b.c, d@e.f",
+    ] {
+        let refused = sender(from).unwrap_err();
+        assert!(refused.starts_with("`notifications.from` must be like") && !refused.contains('\n'), "{refused}");
+    }
+}
