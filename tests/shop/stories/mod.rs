@@ -2,6 +2,7 @@
 mod accounts;
 mod carts;
 mod catalogue;
+mod contact;
 mod operators;
 mod orders;
 mod refusals;
@@ -69,6 +70,7 @@ stories! {
     orders::a_reply_that_got_lost,
     orders::one_key_one_order,
     orders::refunds,
+    contact::where_parcels_and_mail_can_go,
     operators::what_operators_see_and_may_do,
     refusals::every_refusal,
 }
