@@ -170,37 +170,6 @@ async fn reply_text(reply: reqwest::Response, status: u16) -> String {
 }
 
 #[tokio::test]
-async fn a_file_is_imported_once_and_exported_whole() {
-    for engine in [Sqlite, Postgres] {
-        let shop = Shop::open(Apart, engine, &[("STOA_PRODUCTS__DEMO", "false")]).await;
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/apparel.csv");
-        let first = shop.stoa("products", &["import", file], "");
-        let said = String::from_utf8_lossy(&first.stdout).into_owned();
-        assert!(first.status.success(), "{said}{}", String::from_utf8_lossy(&first.stderr));
-        assert!(said.contains("0 updated, 0 unchanged; 0 refused, 0 flaws"), "{said}");
-        let again = String::from_utf8_lossy(&shop.stoa("products", &["import", file], "").stdout).into_owned();
-        assert!(again.starts_with("0 products created, 0 updated"), "{again}");
-        let page = shop.guest("visitor").send(Method::GET, "/v1/products?limit=100", None, &[]).await;
-        assert!(page.body["items"].as_array().is_some_and(|items| items.len() > 10), "{page:?}");
-
-        let exported = shop.stoa("products", &["export"], "");
-        assert!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
-        let exported = String::from_utf8(exported.stdout).unwrap();
-        let again = shop.stoa("products", &["import", "-"], &exported);
-        let said = String::from_utf8_lossy(&again.stdout).into_owned();
-        assert!(said.starts_with("0 products created, 0 updated"), "{said}");
-
-        let bad = "Handle,Title,Variant SKU,Variant Price\ngood,Good,GOOD,1.50\nbad,Bad,BAD,much\n";
-        let bad = shop.stoa("products", &["import", "-"], bad);
-        let (said, told) = (String::from_utf8_lossy(&bad.stdout), String::from_utf8_lossy(&bad.stderr));
-        assert!(
-            !bad.status.success() && said.starts_with("1 products created") && told.contains("line 3"),
-            "{said}{told}"
-        );
-    }
-}
-
-#[tokio::test]
 async fn the_first_admin_is_made_on_the_command_line() {
     let shop = Shop::open(Apart, Postgres, &[]).await;
     let weak = shop.stoa("users", &["user", "create", "--email", "a@example.com", "--role", "admin"], "short");

@@ -12,6 +12,7 @@ mod crowd;
 mod databases;
 mod edge;
 mod faults;
+mod files;
 mod invariants;
 mod matrix;
 mod operate;

@@ -241,17 +241,17 @@ impl Shop {
         roles.iter().map(|role| format!("--- {role} logged last:\n{}", last(role))).collect::<Vec<_>>().join("\n")
     }
 
-    /// Runs `stoa ARGS` beside the shop, with `input` as its standard input.
-    pub(crate) fn stoa(&self, role: &str, args: &[&str], input: &str) -> Output {
+    /// Starts `stoa ARGS` beside the shop.
+    pub(crate) fn start_stoa(&self, role: &str, args: &[&str]) -> Child {
         let role = self.process_of(role);
         let mut command = self.command(Path::new(OURS), role);
-        let mut child = command
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
+        let command = command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the binary runs")
+    }
+
+    /// Runs `stoa ARGS` beside the shop, with `input` as its standard input.
+    pub(crate) fn stoa(&self, role: &str, args: &[&str], input: &str) -> Output {
+        let mut child = self.start_stoa(role, args);
         child.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("it reads");
         child.wait_with_output().expect("it ends")
     }

@@ -116,6 +116,11 @@ impl<W: io::Write> Writer<W> {
         }
     }
 
+    /// Where it writes to.
+    pub fn get_mut(&mut self) -> &mut W {
+        &mut self.inner
+    }
+
     /// Ends the file, and tells which products are not in it.
     pub fn finish(mut self) -> io::Result<Vec<Unwritable>> {
         self.inner.flush()?;
