@@ -9,9 +9,8 @@ use std::{
 
 use axum::http::{StatusCode, header::AUTHORIZATION};
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 
-use crate::{Call, Delivery, Failure, Fault, Problem, Seal, rpc::ANSWER};
+use crate::{Call, Delivery, Failure, Fault, Problem, Seal, given::given, rpc::ANSWER};
 
 /// Another process that hosts a module.
 #[derive(Debug, Clone)]
@@ -52,7 +51,7 @@ impl Remote {
         args: &(impl Serialize + Sync),
     ) -> Result<T, E> {
         let call = Call::current();
-        let body = serde_json::to_value(args).map(|args| without_nulls(args).to_string()).map_err(Fault::internal)?;
+        let body = given(args).map_err(Fault::internal)?.to_string();
         self.health.earn();
         for attempt in 1.. {
             if call.left().is_zero() {
@@ -129,18 +128,6 @@ impl Remote {
     }
 }
 
-/// What is absent need not be sent: a process of an earlier release does not know the fields that were added since.
-fn without_nulls(args: Value) -> Value {
-    match args {
-        Value::Object(fields) => {
-            let given = fields.into_iter().filter(|(_, field)| !field.is_null());
-            given.map(|(name, field)| (name, without_nulls(field))).collect()
-        }
-        Value::Array(items) => items.into_iter().map(without_nulls).collect(),
-        args => args,
-    }
-}
-
 /// A peer's circuit breaker and retry budget.
 #[derive(Debug)]
 struct Health {
@@ -204,13 +191,6 @@ impl Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_absent_is_not_sent() {
-        let args =
-            serde_json::json!({"query": {"cursor": null, "limit": 5}, "if_match": null, "lines": [null, {"a": null}]});
-        assert_eq!(without_nulls(args), serde_json::json!({"query": {"limit": 5}, "lines": [null, {}]}));
-    }
 
     #[test]
     fn a_peer_that_fails_is_left_alone_and_then_tried_once() {

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
 
-use crate::{Call, Failure, Fault, Problem, Remote, Tasks};
+use crate::{Call, Failure, Fault, Problem, Remote, Tasks, given::given};
 
 /// A module's trait object that can cross a process boundary. [`api!`](crate::api) writes it.
 pub trait Wire: Send + Sync + 'static {
@@ -75,12 +75,12 @@ impl Local {
         }
         if delivery != Delivery::Once {
             // The answer that got lost; the caller asks again.
-            let lost = self.admit(delivery, serve(round_trip(&args)?)).await;
+            let lost = self.admit(delivery, serve(sent(&args)?)).await;
             if let Err(Some(fault)) = lost.as_ref().map_err(Failure::fault) {
                 return Err(fault.into());
             }
         }
-        match self.admit(delivery, serve(round_trip(&args)?)).await {
+        match self.admit(delivery, serve(sent(&args)?)).await {
             Ok(value) => Ok(round_trip(&value)?),
             Err(error) => Err(round_trip(&Problem::from(error))?.error),
         }
@@ -126,9 +126,17 @@ fn caught<T, E: Failure>(outcome: std::thread::Result<Result<T, E>>) -> Result<T
     })
 }
 
+/// Arguments as they arrive in another process.
+fn sent<A: Serialize + DeserializeOwned>(args: &A) -> Result<A, Fault> {
+    read(&given(args).map_err(Fault::internal)?.to_string())
+}
+
 fn round_trip<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, Fault> {
-    let text = serde_json::to_string(value).map_err(Fault::internal)?;
-    serde_json::from_str(&text).map_err(|error| Fault::internal(format!("{text} does not survive the wire: {error}")))
+    read(&serde_json::to_string(value).map_err(Fault::internal)?)
+}
+
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|error| Fault::internal(format!("{text} does not survive the wire: {error}")))
 }
 
 /// Marks a failure as the module's own answer.
