@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{Error, Sku};
+use crate::{Error, ImportReport, ImportedProduct, NewProduct, ProductPatch, Sku};
 
 kernel::id! {
     /// Identifies a product for as long as anything refers to it.
@@ -117,82 +117,6 @@ pub struct NewCategory {
     pub slug: Option<String>,
     /// What the customer sees.
     pub name: String,
-}
-
-/// A product to create.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewProduct {
-    /// Its name in addresses and files, in any script; made from the name, in Latin letters, where absent.
-    pub slug: Option<String>,
-    /// What the customer sees.
-    pub name: String,
-    /// HTML; what is dangerous in it is removed.
-    #[serde(default)]
-    pub description: String,
-    /// Who makes it.
-    pub vendor: Option<String>,
-    /// The slug of its category; it must exist.
-    pub category: Option<String>,
-    /// Words to find it by.
-    #[serde(default)]
-    pub tags: Vec<String>,
-    /// Pictures, the main one first.
-    #[serde(default)]
-    pub images: Vec<Image>,
-    /// What can be bought, at least one.
-    // Its absence is refused by the module, and so after the caller's rights are known.
-    #[serde(default)]
-    pub variants: Vec<NewVariant>,
-    /// Active where absent.
-    pub status: Option<ProductStatus>,
-}
-
-/// A variant to create.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewVariant {
-    /// Its stock keeping unit.
-    pub sku: String,
-    /// The choices that tell it from its siblings.
-    #[serde(default)]
-    pub options: Vec<OptionValue>,
-    /// The price of one.
-    pub price: Money,
-    /// The price it had before.
-    pub compare_at_price: Option<Money>,
-    /// In grams.
-    #[serde(default)]
-    pub weight_g: i64,
-    /// The number under its bar code.
-    pub barcode: Option<String>,
-    /// How many are on hand to begin with.
-    #[serde(default)]
-    pub on_hand: i64,
-}
-
-/// What to change of a product; what is absent stays.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ProductPatch {
-    /// Its new name in addresses.
-    pub slug: Option<String>,
-    /// Its new name.
-    pub name: Option<String>,
-    /// HTML; what is dangerous in it is removed.
-    pub description: Option<String>,
-    /// Who makes it; empty for nobody.
-    pub vendor: Option<String>,
-    /// The slug of its category; empty for none.
-    pub category: Option<String>,
-    /// Words to find it by.
-    pub tags: Option<Vec<String>>,
-    /// Pictures, the main one first.
-    pub images: Option<Vec<Image>>,
-    /// Whether customers see it.
-    pub status: Option<ProductStatus>,
-    /// New prices and weights of its variants, and variants to add; their stock is not touched.
-    pub variants: Option<Vec<NewVariant>>,
 }
 
 /// Which products, in which order.
@@ -308,39 +232,6 @@ pub struct Reservation {
     pub order_id: Uuid,
     /// After this it may be given to somebody else.
     pub expires_at: DateTime<Utc>,
-}
-
-/// A product as an import brings it: its slug says which it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportedProduct {
-    /// The product; its `slug` is given. Of its `category` only the name matters, where there is one.
-    pub product: NewProduct,
-    /// The name of its category, as it is written; where it is new, its slug is made from `product.category`.
-    pub category_name: Option<String>,
-}
-
-/// What an import did.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportReport {
-    /// Products that are new.
-    pub created: i64,
-    /// Products that changed.
-    pub updated: i64,
-    /// Products that were as they are already.
-    pub unchanged: i64,
-    /// Products that were refused.
-    pub refused: Vec<ImportRefusal>,
-}
-
-/// A product that an import refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImportRefusal {
-    /// Which.
-    pub slug: String,
-    /// Where in it, as a JSON Pointer.
-    pub pointer: String,
-    /// Why, for a person.
-    pub detail: String,
 }
 
 kernel::api! {

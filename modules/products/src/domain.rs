@@ -1,9 +1,9 @@
 //! The rules of the catalogue: what a product may be, and what a change makes of it.
-use kernel::{Checks, Currency, Invalid, text};
+use kernel::{Checks, Currency, Flaw, Invalid, Patch, text};
 
 use crate::{
     Image, NewProduct, OptionValue, ProductPatch, ProductStatus, Sku, Variant,
-    fields::{MAX_VARIANTS, category, description, images, tags, variants},
+    fields::{MAX_VARIANTS, category, description, filled, held, images, tags, variants, words},
     slug,
 };
 
@@ -31,21 +31,31 @@ pub(crate) struct Draft {
     pub(crate) barcode: Option<String>,
 }
 
-/// A change whose every value is allowed. A new product is a change of an empty one.
+/// A change whose every value is allowed; what is absent stays. A new product is a change of an empty one.
 #[derive(Debug, Clone)]
 pub(crate) struct Change {
     pub(crate) slug: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) description: Option<String>,
-    /// Empty for nobody.
-    pub(crate) vendor: Option<String>,
-    /// Empty for none.
-    pub(crate) category: Option<String>,
+    pub(crate) vendor: Patch<String>,
+    pub(crate) category: Patch<String>,
     pub(crate) tags: Option<Vec<String>>,
     pub(crate) images: Option<Vec<Image>>,
     pub(crate) status: Option<ProductStatus>,
-    /// Each with how many are on hand, should it be new.
-    pub(crate) variants: Vec<(Draft, i64)>,
+    pub(crate) variants: Vec<VariantChange>,
+}
+
+/// A change of a variant, likewise; amounts in minor units of the shop's currency.
+#[derive(Debug, Clone)]
+pub(crate) struct VariantChange {
+    pub(crate) sku: Sku,
+    pub(crate) options: Option<Vec<OptionValue>>,
+    pub(crate) price: Option<i64>,
+    pub(crate) compare_at_price: Patch<i64>,
+    pub(crate) weight_g: Option<i64>,
+    pub(crate) barcode: Patch<String>,
+    /// How many are on hand, should it be new.
+    pub(crate) on_hand: i64,
 }
 
 impl Change {
@@ -53,50 +63,45 @@ impl Change {
     pub(crate) fn read(patch: ProductPatch, currency: Currency) -> Result<Self, Invalid> {
         let mut checks = Checks::new();
         let change = Self {
-            slug: patch.slug.and_then(|given| checks.field("/slug", slug::parse(&given))),
-            name: patch.name.and_then(|given| checks.field("/name", text(&given, 1, 200))),
-            description: patch.description.and_then(|given| checks.field("/description", description(&given))),
-            vendor: patch.vendor.and_then(|given| checks.field("/vendor", text(&given, 0, 100))),
-            category: patch.category.and_then(|given| checks.field("/category", category(&given))),
-            tags: patch.tags.map(|given| tags(&mut checks, given)),
-            images: patch.images.map(|given| images(&mut checks, given)),
-            status: patch.status,
-            variants: variants(&mut checks, patch.variants.unwrap_or_default(), currency),
+            slug: held(&mut checks, "/slug", patch.slug, |given| slug::parse(&given)),
+            name: held(&mut checks, "/name", patch.name, |given| text(&given, 1, 200)),
+            description: patch
+                .description
+                .or_empty(String::new())
+                .and_then(|given| checks.field("/description", description(&given))),
+            vendor: filled(&mut checks, "/vendor", patch.vendor, |given| words(&given, 100)),
+            category: filled(&mut checks, "/category", patch.category, |given| category(&given)),
+            tags: patch.tags.or_empty(Vec::new()).map(|given| tags(&mut checks, given)),
+            images: patch.images.or_empty(Vec::new()).map(|given| images(&mut checks, given)),
+            status: held(&mut checks, "/status", patch.status, Ok),
+            variants: variants(&mut checks, patch.variants, currency),
         };
         checks.finish(Some(change))
     }
 
     /// What `product` asks for; its slug is absent if it has to be made from the name.
     pub(crate) fn of_new(product: NewProduct, currency: Currency) -> Result<Self, Invalid> {
-        if product.variants.is_empty() {
-            return Err(Invalid::one("/variants", "required", "must have at least one variant"));
-        }
-        let patch = ProductPatch {
-            slug: product.slug,
-            name: Some(product.name),
-            description: Some(product.description),
-            vendor: Some(product.vendor.unwrap_or_default()),
-            category: Some(product.category.unwrap_or_default()),
-            tags: Some(product.tags),
-            images: Some(product.images),
-            status: product.status,
-            variants: Some(product.variants),
-        };
-        Self::read(patch, currency)
+        let change = Self::read(product.into(), currency)?;
+        change.complete()?;
+        Ok(change)
+    }
+
+    /// Refuses what no product can be made of; that each variant has a price, `merge` sees to.
+    pub(crate) fn complete(&self) -> Result<(), Invalid> {
+        let mut checks = Checks::new();
+        checks.ensure(self.name.is_some(), "/name", "required", "a new product needs a name");
+        checks.ensure(!self.variants.is_empty(), "/variants", "required", "must have at least one variant");
+        checks.finish(Some(()))
     }
 
     /// What becomes of `details`.
     pub(crate) fn apply(&self, details: Details) -> Details {
-        let emptied = |new: &Option<String>, old| match new {
-            Some(new) => Some(new.clone()).filter(|new| !new.is_empty()),
-            None => old,
-        };
         Details {
             slug: self.slug.clone().unwrap_or(details.slug),
             name: self.name.clone().unwrap_or(details.name),
             description: self.description.clone().unwrap_or(details.description),
-            vendor: emptied(&self.vendor, details.vendor),
-            category: emptied(&self.category, details.category),
+            vendor: self.vendor.clone().apply(details.vendor),
+            category: self.category.clone().apply(details.category),
             tags: self.tags.clone().unwrap_or(details.tags),
             images: self.images.clone().unwrap_or(details.images),
             status: self.status.unwrap_or(details.status),
@@ -105,25 +110,54 @@ impl Change {
 
     /// How many of a new variant are on hand.
     pub(crate) fn on_hand(&self, sku: &Sku) -> i64 {
-        self.variants.iter().find(|(draft, _)| draft.sku == *sku).map_or(0, |(_, on_hand)| *on_hand)
+        self.variants.iter().find(|variant| variant.sku == *sku).map_or(0, |variant| variant.on_hand)
     }
 
     /// What becomes of `variants`: those with a known SKU change, the others are added, none goes.
     pub(crate) fn merge(&self, mut variants: Vec<Draft>) -> Result<Vec<Draft>, Invalid> {
         let mut checks = Checks::new();
-        for (draft, _) in &self.variants {
-            match variants.iter_mut().find(|known| known.sku == draft.sku) {
-                Some(known) => known.clone_from(draft),
-                None => variants.push(draft.clone()),
+        let mut chosen = Vec::new();
+        for (index, change) in self.variants.iter().enumerate() {
+            if let Some(known) = variants.iter_mut().find(|known| known.sku == change.sku) {
+                let after = change.apply(known.clone());
+                chosen.extend((after.options != known.options).then_some((index, change)));
+                *known = after;
+            } else {
+                let new = change.begin().ok_or_else(|| Flaw::new("required", "a new variant needs a price"));
+                variants.extend(checks.field(format!("/variants/{index}/price"), new));
+                chosen.push((index, change));
             }
         }
         checks.ensure(variants.len() <= MAX_VARIANTS, "/variants", "too_many", format!("at most {MAX_VARIANTS}"));
-        for (index, (draft, _)) in self.variants.iter().enumerate() {
-            let twin = variants.iter().any(|other| other.sku != draft.sku && other.options == draft.options);
+        // Only now, for what counts is how they end up.
+        for (index, change) in chosen {
+            let options = variants.iter().find(|known| known.sku == change.sku).map(|known| &known.options);
+            let twin = variants.iter().any(|other| other.sku != change.sku && Some(&other.options) == options);
             let pointer = format!("/variants/{index}/options");
             checks.ensure(!twin, pointer, "duplicate_options", "another variant of the product has the same options");
         }
         checks.finish(Some(variants))
+    }
+}
+
+impl VariantChange {
+    /// What becomes of `variant`.
+    fn apply(&self, variant: Draft) -> Draft {
+        Draft {
+            sku: variant.sku,
+            options: self.options.clone().unwrap_or(variant.options),
+            price: self.price.unwrap_or(variant.price),
+            compare_at_price: self.compare_at_price.apply(variant.compare_at_price),
+            weight_g: self.weight_g.unwrap_or(variant.weight_g),
+            barcode: self.barcode.clone().apply(variant.barcode),
+        }
+    }
+
+    /// The variant that it makes; none without a price.
+    fn begin(&self) -> Option<Draft> {
+        let price = self.price?;
+        let (options, compare_at_price, weight_g, barcode) = (Vec::new(), None, 0, None);
+        Some(self.apply(Draft { sku: self.sku.clone(), options, price, compare_at_price, weight_g, barcode }))
     }
 }
 
@@ -166,63 +200,4 @@ pub(crate) fn lowest_price(variants: &[Draft]) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use kernel::Money;
-
-    use super::*;
-    use crate::NewVariant;
-
-    fn euro() -> Currency {
-        "EUR".parse().unwrap()
-    }
-
-    fn variant(sku: &str, size: &str) -> NewVariant {
-        NewVariant {
-            sku: sku.into(),
-            options: vec![OptionValue { name: "Size".into(), value: size.into() }],
-            price: Money::new(1999, euro()),
-            compare_at_price: None,
-            weight_g: 0,
-            barcode: None,
-            on_hand: 0,
-        }
-    }
-
-    fn change(patch: ProductPatch) -> Change {
-        Change::read(patch, euro()).unwrap()
-    }
-
-    #[test]
-    fn what_is_absent_stays_and_what_is_empty_goes() {
-        let before =
-            Details { vendor: Some("Stoa".into()), category: Some("men".into()), ..Details::empty("a".into()) };
-        assert_eq!(change(ProductPatch::default()).apply(before.clone()), before);
-        let patch = ProductPatch { vendor: Some(" ".into()), category: Some(String::new()), ..ProductPatch::default() };
-        let after = change(patch).apply(before);
-        assert_eq!((after.vendor, after.category, &*after.slug), (None, None, "a"));
-    }
-
-    #[test]
-    fn variants_change_and_are_added_but_never_go() {
-        let with = |variants| change(ProductPatch { variants: Some(variants), ..ProductPatch::default() });
-        let before = with(vec![variant("A", "S"), variant("B", "M")]).merge(vec![]).unwrap();
-        let after = with(vec![variant("C", "XL"), variant("B", "L")]).merge(before.clone()).unwrap();
-        let names: Vec<_> = after.iter().map(|draft| (draft.sku.as_str(), variant_name(&draft.options))).collect();
-        assert_eq!(names, [("A", "S".into()), ("B", "L".into()), ("C", "XL".into())]);
-        let twin = with(vec![variant("C", "L"), variant("D", "S")]).merge(before.clone()).unwrap_err();
-        assert_eq!((&*twin.0[0].pointer, &*twin.0[0].code), ("/variants/1/options", "duplicate_options"));
-        let swapped = with(vec![variant("A", "M"), variant("B", "S")]).merge(before);
-        assert!(swapped.is_ok(), "what counts is how they end up");
-    }
-
-    #[test]
-    fn words_are_looked_for_in_name_vendor_and_tags() {
-        let details = Details {
-            name: "Käse".into(),
-            vendor: Some("STOA".into()),
-            tags: vec!["Été".into()],
-            ..Details::empty("a".into())
-        };
-        assert_eq!(details.search(), "kase\nstoa\nete");
-    }
-}
+mod tests;

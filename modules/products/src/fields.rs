@@ -1,9 +1,9 @@
 //! What each field of a product may hold; every flaw is noted where it stands.
 use std::collections::HashSet;
 
-use kernel::{Checks, Currency, Flaw, Money, text};
+use kernel::{Checks, Currency, Flaw, Money, Patch, text};
 
-use crate::{Image, NewVariant, OptionValue, Sku, domain::Draft, slug};
+use crate::{Image, OptionValue, Sku, VariantPatch, domain::VariantChange, slug};
 
 /// The highest price, in minor units.
 const MAX_PRICE: i64 = 1_000_000_000_000;
@@ -47,9 +47,9 @@ fn within_limits(html: &str) -> Result<String, Flaw> {
     Ok(html)
 }
 
-/// The slug of a category; empty for none.
-pub(crate) fn category(given: &str) -> Result<String, Flaw> {
-    if given.is_empty() { Ok(String::new()) } else { slug::parse(given) }
+/// The slug of a category, if there is one.
+pub(crate) fn category(given: &str) -> Result<Option<String>, Flaw> {
+    Some(given).filter(|given| !given.is_empty()).map(slug::parse).transpose()
 }
 
 /// Words to find a product by, each once.
@@ -72,39 +72,67 @@ pub(crate) fn images(checks: &mut Checks, given: Vec<Image>) -> Vec<Image> {
     images.collect()
 }
 
-/// Variants, each with how many are on hand to begin with.
-pub(crate) fn variants(checks: &mut Checks, given: Vec<NewVariant>, currency: Currency) -> Vec<(Draft, i64)> {
+/// Changes of variants, each SKU once.
+pub(crate) fn variants(checks: &mut Checks, given: Patch<Vec<VariantPatch>>, currency: Currency) -> Vec<VariantChange> {
+    let given = held(checks, "/variants", given, Ok).unwrap_or_default();
     at_most(checks, "/variants", given.len(), MAX_VARIANTS);
     let mut seen = HashSet::new();
     let mut variants = Vec::new();
     for (index, variant) in given.into_iter().take(MAX_VARIANTS).enumerate() {
         let at = format!("/variants/{index}");
-        let Some(variant) = draft(checks, &at, variant, currency) else { continue };
-        let new = seen.insert(variant.0.sku.clone());
+        let Some(variant) = self::variant(checks, &at, variant, currency) else { continue };
+        let new = seen.insert(variant.sku.clone());
         checks.ensure(new, format!("{at}/sku"), "duplicate_sku", "is the SKU of another variant of this request");
         variants.push(variant);
     }
     variants
 }
 
-fn draft(checks: &mut Checks, at: &str, given: NewVariant, currency: Currency) -> Option<(Draft, i64)> {
+fn variant(checks: &mut Checks, at: &str, given: VariantPatch, currency: Currency) -> Option<VariantChange> {
     let sku = checks.field(format!("{at}/sku"), given.sku.parse::<Sku>());
-    let price = checks.field(format!("{at}/price"), amount(given.price, currency));
-    let before = given.compare_at_price.map(|before| amount(before, currency)).transpose();
-    let compare_at_price = checks.field(format!("{at}/compare_at_price"), before);
-    let weight_g = checks.field(format!("{at}/weight_g"), within(given.weight_g, MAX_WEIGHT_G));
-    let barcode = checks.field(format!("{at}/barcode"), text(&given.barcode.unwrap_or_default(), 0, 64));
-    let on_hand = checks.field(format!("{at}/on_hand"), within(given.on_hand, MAX_STOCK));
-    let options = options(checks, at, given.options);
-    let draft = Draft {
-        sku: sku?,
-        options,
-        price: price?,
-        compare_at_price: compare_at_price?,
-        weight_g: weight_g?,
-        barcode: barcode.filter(|barcode| !barcode.is_empty()),
-    };
-    Some((draft, on_hand?))
+    let price = held(checks, &format!("{at}/price"), given.price, |price| amount(price, currency));
+    let before = format!("{at}/compare_at_price");
+    let compare_at_price = filled(checks, &before, given.compare_at_price, |before| amount(before, currency).map(Some));
+    let weight = given.weight_g.or_empty(0).map(|weight| within(weight, MAX_WEIGHT_G)).transpose();
+    let weight_g = checks.field(format!("{at}/weight_g"), weight).flatten();
+    let barcode = filled(checks, &format!("{at}/barcode"), given.barcode, |barcode| words(&barcode, 64));
+    let on_hand = checks.field(format!("{at}/on_hand"), within(given.on_hand.value().unwrap_or(0), MAX_STOCK));
+    let options = given.options.or_empty(Vec::new()).map(|given| options(checks, at, given));
+    let on_hand = on_hand.unwrap_or_default();
+    Some(VariantChange { sku: sku?, options, price, compare_at_price, weight_g, barcode, on_hand })
+}
+
+/// What a field is to hold that cannot be empty.
+pub(crate) fn held<T, U>(
+    checks: &mut Checks,
+    at: &str,
+    given: Patch<T>,
+    parse: impl FnOnce(T) -> Result<U, Flaw>,
+) -> Option<U> {
+    match given {
+        Patch::Absent => None,
+        Patch::Empty => checks.field(at, Err(Flaw::new("required", "must not be null"))),
+        Patch::Value(given) => checks.field(at, parse(given)),
+    }
+}
+
+/// What a field is to hold that can be empty: by `null`, or by what `parse` finds empty.
+pub(crate) fn filled<T, U>(
+    checks: &mut Checks,
+    at: &str,
+    given: Patch<T>,
+    parse: impl FnOnce(T) -> Result<Option<U>, Flaw>,
+) -> Patch<U> {
+    match given {
+        Patch::Absent => Patch::Absent,
+        Patch::Empty => Patch::Empty,
+        Patch::Value(given) => checks.field(at, parse(given)).map_or(Patch::Absent, Patch::from),
+    }
+}
+
+/// Text of at most `max` characters, if there is any.
+pub(crate) fn words(given: &str, max: usize) -> Result<Option<String>, Flaw> {
+    text(given, 0, max).map(|text| Some(text).filter(|text| !text.is_empty()))
 }
 
 fn options(checks: &mut Checks, at: &str, given: Vec<OptionValue>) -> Vec<OptionValue> {

@@ -1,5 +1,5 @@
 //! Bringing in a whole catalogue, again and again if need be.
-use kernel::{Invalid, Refusal, Tx};
+use kernel::{Invalid, Patch, Refusal, Tx};
 
 use crate::{
     Error, ImportRefusal, ImportReport, ImportedProduct, ProductId, Sku,
@@ -28,8 +28,9 @@ impl Service {
         }
         let mut report = ImportReport::default();
         for imported in products {
-            let slug = imported.product.slug.clone().unwrap_or_default();
-            let skus: Vec<_> = imported.product.variants.iter().map(|variant| variant.sku.clone()).collect();
+            let given = imported.product.clone();
+            let slug = given.slug.value().unwrap_or_default();
+            let skus: Vec<_> = given.variants.value().into_iter().flatten().map(|variant| variant.sku).collect();
             match self.bring(imported).await {
                 Ok(Outcome::Created) => report.created += 1,
                 Ok(Outcome::Updated) => report.updated += 1,
@@ -45,29 +46,37 @@ impl Service {
 
     async fn bring(&self, mut imported: ImportedProduct) -> Result<Outcome, Error> {
         // Without a slug it is refused: names that are alike would be one product.
-        imported.product.slug.get_or_insert_default();
-        let mut change = Change::of_new(imported.product, self.currency)?;
+        let slug = imported.product.slug.value().unwrap_or_default();
+        imported.product.slug = Patch::Value(slug);
+        let mut change = Change::read(imported.product, self.currency)?;
         let slug = change.slug.clone().unwrap_or_default();
         let mut tx = self.db.begin().await?;
-        let hint = change.category.take().unwrap_or_default();
-        change.category = Some(match imported.category_name {
-            Some(called) => self.imported_shelf(&mut tx, &called, &hint).await?,
-            None if hint.is_empty() => hint,
-            None => self.imported_shelf(&mut tx, &hint, &hint).await?,
-        });
-        if let Some(row) = self.spelled_in_latin(&mut tx, &slug, &change).await? {
-            change.slug = None;
-            let changed = self.apply(&mut tx, &row, &change).await?;
-            tx.commit().await?;
-            return Ok(if changed { Outcome::Updated } else { Outcome::Unchanged });
-        }
-        let outcome = if self.insert(&mut tx, ProductId::new(), &change, std::slice::from_ref(&slug)).await? {
-            Outcome::Created
-        } else {
-            let row = store::lock(&mut tx, &Key::Slug(slug.clone())).await?;
-            let row = row.ok_or(Error::SlugTaken { slug })?;
-            if self.apply(&mut tx, &row, &change).await? { Outcome::Updated } else { Outcome::Unchanged }
+        change.category = match (imported.category_name, change.category) {
+            (None, Patch::Value(hint)) => Patch::Value(self.imported_shelf(&mut tx, &hint, &hint).await?),
+            (None, category) => category,
+            (Some(called), category) => {
+                let hint = category.value().unwrap_or_default();
+                Patch::Value(self.imported_shelf(&mut tx, &called, &hint).await?)
+            }
         };
+        let mut known = self.spelled_in_latin(&mut tx, &slug, &change).await?;
+        if known.is_some() {
+            change.slug = None;
+        } else {
+            known = store::lock(&mut tx, &Key::Slug(slug.clone())).await?;
+        }
+        if known.is_none() {
+            change.complete()?;
+            if self.insert(&mut tx, ProductId::new(), &change, std::slice::from_ref(&slug)).await? {
+                tx.commit().await?;
+                return Ok(Outcome::Created);
+            }
+            // Somebody else was faster.
+            known = store::lock(&mut tx, &Key::Slug(slug.clone())).await?;
+        }
+        let row = known.ok_or(Error::SlugTaken { slug })?;
+        let changed = self.apply(&mut tx, &row, &change).await?;
+        let outcome = if changed { Outcome::Updated } else { Outcome::Unchanged };
         tx.commit().await?;
         Ok(outcome)
     }
@@ -80,7 +89,7 @@ impl Service {
         }
         let Some(row) = store::lock(tx, &Key::Slug(latin)).await? else { return Ok(None) };
         let has = variants::of(tx, [row.id], self.currency).await?.remove(&row.id).unwrap_or_default();
-        let same = has.iter().any(|variant| change.variants.iter().any(|(draft, _)| draft.sku == variant.sku));
+        let same = has.iter().any(|variant| change.variants.iter().any(|other| other.sku == variant.sku));
         Ok(same.then_some(row))
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 mod api;
 mod catalogue;
+mod changes;
 pub mod csv;
 mod demo;
 mod domain;
@@ -27,6 +28,7 @@ use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use api::*;
+pub use changes::*;
 pub use error::Error;
 pub use sku::Sku;
 

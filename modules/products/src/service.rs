@@ -1,6 +1,6 @@
 //! The module behind its trait: who may do what, and where it is done.
 use chrono::TimeDelta;
-use kernel::{Caller, Clock, Condition, Context, Currency, Db, Page, PageQuery, StartError};
+use kernel::{Caller, Clock, Condition, Context, Currency, Db, Page, PageQuery, Patch, StartError};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -83,7 +83,8 @@ impl Products for Service {
 
     async fn archive(&self, caller: Caller, id_or_slug: String, if_match: Condition) -> Result<(), Error> {
         caller.staff()?;
-        let patch = ProductPatch { status: Some(ProductStatus::Archived), ..ProductPatch::default() };
+        let status = Patch::Value(ProductStatus::Archived);
+        let patch = ProductPatch { status, ..ProductPatch::default() };
         self.change(&id_or_slug, patch, &if_match).await.map(drop)
     }
 

@@ -8,11 +8,14 @@ mod reservations;
 mod routes;
 
 use kernel::{
-    Caller, Condition, Context, Currency, Executor, Module as _, Money, Page, PageQuery, Role, testing::Folder,
+    Caller, Condition, Context, Currency, Executor, Module as _, Money, Page, PageQuery, Patch, Role, testing::Folder,
 };
 use uuid::Uuid;
 
-use crate::{Config, Module, NewProduct, NewVariant, OptionValue, Product, Products, Service, Sku, Stock, StockLine};
+use crate::{
+    Config, Module, NewProduct, NewVariant, OptionValue, Product, Products, Service, Sku, Stock, StockLine,
+    VariantPatch,
+};
 
 /// One engine's shop, and what keeps its files.
 struct Shop {
@@ -127,6 +130,11 @@ fn variant(sku: &str, price: i64, on_hand: i64) -> NewVariant {
 
 fn sized(sku: &str, size: &str, price: i64) -> NewVariant {
     NewVariant { options: vec![OptionValue { name: "Size".into(), value: size.into() }], ..variant(sku, price, 0) }
+}
+
+/// A change of a variant that says nothing of it yet.
+fn named(sku: &str) -> VariantPatch {
+    VariantPatch { sku: sku.into(), ..VariantPatch::default() }
 }
 
 fn line(sku: &str, quantity: i64) -> StockLine {

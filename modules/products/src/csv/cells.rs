@@ -24,7 +24,7 @@ pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken>
         variants: Vec::new(),
         status: status(row)?,
     };
-    Ok(ImportedProduct { product, category_name })
+    Ok(ImportedProduct { product: product.into(), category_name })
 }
 
 /// HTML is not trimmed, so that an export comes back as it was; every end of line is made one character.

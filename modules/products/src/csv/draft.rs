@@ -1,7 +1,7 @@
 //! A product while its rows come in.
 use std::collections::{HashSet, VecDeque};
 
-use kernel::{Currency, Flaw};
+use kernel::{Currency, Flaw, Patch};
 
 use super::{
     RowReport,
@@ -10,7 +10,7 @@ use super::{
     limits, price,
     sku::sku,
 };
-use crate::{Image, ImportedProduct, NewVariant, Sku};
+use crate::{Image, ImportedProduct, NewVariant, Sku, VariantPatch};
 
 /// Where what is done and what is wrong waits to be asked for.
 type Ready = VecDeque<Result<ImportedProduct, RowReport>>;
@@ -29,6 +29,7 @@ pub(super) struct Draft {
     choices: HashSet<Vec<(String, String)>>,
     /// By position; those without one last.
     images: Vec<(u64, Image)>,
+    variants: Vec<VariantPatch>,
 }
 
 impl Draft {
@@ -40,8 +41,8 @@ impl Draft {
 
     /// A product that is refused before any of its rows is read.
     pub(super) fn refused(handle: String, line: u64) -> Self {
-        let (options, choices, images) = (Texts::default(), HashSet::new(), Vec::new());
-        Self { handle, line, imported: None, options, choices, images }
+        let (options, choices, images, variants) = (Texts::default(), HashSet::new(), Vec::new(), Vec::new());
+        Self { handle, line, imported: None, options, choices, images, variants }
     }
 
     /// Refuses it as a whole; why is for the caller to say.
@@ -69,20 +70,21 @@ impl Draft {
 
     /// The product, or why there is none; nothing more if that has been said.
     pub(super) fn finish(self) -> Option<Result<ImportedProduct, RowReport>> {
-        let Self { mut images, line, handle, .. } = self;
+        let Self { mut images, line, handle, variants, .. } = self;
         let mut imported = self.imported?;
-        if imported.product.variants.is_empty() {
+        if variants.is_empty() {
             let flaw = Flaw::new("no_variant", "the product is refused: it has no variant that can be sold");
             return Some(Err(RowReport::new(line, "", handle, flaw)));
         }
         images.sort_by_key(|(position, _)| *position);
-        imported.product.images = images.into_iter().map(|(_, image)| image).collect();
+        imported.product.images = Patch::Value(images.into_iter().map(|(_, image)| image).collect());
+        imported.product.variants = Patch::Value(variants);
         Some(Ok(imported))
     }
 
     fn variant(&mut self, row: Row, currency: Currency, skus: &mut HashSet<String>) -> Result<(), Broken> {
-        let Some(imported) = &mut self.imported else { return Ok(()) };
-        let variants = &mut imported.product.variants;
+        let Some(imported) = &self.imported else { return Ok(()) };
+        let variants = &mut self.variants;
         if variants.len() == limits::VARIANTS {
             let flaw = Flaw::new("too_many_variants", format!("a product has at most {} variants", limits::VARIANTS));
             return Err(Broken(Column::Handle, flaw));
@@ -100,7 +102,7 @@ impl Draft {
             let flaw = Flaw::new("duplicate_variant", "the product has a variant with these options already");
             return Err(Broken(Column::Option1Value, flaw));
         }
-        let slug = imported.product.slug.as_deref().unwrap_or_default();
+        let slug = imported.product.slug.as_ref().value().map_or("", String::as_str);
         let made = || {
             let make = |other| sku(slug, options.iter().map(|option| &*option.value), other);
             make(false).filter(|sku| !skus.contains(sku.as_str())).or_else(|| make(true))
@@ -112,7 +114,8 @@ impl Draft {
         }
         self.choices.insert(choices);
         let compare_at_price = compare_at_price.filter(|before| before.amount > 0);
-        variants.push(NewVariant { sku, options, price, compare_at_price, weight_g, barcode, on_hand });
+        let variant = NewVariant { sku, options, price, compare_at_price, weight_g, barcode, on_hand };
+        variants.push(variant.into());
         Ok(())
     }
 

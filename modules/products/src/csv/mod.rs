@@ -52,7 +52,7 @@ mod tags;
 mod tests;
 mod write;
 
-use kernel::Currency;
+use kernel::{Currency, Money, Patch};
 pub use read::{Read, Reader, RowReport, read};
 pub use write::{Unwritable, Writer, write};
 
@@ -88,10 +88,12 @@ mod limits {
 pub fn demo(currency: Currency) -> Vec<ImportedProduct> {
     let euro = "EUR".parse().unwrap_or(currency);
     let mut products = read(include_bytes!("../../demo.csv").as_slice(), euro).products;
-    for variant in products.iter_mut().flat_map(|imported| &mut imported.product.variants) {
-        variant.price.currency = currency;
-        if let Some(before) = &mut variant.compare_at_price {
-            before.currency = currency;
+    let ours = |price: Money| Money::new(price.amount, currency);
+    for imported in &mut products {
+        let Patch::Value(variants) = &mut imported.product.variants else { continue };
+        for variant in variants {
+            variant.price = variant.price.map(ours);
+            variant.compare_at_price = variant.compare_at_price.map(ours);
         }
     }
     products

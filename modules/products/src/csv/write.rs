@@ -227,18 +227,16 @@ fn expected(product: &Product, kind: &str) -> ImportedProduct {
         barcode: variant.barcode.clone(),
         on_hand: variant.available.max(0),
     });
-    ImportedProduct {
-        product: NewProduct {
-            slug: Some(product.slug.clone()),
-            name: product.name.clone(),
-            description: product.description.clone(),
-            vendor: product.vendor.clone(),
-            category: product.category.as_ref().map(|_| slug(kind)),
-            tags: product.tags.clone(),
-            images: product.images.clone(),
-            variants: variants.collect(),
-            status: Some(product.status),
-        },
-        category_name: product.category.as_ref().map(|_| kind.to_owned()),
-    }
+    let new = NewProduct {
+        slug: Some(product.slug.clone()),
+        name: product.name.clone(),
+        description: product.description.clone(),
+        vendor: product.vendor.clone(),
+        category: product.category.as_ref().map(|_| slug(kind)),
+        tags: product.tags.clone(),
+        images: product.images.clone(),
+        variants: variants.collect(),
+        status: Some(product.status),
+    };
+    ImportedProduct { product: new.into(), category_name: product.category.as_ref().map(|_| kind.to_owned()) }
 }

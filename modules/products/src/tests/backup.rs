@@ -166,7 +166,11 @@ async fn everything_is_staffs_to_see_and_never_changes_places() {
         }
         let page = |cursor| PageQuery { limit: Some(2), cursor };
         let first = shop.every(staff(), page(None)).await.unwrap();
-        let moved = ProductPatch { status: Some(ProductStatus::Draft), slug: Some("0".into()), ..Default::default() };
+        let moved = ProductPatch {
+            status: Patch::Value(ProductStatus::Draft),
+            slug: Patch::Value("0".into()),
+            ..Default::default()
+        };
         shop.update(staff(), "b".into(), moved, Condition::default()).await.unwrap();
         let second = shop.every(staff(), page(first.next.clone())).await.unwrap();
         let all: Vec<_> = [first.items, second.items].concat().into_iter().map(|product| product.name).collect();

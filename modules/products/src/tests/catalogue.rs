@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Error, Image, NewCategory, ProductPatch, ProductStatus};
+use crate::{Error, Image, NewCategory, ProductPatch, ProductStatus, VariantPatch};
 
 fn shirt() -> NewProduct {
     NewProduct {
@@ -56,18 +56,18 @@ async fn a_change_counts_once_and_only_if_it_changes_something() {
             shop.update(staff(), before.slug.clone(), patch, if_match).await
         };
         let same = ProductPatch {
-            name: Some(" Ocean Blue Shirt ".into()),
-            description: Some("<p>Blue</p>".into()),
-            variants: Some(vec![NewVariant { on_hand: 7, ..sized("TEE-L", "Large", 2499) }]),
+            name: Patch::Value(" Ocean Blue Shirt ".into()),
+            description: Patch::Value("<p>Blue</p>".into()),
+            variants: Patch::Value(vec![NewVariant { on_hand: 7, ..sized("TEE-L", "Large", 2499) }.into()]),
             ..ProductPatch::default()
         };
         assert_eq!(update(same, Some(1)).await.unwrap(), before);
         let change = ProductPatch {
-            name: Some("Sea Shirt".into()),
-            vendor: Some(String::new()),
-            variants: Some(vec![
-                sized("TEE-S", "Small", 999),
-                NewVariant { on_hand: 7, ..sized("TEE-XL", "Huge", 2999) },
+            name: Patch::Value("Sea Shirt".into()),
+            vendor: Patch::Value(String::new()),
+            variants: Patch::Value(vec![
+                VariantPatch { price: Patch::Value(euro(999)), ..named("TEE-S") },
+                NewVariant { on_hand: 7, ..sized("TEE-XL", "Huge", 2999) }.into(),
             ]),
             ..ProductPatch::default()
         };
@@ -89,11 +89,12 @@ async fn a_slug_and_a_sku_of_somebody_else_are_refused_in_a_change_too() {
         shop.stocked("A", 0).await;
         shop.stocked("B", 0).await;
         let update = async |patch: ProductPatch| shop.update(staff(), "a".into(), patch, Condition::default()).await;
-        let slug = ProductPatch { slug: Some("b".into()), ..ProductPatch::default() };
+        let slug = ProductPatch { slug: Patch::Value("b".into()), ..ProductPatch::default() };
         assert_eq!(update(slug).await, Err(Error::SlugTaken { slug: "b".into() }));
-        let variants = ProductPatch { variants: Some(vec![sized("B", "Small", 1)]), ..ProductPatch::default() };
+        let variants =
+            ProductPatch { variants: Patch::Value(vec![sized("B", "Small", 1).into()]), ..ProductPatch::default() };
         assert_eq!(update(variants).await, Err(Error::SkuTaken { sku: "B".parse().unwrap() }));
-        let moved = update(ProductPatch { slug: Some("c".into()), ..ProductPatch::default() }).await.unwrap();
+        let moved = update(ProductPatch { slug: Patch::Value("c".into()), ..ProductPatch::default() }).await.unwrap();
         assert_eq!(shop.get(staff(), "c".into()).await.unwrap(), moved);
         assert_eq!(shop.get(staff(), "a".into()).await, Err(Error::ProductNotFound { product: "a".into() }));
     }
@@ -118,7 +119,7 @@ async fn customers_see_what_is_on_sale_and_staff_see_everything() {
         assert_eq!(listed(staff(), None).await, Ok(0));
         assert_eq!(listed(staff(), Some(ProductStatus::Draft)).await, Ok(1));
         assert_eq!(listed(customer(), Some(ProductStatus::Draft)).await, Err(kernel::Refusal::Forbidden.into()));
-        let active = ProductPatch { status: Some(ProductStatus::Active), ..ProductPatch::default() };
+        let active = ProductPatch { status: Patch::Value(ProductStatus::Active), ..ProductPatch::default() };
         shop.update(staff(), "secret".into(), active, Condition::default()).await.unwrap();
         assert_eq!((listed(customer(), None).await, offers().await.len()), (Ok(1), 1));
         for _ in 0..2 {

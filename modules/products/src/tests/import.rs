@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Error, ImportReport, ImportedProduct, ProductPatch};
+use crate::{Error, ImportReport, ImportedProduct, ProductPatch, VariantPatch};
 
 fn imported(slug: &str, sku: &str, price: i64, on_hand: i64) -> ImportedProduct {
     let product = NewProduct {
@@ -8,7 +8,14 @@ fn imported(slug: &str, sku: &str, price: i64, on_hand: i64) -> ImportedProduct 
         variants: vec![NewVariant { on_hand, ..sized(sku, "Small", price) }],
         ..product("Imported")
     };
-    ImportedProduct { product, category_name: Some("For Men".into()) }
+    ImportedProduct { product: product.into(), category_name: Some("For Men".into()) }
+}
+
+/// Puts one variant more into it.
+fn add(imported: &mut ImportedProduct, variant: VariantPatch) {
+    let mut variants = imported.product.variants.clone().value().unwrap_or_default();
+    variants.push(variant);
+    imported.product.variants = Patch::Value(variants);
 }
 
 fn counts(report: &ImportReport) -> (i64, i64, i64, usize) {
@@ -36,11 +43,12 @@ async fn an_import_adds_variants_with_their_stock_and_does_not_bring_back_what_i
     for shop in shops().await {
         let mut one = imported("a", "A", 100, 5);
         shop.import(staff(), vec![one.clone()]).await.unwrap();
-        let status = Some(crate::ProductStatus::Archived);
+        let status = Patch::Value(crate::ProductStatus::Archived);
         shop.update(staff(), "a".into(), ProductPatch { status, ..Default::default() }, Condition::default())
             .await
             .unwrap();
-        one.product.variants.push(NewVariant { on_hand: 3, ..sized("A-L", "Large", 120) });
+        let large = NewVariant { on_hand: 3, ..sized("A-L", "Large", 120) };
+        add(&mut one, large.into());
         let report = shop.import(Caller::System, vec![one]).await.unwrap();
         assert_eq!(counts(&report), (0, 1, 0, 0));
         let product = shop.get(staff(), "a".into()).await.unwrap();
@@ -53,10 +61,10 @@ async fn an_import_adds_variants_with_their_stock_and_does_not_bring_back_what_i
 async fn what_an_import_refuses_keeps_nothing_else_out_and_leaves_nothing_behind() {
     for shop in shops().await {
         let mut bad = imported("bad", "BAD", -1, 0);
-        bad.product.category = Some("women".into());
+        bad.product.category = Patch::Value("women".into());
         let mut thief = imported("thief", "THIEF", 1, 0);
-        thief.product.category = Some("children".into());
-        thief.product.variants.push(sized("A", "Large", 1));
+        thief.product.category = Patch::Value("children".into());
+        add(&mut thief, sized("A", "Large", 1).into());
         let report = shop.import(staff(), vec![imported("a", "A", 1, 1), bad, thief, imported("b", "B", 1, 1)]).await;
         let report = report.unwrap();
         assert_eq!(counts(&report), (2, 0, 0, 2));
@@ -89,7 +97,7 @@ async fn two_imports_of_one_catalogue_at_once_create_it_once() {
 /// A product as the CSV brings it.
 fn called(handle: &str, sku: &str, kind: &str) -> ImportedProduct {
     let mut imported = imported(handle, sku, 100, 1);
-    imported.product.category = Some(crate::slug::from_name(kind));
+    imported.product.category = Patch::Value(crate::slug::from_name(kind));
     imported.category_name = Some(kind.into());
     imported
 }
@@ -154,5 +162,52 @@ async fn imports_at_once_put_up_each_category_once() {
         assert!([a, b, c].iter().all(|report| counts(report.as_ref().unwrap()) == (8, 0, 0, 0)));
         let categories = shop.categories().await.unwrap();
         assert!(categories.len() == 2 && categories.iter().all(|category| category.products == 12), "{categories:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_file_does_not_say_stays_and_what_it_empties_goes() {
+    for shop in shops().await {
+        let mut full = imported("a", "A", 100, 5);
+        full.product.vendor = Patch::Value("Stoa".into());
+        full.product.tags = Patch::Value(vec!["men".into()]);
+        shop.import(staff(), vec![full]).await.unwrap();
+        let before = shop.get(staff(), "a".into()).await.unwrap();
+        let price = Patch::Value(euro(120));
+        let product = ProductPatch {
+            slug: Patch::Value("a".into()),
+            variants: Patch::Value(vec![VariantPatch { price, ..named("A") }]),
+            ..ProductPatch::default()
+        };
+        let prices = ImportedProduct { product, category_name: None };
+        assert_eq!(counts(&shop.import(staff(), vec![prices.clone()]).await.unwrap()), (0, 1, 0, 0));
+        let after = shop.get(staff(), "a".into()).await.unwrap();
+        let mut expected = before.clone();
+        expected.variants[0].price = euro(120);
+        (expected.version, expected.updated_at) = (2, after.updated_at);
+        assert_eq!(after, expected, "nothing else changed");
+        let mut emptied = prices;
+        (emptied.product.vendor, emptied.product.category, emptied.product.tags) =
+            (Patch::Empty, Patch::Empty, Patch::Empty);
+        shop.import(staff(), vec![emptied]).await.unwrap();
+        let after = shop.get(staff(), "a".into()).await.unwrap();
+        assert_eq!((after.vendor, after.category, after.tags), (None, None, vec![]));
+        assert_eq!(after.name, before.name);
+    }
+}
+
+#[tokio::test]
+async fn a_product_that_is_new_needs_a_name_a_variant_and_its_price() {
+    for shop in shops().await {
+        let mut nameless = imported("a", "A", 100, 5);
+        nameless.product.name = Patch::Absent;
+        let mut bare = imported("b", "B", 100, 5);
+        bare.product.variants = Patch::Absent;
+        let mut free = imported("c", "C", 100, 5);
+        free.product.variants = Patch::Value(vec![named("C")]);
+        let report = shop.import(staff(), vec![nameless, bare, free]).await.unwrap();
+        let at: Vec<_> = report.refused.iter().map(|one| (&*one.slug, &*one.pointer)).collect();
+        assert_eq!(at, [("a", "/name"), ("b", "/variants"), ("c", "/variants/0/price")]);
+        assert!(shop.categories().await.unwrap().is_empty());
     }
 }

@@ -170,7 +170,7 @@ async fn two_changes_of_one_version_do_not_both_happen() {
     for shop in shops().await {
         shop.stocked("A", 0).await;
         let ended = all(&shop, 16, |shop, n| async move {
-            let patch = crate::ProductPatch { name: Some(format!("Name {n}")), ..Default::default() };
+            let patch = crate::ProductPatch { name: Patch::Value(format!("Name {n}")), ..Default::default() };
             shop.update(staff(), "a".into(), patch, Condition::version(1)).await
         });
         let ended = ended.await;
