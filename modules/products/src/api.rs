@@ -123,7 +123,7 @@ pub struct NewCategory {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct ProductQuery {
-    /// Words that are in the name, the tags or the vendor's name.
+    /// Words of the name, vendor, tags, SKUs, options, bar codes or description; all of them, the first eight.
     pub q: Option<String>,
     /// The slug of a category.
     pub category: Option<String>,

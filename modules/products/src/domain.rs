@@ -182,7 +182,7 @@ impl Details {
         Self { slug, name, description, vendor, category, tags, images, status }
     }
 
-    /// What words are looked for in.
+    /// What release 0.1.0 looks for words in, which may run beside this one.
     pub(crate) fn search(&self) -> String {
         let words = [&self.name].into_iter().chain(&self.vendor).chain(&self.tags);
         words.map(|words| slug::fold(words)).collect::<Vec<_>>().join("\n")

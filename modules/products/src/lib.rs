@@ -10,6 +10,7 @@ mod fields;
 mod import;
 mod listing;
 mod routes;
+mod search;
 mod service;
 mod shelves;
 mod sku;
@@ -34,7 +35,7 @@ pub use sku::Sku;
 
 use service::{Config, Service};
 
-/// How often reservations that are past their time are looked for.
+/// How often reservations that are past their time are looked for, and products whose words are not prepared.
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// The catalogue and its stock.
@@ -58,6 +59,12 @@ impl kernel::Module for Module {
             async move { service.expire().await.unwrap_or_default() }
         };
         context.tasks.repeat(SWEEP, sweep, future::pending);
+        let preparer = service.clone();
+        let prepare = move || {
+            let service = preparer.clone();
+            async move { service.prepare().await.unwrap_or_default() }
+        };
+        context.tasks.repeat(SWEEP, prepare, future::pending);
         Ok(Arc::new(service))
     }
 

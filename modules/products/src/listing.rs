@@ -4,10 +4,12 @@ use kernel::{Db, Executor, Invalid, PageQuery, text};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{ProductId, ProductQuery, ProductStatus, slug, store::Row};
-
-/// So many words are looked for; further ones are not.
-const WORDS: usize = 6;
+use crate::{
+    ProductId, ProductQuery, ProductStatus,
+    search::{self, Patterns, WORDS},
+    slug,
+    store::Row,
+};
 
 /// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +84,8 @@ pub(crate) struct Listing {
     pub(crate) status: ProductStatus,
     pub(crate) limit: i64,
     category: Option<String>,
-    words: Vec<String>,
+    /// Each word that is asked for; none where everything is.
+    words: Option<Vec<Patterns>>,
     sort: Sort,
     after: After,
 }
@@ -99,8 +102,7 @@ impl Listing {
         }
         let named = |pointer: &'static str| move |flaw: kernel::Flaw| Invalid::one(pointer, flaw.code, flaw.detail);
         let category = query.category.map(|given| slug::parse(&given)).transpose().map_err(named("?category"))?;
-        let words = text(&query.q.unwrap_or_default(), 0, 200).map_err(named("?q"))?;
-        let words = slug::fold(&words).split_whitespace().take(WORDS).map(str::to_owned).collect();
+        let words = search::asked(&text(&query.q.unwrap_or_default(), 0, 200).map_err(named("?q"))?);
         Ok(Self { status: query.status.unwrap_or(ProductStatus::Active), limit, category, words, sort, after })
     }
 
@@ -111,23 +113,27 @@ impl Listing {
 
     /// The products of this page, and one more if there is one.
     pub(crate) async fn rows(&self, db: &Db) -> sqlx::Result<Vec<Row>> {
+        // A question without a word in it: there is nothing like that.
+        if self.words.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
         let by = match self.sort {
             Sort::Newest => &NEWEST,
             Sort::Name => &NAME,
             Sort::Price => &PRICE,
             Sort::PriceDown => &PRICE_DOWN,
         };
-        let sql = by[usize::from(!self.words.is_empty())][usize::from(self.category.is_some())];
+        let sql = by[usize::from(self.words.is_some())][usize::from(self.category.is_some())];
         let query = db.query(sql).bind(self.status).bind(self.limit + 1);
         let mut query = match self.after.clone() {
             After::Newest(at, id) => query.bind(at).bind(id),
             After::Name(key, id) => query.bind(key.into_bytes()).bind(id),
             After::Price(price, id) | After::PriceDown(price, id) => query.bind(price).bind(id),
         };
-        if !self.words.is_empty() {
-            let words = self.words.iter().map(|word| format!("%{}%", escape(word)));
-            for pattern in words.chain(std::iter::repeat("%".to_owned())).take(WORDS) {
-                query = query.bind(pattern);
+        if let Some(words) = &self.words {
+            let any = std::array::from_fn(|_| "%".to_owned());
+            for pattern in words.iter().chain(std::iter::repeat(&any)).take(WORDS).flatten() {
+                query = query.bind(pattern.clone());
             }
         }
         match &self.category {
@@ -135,11 +141,6 @@ impl Listing {
             None => query.fetch_all().await,
         }
     }
-}
-
-/// A word without the signs that `LIKE` takes for others.
-fn escape(word: &str) -> String {
-    word.replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
 /// The text of one list. Each combination has its own, because a condition that may be absent
@@ -179,8 +180,14 @@ macro_rules! listings {
             $past,
             $order,
             "
-                AND search LIKE $5 ESCAPE '!' AND search LIKE $6 ESCAPE '!' AND search LIKE $7  ESCAPE '!'
-                AND search LIKE $8 ESCAPE '!' AND search LIKE $9 ESCAPE '!' AND search LIKE $10 ESCAPE '!'",
+                AND (words LIKE $5 OR prose LIKE $6 OR prose LIKE $7 OR prose LIKE $8)
+                AND (words LIKE $9 OR prose LIKE $10 OR prose LIKE $11 OR prose LIKE $12)
+                AND (words LIKE $13 OR prose LIKE $14 OR prose LIKE $15 OR prose LIKE $16)
+                AND (words LIKE $17 OR prose LIKE $18 OR prose LIKE $19 OR prose LIKE $20)
+                AND (words LIKE $21 OR prose LIKE $22 OR prose LIKE $23 OR prose LIKE $24)
+                AND (words LIKE $25 OR prose LIKE $26 OR prose LIKE $27 OR prose LIKE $28)
+                AND (words LIKE $29 OR prose LIKE $30 OR prose LIKE $31 OR prose LIKE $32)
+                AND (words LIKE $33 OR prose LIKE $34 OR prose LIKE $35 OR prose LIKE $36)",
             "
                 AND category IN ($*)"
         )
@@ -249,12 +256,5 @@ mod tests {
         let beyond = After::Newest(DateTime::<Utc>::MAX_UTC, ProductId::new());
         let query = ProductQuery { cursor: cursor(&beyond), ..ProductQuery::default() };
         assert_eq!(refused(query).0, "?cursor");
-    }
-
-    #[test]
-    fn words_are_folded_and_signs_of_like_are_only_signs() {
-        let query = ProductQuery { q: Some(" Käse  100% a b c d e f".into()), ..ProductQuery::default() };
-        assert_eq!(Listing::read(query).unwrap().words, ["kase", "100%", "a", "b", "c", "d"]);
-        assert_eq!(escape("100%_!"), "100!%!_!!");
     }
 }

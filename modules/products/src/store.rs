@@ -6,6 +6,7 @@ use sqlx::types::Json;
 use crate::{
     Category, Image, Product, ProductId, ProductStatus, Variant,
     domain::{Details, Draft, lowest_price},
+    search::Found,
     slug,
 };
 
@@ -132,11 +133,13 @@ pub(crate) async fn insert(
     variants: &[Draft],
     at: DateTime<Utc>,
 ) -> sqlx::Result<bool> {
+    let Found { words, prose } = Found::of(details, variants);
     let inserted = tx
         .query(
             "INSERT INTO products (id, slug, name, description, vendor, category, tags, images, status,
-                                   search, sort_name, price, version, created_at, updated_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13)
+                                   search, sort_name, price, version, created_at, updated_at,
+                                   words, prose, words_version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14, $15, 1)
              ON CONFLICT (slug) DO NOTHING",
         )
         .bind(id)
@@ -152,6 +155,8 @@ pub(crate) async fn insert(
         .bind(slug::sort_key(&details.name))
         .bind(lowest_price(variants))
         .bind(at)
+        .bind(words)
+        .bind(prose)
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -165,10 +170,12 @@ pub(crate) async fn update(
     variants: &[Draft],
     at: DateTime<Utc>,
 ) -> sqlx::Result<()> {
+    let Found { words, prose } = Found::of(details, variants);
     tx.query(
         "UPDATE products
             SET slug = $2, name = $3, description = $4, vendor = $5, category = $6, tags = $7, images = $8,
-                status = $9, search = $10, sort_name = $11, price = $12, updated_at = $13, version = version + 1
+                status = $9, search = $10, sort_name = $11, price = $12, updated_at = $13, version = version + 1,
+                words = $14, prose = $15, words_version = version + 1
           WHERE id = $1",
     )
     .bind(id)
@@ -184,9 +191,36 @@ pub(crate) async fn update(
     .bind(slug::sort_key(&details.name))
     .bind(lowest_price(variants))
     .bind(at)
+    .bind(words)
+    .bind(prose)
     .execute()
     .await?;
     Ok(())
+}
+
+/// Products whose words are of an older version, or were never prepared.
+pub(crate) async fn unprepared(on: impl Executor<'_>, limit: i64) -> sqlx::Result<Vec<Row>> {
+    on.query(
+        "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
+                created_at, updated_at
+           FROM products
+          WHERE words_version <> version
+          LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all()
+    .await
+}
+
+/// Keeps the words of a product, if it is still as `row` was read; how many rows that changed.
+pub(crate) async fn set_words(on: impl Executor<'_>, row: &Row, found: Found) -> sqlx::Result<u64> {
+    on.query("UPDATE products SET words = $3, prose = $4, words_version = $2 WHERE id = $1 AND version = $2")
+        .bind(row.id)
+        .bind(row.version)
+        .bind(found.words)
+        .bind(found.prose)
+        .execute()
+        .await
 }
 
 pub(crate) async fn categories(on: impl Executor<'_>) -> sqlx::Result<Vec<Category>> {

@@ -1,7 +1,8 @@
+use reqwest::Method;
 use serde_json::json;
 
 use super::product;
-use crate::world::Shop;
+use crate::{actor::Actor, world::Shop};
 
 pub(super) async fn browsing(shop: &Shop) {
     let visitor = shop.guest("visitor");
@@ -72,4 +73,76 @@ pub(super) async fn running_the_catalogue(shop: &Shop) {
     eve.put("/v1/variants/BELL/stock", json!({"on_hand": 1})).await;
     eve.get("/v1/variants/BELL/stock").await;
     visitor.put("/v1/variants/BELL/stock", json!({"on_hand": 1})).await;
+}
+
+pub(super) async fn finding(shop: &Shop) {
+    let (staff, visitor) = (shop.staff("sam", "staff").await, shop.guest("visitor"));
+    shop.note("What is alike in Latin letters only is two, and each is found under what it is called.");
+    for (name, slug) in [("汤", "tang"), ("糖", "tang-2")] {
+        let made = staff.send(Method::POST, "/v1/categories", Some(&json!({"name": name})), &[]).await;
+        assert_eq!((made.status, &*made.text("/slug")), (201, slug), "{made:?}");
+    }
+    staff.post("/v1/categories", json!({"name": "Tea", "slug": "茶"})).await;
+    for (slug, name, more) in [
+        ("笔记", "Notebook", json!({"category": "茶", "description": "<p>For <b>t</b>ea &amp; ideas.</p>"})),
+        ("笔迹", "Handwriting", json!({"category": "tang"})),
+        ("maß", "Maß", json!({"vendor": "CHAlkos"})),
+        ("mass", "Olive Mass", json!({"tags": ["Wachs", "Kerze"]})),
+        ("käse", "Käse", json!({"tags": ["茶"]})),
+        ("glas", "Gläser (set of 4)", json!({})),
+        ("towel", "Linen Tea-Towel", json!({"vendor": "O'Hara & Söhne"})),
+    ] {
+        let price = json!({"amount": 100, "currency": "EUR"});
+        let variant = json!({"sku": format!("FIND-{}-1L", name.len()), "price": price});
+        let mut body = json!({"slug": slug, "name": name, "variants": [variant]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let made = staff.send(Method::POST, "/v1/products", Some(&body), &[]).await;
+        assert_eq!((made.status, &*made.text("/slug")), (201, slug), "{made:?}");
+    }
+    visitor.get("/v1/products/%E7%AC%94%E8%AE%B0").await;
+    visitor.get("/v1/products?category=%E8%8C%B6&limit=1").await;
+    visitor.get("/v1/products/bi-ji").await;
+    staff.post("/v1/products", json!({"slug": "a/b", "name": "X", "variants": []})).await;
+    shop.note("Words are found however they are written, and whatever stands around them.");
+    for q in [
+        "kase",
+        "KÄSE",
+        "ka\u{308}se",
+        "kaese",
+        "chá",
+        "mass",
+        "茶",
+        "olive,",
+        "(olive)",
+        "\"olive mass\"",
+        "olives",
+        "glas",
+        "Gläser",
+        "kerzen",
+        "tea-towel",
+        "tea",
+        "o’hara",
+        "ohara",
+        "soehne",
+        "FIND-8-1L",
+        "find-8",
+        "ideas",
+        "strong",
+    ] {
+        shop.note(&format!("`{q}` finds {}", found(&visitor, q).await.join(", ")));
+    }
+    shop.note("Where there is nothing to look for, nothing is found; only blanks ask for everything.");
+    for q in ["𒀀", "\u{200b}", "%", "_", "—", "\u{301}", "x".repeat(200).as_str()] {
+        assert_eq!(found(&visitor, q).await, [""; 0], "{q:?}");
+    }
+    assert!(found(&visitor, "\u{3000}").await.len() > 7);
+    visitor.get("/v1/products?q=%F0%92%80%80").await;
+}
+
+/// The slugs of what `q` finds.
+async fn found(visitor: &Actor<'_>, q: &str) -> Vec<String> {
+    let q: String = q.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
+    let page = visitor.send(Method::GET, &format!("/v1/products?sort=name&limit=100&q={q}"), None, &[]).await;
+    assert_eq!(page.status, 200, "{page:?}");
+    page.body["items"].as_array().unwrap().iter().map(|one| one["slug"].as_str().unwrap().to_owned()).collect()
 }

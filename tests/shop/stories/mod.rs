@@ -56,6 +56,7 @@ macro_rules! stories {
 stories! {
     catalogue::browsing,
     catalogue::running_the_catalogue,
+    catalogue::finding,
     accounts::registering_and_signing_in,
     accounts::a_refresh_token_used_twice,
     accounts::an_address_book,
