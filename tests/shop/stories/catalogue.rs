@@ -102,7 +102,8 @@ pub(super) async fn finding(shop: &Shop) {
     visitor.get("/v1/products/%E7%AC%94%E8%AE%B0").await;
     visitor.get("/v1/products?category=%E8%8C%B6&limit=1").await;
     visitor.get("/v1/products/bi-ji").await;
-    staff.post("/v1/products", json!({"slug": "a/b", "name": "X", "variants": []})).await;
+    let variants = json!([{"sku": "X", "price": {"amount": 100, "currency": "EUR"}}]);
+    staff.post("/v1/products", json!({"slug": "a/b", "name": "X", "variants": variants})).await;
     shop.note("Words are found however they are written, and whatever stands around them.");
     for q in [
         "kase",

@@ -105,7 +105,7 @@ fn a_variant_is_found_by_its_sku_its_choice_and_its_bar_code() {
     for q in ["OIL-KOR-1L", "oil-kor-1l", "OIL-KOR", "OIL-K", "oilkor1l", "KOR", "tin", "5207001000021", "520700"] {
         assert!(finds(q, &found), "{q}: {found:?}");
     }
-    for q in ["OIL-KOR-5L", "size"] {
+    for q in ["OIL-KOR-5L", "size", "OIL-KOR-L1", "1000021"] {
         assert!(!finds(q, &found), "{q}: {found:?}");
     }
 }
