@@ -1,9 +1,8 @@
 //! What may be in a cart, and what it costs.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Checks, Condition, Currency, Flaw, Invalid, Money, MoneyError, Refusal};
+use kernel::{Caller, Checks, Condition, Currency, Flaw, Invalid, Money, MoneyError, Owner, Refusal};
 use products::{Image, Offer, Sku};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::{Cart, CartId, CartItem, Error, NewItem, OrderedItem, store::Locked};
 
@@ -12,32 +11,9 @@ pub(crate) const MOST: i64 = 999;
 /// The most different lines.
 pub(crate) const LINES: i64 = 100;
 
-/// Whose a cart is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Owner {
-    User(Uuid),
-    /// By the hash of the token.
-    Guest(String),
-}
-
-impl Owner {
-    /// Whose cart the caller means; nobody's yet where they are not known. The shop itself has none.
-    pub(crate) fn of(caller: &Caller) -> Result<Option<Self>, Refusal> {
-        match caller {
-            Caller::Anonymous => Ok(None),
-            Caller::Guest { cart } => Ok(Some(Self::Guest(cart.clone()))),
-            Caller::User { id, .. } => Ok(Some(Self::User(*id))),
-            Caller::System => Err(Refusal::Forbidden),
-        }
-    }
-
-    pub(crate) fn user(&self) -> Option<Uuid> {
-        if let Self::User(id) = self { Some(*id) } else { None }
-    }
-
-    pub(crate) fn guest(&self) -> Option<String> {
-        if let Self::Guest(hash) = self { Some(hash.clone()) } else { None }
-    }
+/// Whose cart the caller means; nobody's yet where they are not known. The shop itself has none.
+pub(crate) fn owner(caller: &Caller) -> Result<Option<Owner>, Refusal> {
+    if *caller == Caller::System { Err(Refusal::Forbidden) } else { Ok(caller.owner()) }
 }
 
 /// A variant as it was last put in, to show a line whose variant is no longer on sale.
@@ -173,6 +149,8 @@ pub(crate) fn left<'a>(lines: &'a [Line], ordered: &[OrderedItem]) -> Vec<(&'a S
 mod tests {
     use kernel::Role;
 
+    use uuid::Uuid;
+
     use super::*;
 
     fn sku(text: &str) -> Sku {
@@ -258,10 +236,10 @@ mod tests {
 
     #[test]
     fn the_shop_itself_has_no_cart() {
-        assert_eq!(Owner::of(&Caller::System), Err(Refusal::Forbidden));
-        assert_eq!(Owner::of(&Caller::Anonymous), Ok(None));
+        assert_eq!(owner(&Caller::System), Err(Refusal::Forbidden));
+        assert_eq!(owner(&Caller::Anonymous), Ok(None));
         let id = Uuid::now_v7();
         let admin = Caller::User { id, role: Role::Admin, session: Uuid::now_v7() };
-        assert_eq!(Owner::of(&admin), Ok(Some(Owner::User(id))));
+        assert_eq!(owner(&admin), Ok(Some(Owner::User(id))));
     }
 }

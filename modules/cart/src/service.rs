@@ -2,13 +2,13 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Clock, Condition, Context, Currency, Db, Failure, Fault, Invalid, Tx};
+use kernel::{Caller, Clock, Condition, Context, Currency, Db, Failure, Fault, Invalid, Owner, Tx};
 use products::{Offer, Products, Sku};
 use uuid::Uuid;
 
 use crate::{
     Added, Cart, CartId, Carts, Error, NewItem, OrderedItem,
-    domain::{self, Contents, LINES, Label, Owner},
+    domain::{self, Contents, LINES, Label},
     guests,
     store::{self, Locked, State},
     token::Token,
@@ -115,7 +115,7 @@ impl Service {
 #[kernel::async_trait]
 impl Carts for Service {
     async fn get(&self, caller: Caller) -> Result<Cart, Error> {
-        let contents = match Owner::of(&caller)? {
+        let contents = match domain::owner(&caller)? {
             Some(owner) => store::contents(&self.db, &owner).await?,
             None => None,
         };
@@ -123,7 +123,7 @@ impl Carts for Service {
     }
 
     async fn add(&self, caller: Caller, item: NewItem, if_match: Condition) -> Result<Added, Error> {
-        let owner = Owner::of(&caller)?;
+        let owner = domain::owner(&caller)?;
         let (sku, quantity) = domain::item(&item)?;
         let offers = self.offers(vec![sku.clone()]).await?;
         let Some(offer) = offers.iter().find(|offer| offer.sku == sku) else {
@@ -153,7 +153,7 @@ impl Carts for Service {
         quantity: i64,
         if_match: Condition,
     ) -> Result<Cart, Error> {
-        let owner = Owner::of(&caller)?;
+        let owner = domain::owner(&caller)?;
         let wished = domain::quantity(quantity, 0).map_err(|flaw| Invalid::one("/quantity", flaw.code, flaw.detail))?;
         let sku: Sku = sku.parse().map_err(|_| Error::SkuNotFound { sku })?;
         let now = self.clock.now();
@@ -176,7 +176,7 @@ impl Carts for Service {
     }
 
     async fn clear(&self, caller: Caller, if_match: Condition) -> Result<(), Error> {
-        let owner = Owner::of(&caller)?;
+        let owner = domain::owner(&caller)?;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         let cart = self.lock(&mut tx, owner.as_ref(), now).await?;

@@ -3,14 +3,14 @@
 //! Locks are taken in one order, so that no two transactions wait for each other: the guest, the
 //! guest's cart, the account's cart.
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Fault, Tx};
+use kernel::{Executor, Fault, Owner, Tx};
 use products::Sku;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
     CartId,
-    domain::{Contents, Label, Line, MOST, Owner},
+    domain::{Contents, Label, Line, MOST},
 };
 
 /// A cart whose row is locked until the transaction ends.
@@ -53,7 +53,7 @@ pub(crate) async fn contents(db: impl Executor<'_>, owner: &Owner) -> sqlx::Resu
               ORDER BY cart_items.added_at, cart_items.sku",
         )
         .bind(owner.user())
-        .bind(owner.guest())
+        .bind(owner.guest().map(ToOwned::to_owned))
         .fetch_all()
         .await?;
     let Some(&Row { id, version, updated_at, .. }) = rows.first() else { return Ok(None) };
@@ -88,7 +88,7 @@ pub(crate) async fn lock_open(tx: &mut Tx, owner: &Owner) -> sqlx::Result<Option
           WHERE state = 'open' AND (user_id = $1 OR guest = $2)",
     )
     .bind(owner.user())
-    .bind(owner.guest())
+    .bind(owner.guest().map(ToOwned::to_owned))
     .for_update()
     .fetch_optional()
     .await
@@ -108,7 +108,7 @@ pub(crate) async fn open(tx: &mut Tx, owner: &Owner, now: DateTime<Utc>) -> Resu
         )
         .bind(CartId::new())
         .bind(owner.user())
-        .bind(owner.guest())
+        .bind(owner.guest().map(ToOwned::to_owned))
         .bind(now)
         .execute()
         .await?;

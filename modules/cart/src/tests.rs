@@ -44,8 +44,7 @@ fn sku(text: &str) -> Sku {
 
 /// The hash by which the edge knows a token.
 fn hash(token: &str) -> String {
-    use sha2::Digest;
-    sha2::Sha256::digest(token).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+    kernel::Digest::of(token).hex()
 }
 
 fn guest(token: &str) -> Caller {

@@ -1,6 +1,6 @@
 //! The `Cart-Token`: what a guest comes back with.
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use sha2::{Digest, Sha256};
+use kernel::Digest;
 
 /// A secret of 32 random bytes, in base64url. It can be given away once, and not printed.
 pub(crate) struct Token(String);
@@ -12,7 +12,7 @@ impl Token {
 
     /// What is stored in its place: with 256 bits of chance in it, a plain SHA-256 (in hex) keeps the secret.
     pub(crate) fn hash(&self) -> String {
-        Sha256::digest(&self.0).iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+        Digest::of(&self.0).hex()
     }
 
     pub(crate) fn reveal(self) -> String {

@@ -59,7 +59,7 @@ impl Entry {
     /// A payment that is about to begin.
     pub(crate) fn new(wish: &Authorization, now: DateTime<Utc>) -> Self {
         Self {
-            owner: owner(&wish.payer),
+            owner: wish.payer.owner().map(|owner| owner.to_string()),
             provider: wish.choice.provider.clone(),
             method: wish.choice.method.clone(),
             ..Self::blank(wish.order_id, wish.amount, now)
@@ -230,7 +230,7 @@ impl Entry {
 
     /// Whether `caller` may look.
     pub(crate) fn visible_to(&self, caller: &Caller) -> bool {
-        caller.is_staff() || owner(caller).is_some_and(|caller| self.owner.as_ref() == Some(&caller))
+        caller.is_staff() || caller.owner().is_some_and(|caller| self.owner.as_ref() == Some(&caller.to_string()))
     }
 
     /// What is to be paid.
@@ -257,14 +257,5 @@ impl Entry {
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
-    }
-}
-
-/// How a payer is kept; none for somebody who cannot be known again.
-fn owner(payer: &Caller) -> Option<String> {
-    match payer {
-        Caller::User { id, .. } => Some(format!("user:{id}")),
-        Caller::Guest { cart } => Some(format!("guest:{cart}")),
-        Caller::Anonymous | Caller::System => None,
     }
 }

@@ -1,7 +1,6 @@
 //! Signed webhooks, in the scheme that Stripe publishes: `t=TIMESTAMP,v1=HMAC` over `TIMESTAMP.BODY`.
 use chrono::{DateTime, Utc};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use kernel::Digest;
 use subtle::ConstantTimeEq;
 
 use crate::Error;
@@ -30,9 +29,7 @@ pub(crate) fn verify(secret: &str, signature: &str, body: &str, now: DateTime<Ut
 }
 
 fn code(secret: &str, timestamp: i64, body: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes keys of any length");
-    mac.update(format!("{timestamp}.{body}").as_bytes());
-    mac.finalize().into_bytes().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    Digest::keyed(secret, format!("{timestamp}.{body}")).hex()
 }
 
 #[cfg(test)]
