@@ -1,7 +1,7 @@
 //! Sending a POST twice does it once (IETF draft-ietf-httpapi-idempotency-key-header).
 //!
-//! A request goes from free to `running` to `done`. An answer that promises nothing (the shop's fault, or a
-//! request that was not let in or not understood) frees its key again, so that the next one runs.
+//! A request goes from free to `running` to `done`. Only the answer of what was done is kept: a fault or a refusal
+//! frees its key again, so that the next one runs, put right or not.
 use std::{sync::Arc, time::Duration};
 
 use axum::{
@@ -17,14 +17,15 @@ use axum::{
 };
 use chrono::TimeDelta;
 use http_body_util::LengthLimitError;
-use kernel::{BODY_LIMIT, Call, Caller, Clock, Context, Db, Fault, Invalid, Malformed, Tasks, problem};
+use kernel::{
+    BODY_LIMIT, Call, Caller, Clock, Context, Db, Digest, Fault, Invalid, Malformed, Refusal, Tasks, problem,
+};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
     Error,
-    digest::sha256,
     headers::no_store,
     store::{self, Earlier, Named},
 };
@@ -91,9 +92,9 @@ impl Ledger {
     }
 
     async fn answer(&self, parts: Parts, body: Bytes, next: Next) -> Result<Response, Error> {
-        let named = name(&parts, &body)?;
+        let (named, former) = name(&parts, &body)?;
         let fence = Uuid::now_v7();
-        let claimed = self.claim(&named, fence).await.inspect_err(|_| {
+        let claimed = self.claim(&named, former.as_deref(), fence).await.inspect_err(|_| {
             // It may be claimed all the same, and then nobody would run it.
             self.note_later(named.clone(), fence, Note::Release);
         });
@@ -108,15 +109,22 @@ impl Ledger {
             }
             Some(earlier) if earlier.fingerprint != named.fingerprint => Err(Error::KeyReused),
             Some(earlier) if earlier.state == "running" => Err(Error::RequestInProgress),
+            // No module is asked whether the caller may still see it.
+            Some(earlier) if earlier.role > named.role => Err(Refusal::Forbidden.into()),
             Some(earlier) => Ok(replay(earlier)?),
         }
     }
 
     /// Nothing if this run is the one to answer, else what came before.
-    async fn claim(&self, named: &Named, fence: Uuid) -> Result<Option<Earlier>, Fault> {
+    async fn claim(&self, named: &Named, former: Option<&str>, fence: Uuid) -> Result<Option<Earlier>, Fault> {
         // What came before may be gone by the time that it is looked at; then the name is free again.
         for _ in 0..3 {
             let now = self.db.now(self.clock.now()).await?;
+            if let Some(former) = former
+                && let Some(earlier) = store::find_former(&self.db, named, former, now).await?
+            {
+                return Ok(Some(earlier));
+            }
             if store::claim(&self.db, named, fence, now, self.lease).await? {
                 return Ok(None);
             }
@@ -192,8 +200,8 @@ impl Ledger {
     }
 }
 
-/// The request's name, and what it is a name of.
-fn name(parts: &Parts, body: &[u8]) -> Result<Named, Invalid> {
+/// The request's name, and what it is a name of; and what 0.1.0 calls it, where that is something else.
+fn name(parts: &Parts, body: &[u8]) -> Result<(Named, Option<String>), Invalid> {
     let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
     let (key, another) = (keys.next().unwrap_or_default(), keys.next());
     let fit = (1..=KEY_LENGTH).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) && another.is_none();
@@ -201,23 +209,26 @@ fn name(parts: &Parts, body: &[u8]) -> Result<Named, Invalid> {
         let detail = format!("must be one value of 1 to {KEY_LENGTH} visible ASCII characters");
         return Err(Invalid::one("Idempotency-Key", "wrong_value", detail));
     }
-    let scope = match parts.extensions.get() {
-        Some(Caller::User { id, .. }) => format!("user:{id}"),
-        Some(Caller::Guest { cart }) => format!("cart:{cart}"),
-        _ => "anonymous".into(),
-    };
+    let caller = parts.extensions.get().unwrap_or(&Caller::Anonymous);
+    let role = if let Caller::User { role, .. } = caller { Some(*role) } else { None };
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     // Bodies hold passwords. With the key in it, which is kept nowhere, the digest cannot be used to guess them.
-    let fingerprint = sha256(&[key, parts.method.as_str().as_bytes(), target.as_bytes(), body]);
-    Ok(Named { scope, key_hash: sha256(&[key]), fingerprint })
+    let fingerprint = Digest::of_parts(&[key, parts.method.as_str().as_bytes(), target.as_bytes(), body]).hex();
+    let (scope, key_hash) = (caller.scope().to_string(), Digest::of(key).hex());
+    // Strangers share a scope: what they ask for tells them apart, so that none is in another's way.
+    Ok(if *caller == Caller::Anonymous {
+        (Named { scope, key_hash: fingerprint.clone(), fingerprint, role }, Some(key_hash))
+    } else {
+        (Named { scope, key_hash, fingerprint, role }, None)
+    })
 }
 
-/// Whether an answer stands for good: not one of the shop's own faults, nor one to a request that was not let
-/// in, or not understood and so can be sent again put right; and never a secret.
+/// Whether an answer stands for good: it says that something was done, and no secret.
+///
+/// What was refused may be right the next time: the cart was filled, the stock came back, a right was given. And a
+/// redirection does nothing but say where to ask.
 fn final_answer(status: StatusCode, headers: &HeaderMap) -> bool {
-    !status.is_server_error()
-        && !matches!(status.as_u16(), 400 | 401 | 408 | 413 | 415 | 422 | 425 | 429)
-        && !no_store(headers)
+    status.is_success() && !no_store(headers)
 }
 
 fn kept(headers: &HeaderMap) -> Vec<(String, String)> {

@@ -3,7 +3,6 @@ mod caller;
 mod conditions;
 mod config;
 mod cors;
-mod digest;
 mod error;
 mod headers;
 mod idempotency;

@@ -13,9 +13,8 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
-use kernel::StartError;
+use kernel::{Digest, StartError};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 use utoipa::openapi::OpenApi;
 
 /// The reference, in one file: it needs no network but for the description it shows.
@@ -43,7 +42,7 @@ fn json_page(text: String) -> axum::routing::MethodRouter {
 
 /// `no-cache`: a browser asks again, and so never shows an older release's page.
 fn page(kind: &'static str, text: Bytes) -> impl IntoResponse {
-    let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Sha256::digest(&text)[..12]));
+    let tag = format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&Digest::of(&text).bytes()[..12]));
     ([(CONTENT_TYPE, kind.to_owned()), (CACHE_CONTROL, "no-cache".into()), (ETAG, tag)], text)
 }
 
@@ -52,7 +51,7 @@ fn policy(page: &str) -> Result<String, StartError> {
     let hash = |tag: &str| {
         let (_, rest) = page.split_once(&format!("<{tag}>"))?;
         let (inner, _) = rest.split_once(&format!("</{tag}>"))?;
-        Some(BASE64_STANDARD.encode(Sha256::digest(inner)))
+        Some(BASE64_STANDARD.encode(Digest::of(inner).bytes()))
     };
     let (Some(style), Some(script)) = (hash("style"), hash("script")) else {
         return Err("docs.html has no style or no script".into());

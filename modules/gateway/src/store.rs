@@ -1,6 +1,6 @@
 //! The table of idempotency keys.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::Executor;
+use kernel::{Executor, Role};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -14,23 +14,27 @@ const BATCH: u64 = 1000;
 pub(crate) struct Named {
     /// Who sent it.
     pub(crate) scope: String,
-    /// SHA-256 of its name.
+    /// SHA-256 of its name; of those who are not known, of the whole request.
     pub(crate) key_hash: String,
     /// SHA-256 of all that makes it this request.
     pub(crate) fingerprint: String,
+    /// What the one who sent it may do.
+    pub(crate) role: Option<Role>,
 }
 
 /// What is known of a request that came before.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct Earlier {
     pub(crate) fingerprint: String,
+    pub(crate) role: Option<Role>,
     pub(crate) state: String,
     pub(crate) status: Option<i64>,
     pub(crate) headers: Option<Json<Vec<(String, String)>>>,
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// Makes this the run that answers, if the name is free: new, expired, or of the same request whose run is dead.
+/// Makes this the run that answers, if the name is free: new, expired, of the same request whose run is dead, or of one
+/// that was refused, which 0.1.0 writes down.
 ///
 /// One statement decides, so that of many that come at once one wins.
 pub(crate) async fn claim(
@@ -42,13 +46,14 @@ pub(crate) async fn claim(
 ) -> sqlx::Result<bool> {
     let won: Option<(Uuid,)> = db
         .query(
-            "INSERT INTO idempotency_keys (scope, key_hash, fingerprint, state, fence, leased_until, expires_at)
-             VALUES ($1, $2, $3, 'running', $4, $5, $6)
+            "INSERT INTO idempotency_keys (scope, key_hash, fingerprint, role, state, fence, leased_until, expires_at)
+             VALUES ($1, $2, $3, $8, 'running', $4, $5, $6)
              ON CONFLICT (scope, key_hash) DO UPDATE
-                SET fingerprint = excluded.fingerprint, state = 'running', fence = excluded.fence,
-                    leased_until = excluded.leased_until, expires_at = excluded.expires_at,
+                SET fingerprint = excluded.fingerprint, role = excluded.role, state = 'running',
+                    fence = excluded.fence, leased_until = excluded.leased_until, expires_at = excluded.expires_at,
                     status = NULL, headers = NULL, body = NULL
               WHERE idempotency_keys.expires_at <= $7
+                 OR (idempotency_keys.state = 'done' AND idempotency_keys.status >= 300)
                  OR (idempotency_keys.state = 'running' AND idempotency_keys.leased_until <= $7
                      AND idempotency_keys.fingerprint = excluded.fingerprint)
              RETURNING fence",
@@ -60,6 +65,7 @@ pub(crate) async fn claim(
         .bind(now + lease)
         .bind(now + MEMORY)
         .bind(now)
+        .bind(named.role)
         .fetch_optional()
         .await?;
     Ok(won.is_some())
@@ -68,12 +74,33 @@ pub(crate) async fn claim(
 /// What came before under this name, if it is still there.
 pub(crate) async fn find(db: impl Executor<'_>, named: &Named) -> sqlx::Result<Option<Earlier>> {
     db.query(
-        "SELECT fingerprint, state, status, headers, body
+        "SELECT fingerprint, role, state, status, headers, body
            FROM idempotency_keys
           WHERE scope = $1 AND key_hash = $2",
     )
     .bind(&*named.scope)
     .bind(&*named.key_hash)
+    .fetch_optional()
+    .await
+}
+
+/// What came before of this very request where 0.1.0 wrote it down, under `key_hash`, and it was done or may still run.
+pub(crate) async fn find_former(
+    db: impl Executor<'_>,
+    named: &Named,
+    key_hash: &str,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<Earlier>> {
+    db.query(
+        "SELECT fingerprint, role, state, status, headers, body
+           FROM idempotency_keys
+          WHERE scope = $1 AND key_hash = $2 AND fingerprint = $3 AND expires_at > $4
+            AND (status < 300 OR (state = 'running' AND leased_until > $4))",
+    )
+    .bind(&*named.scope)
+    .bind(key_hash)
+    .bind(&*named.fingerprint)
+    .bind(now)
     .fetch_optional()
     .await
 }

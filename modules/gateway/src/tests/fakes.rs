@@ -109,7 +109,7 @@ impl Users for Accounts {
     async fn sign_in(&self, _: Credentials, _: String) -> Result<Tokens, users::Error> {
         unreachable!()
     }
-    async fn refresh(&self, _: String) -> Result<Tokens, users::Error> {
+    async fn refresh(&self, _: String, _: Option<String>) -> Result<Tokens, users::Error> {
         unreachable!()
     }
     async fn sign_out(&self, _: Caller, _: Option<SessionId>) -> Result<(), users::Error> {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 use axum::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
-use kernel::Executor;
+use kernel::{Digest, Executor, Role};
 use serde_json::json;
 use tokio::sync::{Barrier, Semaphore};
 use uuid::Uuid;
@@ -70,18 +70,94 @@ async fn the_same_request_again_gets_the_same_answer_also_after_a_restart() {
 #[tokio::test]
 async fn a_name_is_of_one_request_of_one_caller() {
     for shop in Shop::both().await {
-        shop.post(ORDERS, &[KEY], "{}").await;
-        shop.post(ORDERS, &[KEY], "{ }").await.is_problem(422, "key_reused");
-        shop.post("/v1/orders?status=200", &[KEY], "{}").await.is_problem(422, "key_reused");
-        shop.post("/v1/secrets", &[KEY], "{}").await.is_problem(422, "key_reused");
-        assert_eq!(shop.orders.begun(), 1);
-        for caller in [&*shop.bearer(ADA), &*shop.bearer(Uuid::from_u128(0xe7e)), "Cart-Token: a", "Cart-Token: b"] {
+        let eve = shop.bearer(Uuid::from_u128(0xe7e));
+        for caller in [&*shop.bearer(ADA), &*eve, "Cart-Token: a", "Cart-Token: b"] {
+            let before = shop.orders.begun();
             let first = shop.post(ORDERS, &[KEY, caller], "{}").await;
             assert_eq!((first.status, first.header("idempotency-replayed")), (201, ""), "{caller}");
             assert_eq!(shop.post(ORDERS, &[KEY, caller], "{}").await.bytes, first.bytes);
+            shop.post(ORDERS, &[KEY, caller], "{ }").await.is_problem(422, "key_reused");
+            shop.post("/v1/orders?status=200", &[KEY, caller], "{}").await.is_problem(422, "key_reused");
+            shop.post("/v1/secrets", &[KEY, caller], "{}").await.is_problem(422, "key_reused");
+            assert_eq!(shop.orders.begun() - before, 1);
         }
-        assert_eq!(shop.orders.begun(), 5);
-        assert_eq!(shop.post(ORDERS, &[], "{}").await.body["number"], 6, "without a name every request is its own");
+        assert_eq!(shop.post(ORDERS, &[], "{}").await.body["number"], 5, "without a name every request is its own");
+    }
+}
+
+#[tokio::test]
+async fn strangers_with_one_key_are_not_in_each_others_way() {
+    for shop in Shop::both().await {
+        let first = shop.post(ORDERS, &[KEY], "{}").await;
+        assert_eq!(shop.post(ORDERS, &[KEY], "{}").await.bytes, first.bytes);
+        for (path, body) in [(ORDERS, "{ }"), ("/v1/orders?status=200", "{}")] {
+            let other = shop.post(path, &[KEY], body).await;
+            assert_eq!((other.status / 100, other.header("idempotency-replayed")), (2, ""), "{path} {body}");
+        }
+        assert_eq!(shop.orders.begun(), 3);
+    }
+}
+
+/// Writes down a request of a stranger as 0.1.0 does, by its key alone.
+async fn written_by_0_1_0(shop: &Shop, scope: &str, state: &str, status: Option<i64>) {
+    let key_hash = Digest::of("7b0f").hex();
+    let fingerprint = Digest::of_parts(&[b"7b0f", b"POST", ORDERS.as_bytes(), b"{}"]).hex();
+    let answer = status.map(|_| b"of 0.1.0".to_vec());
+    let until = shop.context.clock.now() + TimeDelta::hours(1);
+    shop.context
+        .db
+        .query(
+            "INSERT INTO idempotency_keys (scope, key_hash, fingerprint, state, fence, leased_until, expires_at,
+                                           status, headers, body)
+             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)",
+        )
+        .bind(scope.to_owned())
+        .bind(key_hash)
+        .bind(fingerprint)
+        .bind(state.to_owned())
+        .bind(Uuid::now_v7())
+        .bind(until)
+        .bind(status)
+        .bind(answer.as_ref().map(|_| sqlx::types::Json(Vec::<(String, String)>::new())))
+        .bind(answer)
+        .execute()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_0_1_0_answered_still_stands_and_what_it_refused_does_not() {
+    for (scope, who) in [("anonymous", None), ("user:00000000-0000-0000-0000-000000000ada", Some(ADA))] {
+        for shop in Shop::both().await {
+            let bearer = who.map(|id| shop.bearer(id));
+            let headers: Vec<&str> = [KEY].into_iter().chain(bearer.as_deref()).collect();
+            written_by_0_1_0(&shop, scope, "running", None).await;
+            shop.post(ORDERS, &headers, "{}").await.is_problem(409, "request_in_progress");
+            let clear = async || shop.context.db.query("DELETE FROM idempotency_keys").execute().await.unwrap();
+            clear().await;
+            written_by_0_1_0(&shop, scope, "done", Some(201)).await;
+            assert_eq!(shop.post(ORDERS, &headers, "{}").await.bytes, "of 0.1.0", "{scope}");
+            clear().await;
+            written_by_0_1_0(&shop, scope, "done", Some(409)).await;
+            let put_right = shop.post(ORDERS, &headers, "{}").await;
+            assert_eq!((put_right.status, shop.orders.begun()), (201, 1), "{scope}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_do_less_than_then_is_not_shown_what_was_answered() {
+    for shop in Shop::both().await {
+        let as_a = |role| format!("authorization: Bearer {}", shop.accounts.token(&shop.claims(ADA, role)));
+        let (customer, staff) = (as_a(Role::Customer), as_a(Role::Staff));
+        let first = shop.post(ORDERS, &[KEY, &staff], "{}").await;
+        assert_eq!(shop.post(ORDERS, &[KEY, &staff], "{}").await.bytes, first.bytes);
+        shop.post(ORDERS, &[KEY, &customer], "{}").await.is_problem(403, "forbidden");
+        shop.post(ORDERS, &[KEY, &customer], "{ }").await.is_problem(422, "key_reused");
+        let other = "Idempotency-Key: other";
+        let first = shop.post(ORDERS, &[other, &customer], "{}").await;
+        assert_eq!(shop.post(ORDERS, &[other, &staff], "{}").await.bytes, first.bytes, "who may do more still may");
+        assert_eq!(shop.orders.begun(), 2);
     }
 }
 
@@ -113,9 +189,12 @@ async fn what_promises_nothing_may_be_tried_again() {
             (429, 2),
             (200, 1),
             (202, 1),
-            (402, 1),
-            (403, 1),
-            (409, 1),
+            (204, 1),
+            (303, 2),
+            (402, 2),
+            (403, 2),
+            (404, 2),
+            (409, 2),
         ] {
             let before = shop.orders.begun();
             let (path, key) = (format!("/v1/orders?status={status}"), format!("Idempotency-Key: {status}"));
@@ -126,12 +205,32 @@ async fn what_promises_nothing_may_be_tried_again() {
         }
         let secret = async || shop.post("/v1/secrets", &[KEY], "").await.body["secret"].clone();
         assert_ne!(secret().await, secret().await, "what may not be stored is not");
-        assert_eq!(rows(&shop).await, 5);
+        assert_eq!(rows(&shop).await, 3);
         for _ in 0..2 {
             shop.post("/v1/bug", &[KEY], "").await.is_problem(500, "internal");
             shop.post("/v1/nothing", &[KEY], "").await.is_problem(404, "not_found");
         }
-        assert_eq!(rows(&shop).await, 5, "neither a bug nor nothing leaves anything");
+        assert_eq!(rows(&shop).await, 3, "neither a bug nor nothing leaves anything");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_one_runs_its_key_is_taken_and_after_a_refusal_it_is_free() {
+    for shop in Shop::both().await {
+        hold(&shop);
+        let ada = shop.bearer(ADA);
+        let sold_out = || request(Method::POST, "/v1/orders?status=409", &[KEY, &ada], "{}");
+        let first = shop.context.tasks.spawn(send(shop.router.clone(), sold_out()));
+        until(|| shop.orders.begun() == 1).await;
+        send(shop.router.clone(), sold_out()).await.is_problem(409, "request_in_progress");
+        shop.post(ORDERS, &[KEY, &ada], "{}").await.is_problem(422, "key_reused");
+        past(&shop, "UPDATE idempotency_keys SET leased_until = $1").await;
+        shop.post(ORDERS, &[KEY, &ada], "{}").await.is_problem(422, "key_reused");
+        shop.orders.permits.add_permits(2);
+        assert_eq!(first.await.unwrap().status, 409);
+        let put_right = shop.post(ORDERS, &[KEY, &ada], "{}").await;
+        assert_eq!((put_right.status, put_right.header("idempotency-replayed")), (201, ""));
+        assert_eq!(rows(&shop).await, 1);
     }
 }
 
@@ -165,7 +264,7 @@ async fn of_many_at_once_more_than_one_would_run_if_they_looked_first() {
             let (db, clock, barrier) =
                 (shop.context.db.clone(), shop.context.clock.clone(), Arc::clone(&all_have_looked));
             shop.context.tasks.spawn(async move {
-                let named = Named { scope: "s".into(), key_hash: "k".into(), fingerprint: "f".into() };
+                let named = Named { scope: "s".into(), key_hash: "k".into(), fingerprint: "f".into(), role: None };
                 let free = store::find(&db, &named).await.unwrap().is_none();
                 barrier.wait().await;
                 let claimed = store::claim(&db, &named, Uuid::now_v7(), clock.now(), TimeDelta::seconds(30)).await;
@@ -203,7 +302,6 @@ async fn a_dead_run_is_taken_over_and_writes_nothing_if_it_was_not_dead() {
         until(|| shop.orders.begun() == 1).await;
         shop.post(ORDERS, &[KEY], "{}").await.is_problem(409, "request_in_progress");
         past(&shop, "UPDATE idempotency_keys SET leased_until = $1").await;
-        shop.post(ORDERS, &[KEY], "another").await.is_problem(422, "key_reused");
         let second = shop.context.tasks.spawn(send(shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}")));
         until(|| shop.orders.begun() == 2).await;
         // Permits are given in the order of asking: the late run ends first, but its lease is the other's now.
@@ -219,10 +317,11 @@ async fn a_dead_run_is_taken_over_and_writes_nothing_if_it_was_not_dead() {
 #[tokio::test]
 async fn after_a_day_a_name_is_free_again_and_swept() {
     for shop in Shop::both().await {
-        shop.post(ORDERS, &[KEY], "{}").await;
+        let ada = shop.bearer(ADA);
+        shop.post(ORDERS, &[KEY, &ada], "{}").await;
         past(&shop, "UPDATE idempotency_keys SET expires_at = $1").await;
-        assert_eq!(shop.post(ORDERS, &[KEY], "another").await.body["number"], 2);
-        shop.post(ORDERS, &[KEY], "{}").await.is_problem(422, "key_reused");
+        assert_eq!(shop.post(ORDERS, &[KEY, &ada], "another").await.body["number"], 2);
+        shop.post(ORDERS, &[KEY, &ada], "{}").await.is_problem(422, "key_reused");
         shop.post(ORDERS, &["Idempotency-Key: old"], "{}").await;
         past(&shop, "UPDATE idempotency_keys SET expires_at = $1 WHERE state = 'done'").await;
         shop.post(ORDERS, &["Idempotency-Key: new"], "{}").await;
@@ -269,7 +368,7 @@ async fn nothing_of_a_named_request_can_be_read_or_guessed_from_the_table() {
             shop.context.db.query(sql).fetch_one().await.unwrap();
         assert_eq!(scope, "anonymous");
         assert!(!key_hash.contains("7b0f"));
-        let guess = crate::digest::sha256(&[b"POST", ORDERS.as_bytes(), b"tiger"]);
+        let guess = Digest::of_parts(&[b"POST", ORDERS.as_bytes(), b"tiger"]).hex();
         assert_ne!(fingerprint, guess, "the key, which is not in the table, salts it");
     }
 }

@@ -15,11 +15,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use kernel::{Call, Caller, Context, testing::Folder};
+use kernel::{Call, Caller, Context, Role, testing::Folder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+use users::Claims;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
@@ -116,6 +117,11 @@ impl Shop {
 
     pub(super) async fn post(&self, path: &str, headers: &[&str], body: &'static str) -> Answer {
         self.send(Method::POST, path, headers, body).await
+    }
+
+    /// What a token says of an account that may do so much now.
+    pub(super) fn claims(&self, id: Uuid, role: Role) -> Claims {
+        Claims { role, ..Accounts::claims(id, self.context.clock.now().timestamp()) }
     }
 
     /// The header of a customer who has signed in.
