@@ -1,10 +1,8 @@
 //! From a cart to an order: what is checked, and what it costs.
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use cart::Cart;
-use kernel::{Caller, Checks, Country, Currency, Email, Fault, Flaw, Invalid, Money, text};
+use cart::{Cart, CartItem};
+use kernel::{Caller, Checks, Country, Currency, Digest, Email, Fault, Flaw, Invalid, Money, text};
 use payments::PaymentChoice;
 use products::Shortage;
-use sha2::{Digest, Sha256};
 
 use crate::{
     Error, NewOrder, NewQuote, OrderLine, Quote, Totals,
@@ -29,17 +27,29 @@ pub(crate) fn price(
     if cart.items.is_empty() {
         return Err(Error::CartEmpty);
     }
-    let gone = cart.items.iter().filter(|item| item.available <= 0);
-    let gone = gone.map(|item| Shortage { sku: item.sku.clone(), requested: item.quantity, available: 0 });
-    let gone: Vec<_> = gone.collect();
-    if !gone.is_empty() {
-        return Err(Error::SoldOut { lines: gone });
-    }
+    short(cart, |_| 1)?;
     let rate = settings.tax_rate(country).ok_or_else(|| Fault::internal("no tax rate"))?;
     let lines = lines(&cart.items, rate).map_err(Fault::from)?;
     let shipping = method.price(sum(&lines, currency).map_err(Fault::from)?);
     let totals = totals(&lines, shipping, rate).map_err(Fault::from)?;
     Ok(Priced { lines, totals })
+}
+
+/// Refuses a cart that stock would refuse, before there is an order to turn back.
+pub(crate) fn in_stock(cart: &Cart) -> Result<(), Error> {
+    short(cart, |item| item.quantity)
+}
+
+/// Refuses a cart with lines of which there is less than needed.
+fn short(cart: &Cart, needed: impl Fn(&CartItem) -> i64) -> Result<(), Error> {
+    let short = cart.items.iter().filter(|item| item.available < needed(item));
+    let short = short.map(|item| Shortage {
+        sku: item.sku.clone(),
+        requested: item.quantity,
+        available: item.available.max(0),
+    });
+    let lines: Vec<_> = short.collect();
+    if lines.is_empty() { Ok(()) } else { Err(Error::SoldOut { lines }) }
 }
 
 impl NewQuote {
@@ -66,7 +76,7 @@ impl Priced {
 impl NewOrder {
     /// What tells it from another order under the same key.
     pub(crate) fn fingerprint(&self) -> Result<String, Fault> {
-        serde_json::to_vec(self).map(digest).map_err(Fault::internal)
+        serde_json::to_vec(self).map(|text| Digest::of(text).base64url()).map_err(Fault::internal)
     }
 
     /// The order without stray blanks, or everything that is wrong with its form.
@@ -106,11 +116,6 @@ impl NewOrder {
             Err(Error::TotalChanged { total })
         }
     }
-}
-
-/// What stands for something longer: 43 characters.
-pub(crate) fn digest(of: impl AsRef<[u8]>) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(of))
 }
 
 fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Flaw> {

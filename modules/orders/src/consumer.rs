@@ -43,7 +43,7 @@ impl Consumer {
     /// Notes a refund that was made but whose maker did not live to note it.
     async fn refunded(&self, tx: &mut Tx, id: OrderId, key: String, amount: Money) -> Result<(), Verdict> {
         let Some(state) = store::find(&mut *tx, id).await? else { return Ok(()) };
-        let meant = store::intended(&mut *tx, id, &key, amount.currency).await?;
+        let meant = store::meant(&mut *tx, id, &key).await?;
         let refund = Refund { key, amount, reason: meant.and_then(|meant| meant.reason) };
         let Some(event) = state.refund(&refund) else { return Ok(()) };
         match self.journal.write(tx, &state, &event).await? {

@@ -9,6 +9,7 @@ use crate::{
     Error, NewRefund, NewShipment, OrderStatus, Shipment, ShipmentId,
     domain::State,
     event::{Cancelling, Event, Parcel, Reason, Refund},
+    keyed::{Key, Taken},
 };
 
 /// What the saga decides.
@@ -70,8 +71,12 @@ impl State {
     }
 
     /// A parcel has left the house. The same `key` is the same parcel.
-    pub(crate) fn ship(&self, key: &str, new: &NewShipment, at: DateTime<Utc>) -> Result<Option<Event>, Error> {
-        if let Some(Parcel { shipment, .. }) = self.parcels.iter().find(|parcel| parcel.key == key) {
+    pub(crate) fn ship(&self, key: &Key, new: &NewShipment, at: DateTime<Utc>) -> Result<Option<Event>, Error> {
+        let parcel = |name: &str| self.parcels.iter().find(|parcel| parcel.key == name);
+        let taken = parcel(key.plain())
+            .map(|Parcel { sender, shipment, .. }| Taken { sender: sender.as_deref(), at: Some(shipment.shipped_at) });
+        let name = key.name(taken, at);
+        if let Some(Parcel { shipment, .. }) = parcel(name) {
             let same = (&shipment.carrier, &shipment.tracking_number) == (&new.carrier, &new.tracking_number);
             return if same { Ok(None) } else { Err(Error::KeyReused) };
         }
@@ -80,7 +85,7 @@ impl State {
         }
         let NewShipment { carrier, tracking_number } = new.clone();
         let shipment = Shipment { id: ShipmentId::new(), carrier, tracking_number, shipped_at: at };
-        Ok(Some(Event::OrderShipped(Parcel { key: key.into(), shipment })))
+        Ok(Some(Event::OrderShipped(Parcel { key: name.into(), sender: Some(key.sender.clone()), shipment })))
     }
 
     /// How much to pay back for `key`: what was asked for, or all that is left; none where it has been.

@@ -26,15 +26,6 @@ pub(crate) struct State {
     pub(crate) version: i64,
 }
 
-/// Whose orders these are: an account's, or a guest's with one cart. Nobody else has any.
-pub(crate) fn owner(caller: &Caller) -> Option<String> {
-    match caller {
-        Caller::User { id, .. } => Some(format!("user:{id}")),
-        Caller::Guest { cart } => Some(format!("guest:{cart}")),
-        Caller::Anonymous | Caller::System => None,
-    }
-}
-
 /// What happened.
 impl State {
     /// The order that begins with `created`.
@@ -126,12 +117,20 @@ impl State {
 
     /// Whether `caller` placed it.
     pub(crate) fn is_of(&self, caller: &Caller) -> bool {
-        owner(caller).is_some() && owner(caller) == owner(&self.created.payer)
+        caller.owner().is_some_and(|owner| Some(owner) == self.created.payer.owner())
     }
 
     /// Whether nothing happens until its customer acts.
     pub(crate) fn awaits_customer(&self) -> bool {
         self.status == OrderStatus::Pending && self.action.is_some()
+    }
+
+    /// Whether stock refused it, and all is given back: its key may be used again once the cart is put right.
+    ///
+    /// One whose payment was declined keeps its key: somebody was asked for money under it, and said no.
+    pub(crate) fn came_to_nothing(&self) -> bool {
+        let reason = self.cancelling.as_ref().map(|cancelling| &cancelling.reason);
+        self.status == OrderStatus::Cancelled && matches!(reason, Some(Reason::SoldOut { .. }))
     }
 
     /// Whether its money is ours, or was.

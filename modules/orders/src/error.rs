@@ -17,8 +17,8 @@ pub enum Error {
         /// The order.
         order_id: OrderId,
     },
-    /// The key belongs to another order.
-    #[error("this idempotency key was used for another order")]
+    /// The caller used the key for something else.
+    #[error("you used this Idempotency-Key for another request; choose a new one")]
     KeyReused,
     /// Fewer are left than were asked for.
     #[error("not enough in stock")]
@@ -55,6 +55,12 @@ pub enum Error {
         /// What is left.
         left: Money,
     },
+    /// The provider said no to paying back.
+    #[error("the refund was declined: {reason}")]
+    RefundDeclined {
+        /// A stable word of the provider.
+        reason: String,
+    },
     /// No such event was ever received.
     #[error("no such event was received")]
     EventNotFound,
@@ -78,5 +84,6 @@ kernel::failure!(Error {
     OrderNotFound => NOT_FOUND,
     WrongState => CONFLICT,
     RefundTooLarge => CONFLICT,
+    RefundDeclined => CONFLICT,
     EventNotFound => NOT_FOUND,
 });

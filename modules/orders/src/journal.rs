@@ -46,11 +46,21 @@ pub(crate) enum Decided {
 
 impl Journal {
     /// Begins an order and its saga; none where its key, its cart or its number is taken.
-    pub(crate) async fn create(&self, created: Created, lease: &Lease) -> Result<Option<State>, Fault> {
+    ///
+    /// The key of `spent`, an order that came to nothing, is free.
+    pub(crate) async fn create(
+        &self,
+        created: Created,
+        lease: &Lease,
+        spent: Option<OrderId>,
+    ) -> Result<Option<State>, Fault> {
         let at = self.clock.now();
         let event = Event::OrderCreated(Box::new(created.clone()));
         let state = State::new(created, at);
         let mut tx = self.db.begin().await?;
+        if let Some(spent) = spent {
+            store::free_key(&mut tx, spent, &state.created.key).await?;
+        }
         if !store::insert(&mut tx, &state).await? {
             return Ok(None);
         }

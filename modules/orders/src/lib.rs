@@ -7,6 +7,7 @@ mod domain;
 mod error;
 mod event;
 mod journal;
+mod keyed;
 mod lease;
 mod operator;
 mod reconciler;

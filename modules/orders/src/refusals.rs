@@ -67,9 +67,17 @@ pub(crate) fn of_choice(error: payments::Error) -> Error {
     }
 }
 
+/// Whether a refund that was refused like this was not even begun.
+pub(crate) fn promises_nothing(error: &payments::Error) -> bool {
+    use payments::Error::{PaymentNotFound, RefundTooLarge, WrongState};
+    matches!(error, RefundTooLarge { .. } | WrongState { .. } | PaymentNotFound)
+}
+
 /// A refund that cannot be made.
 pub(crate) fn of_refund(error: payments::Error) -> Error {
     match error {
+        payments::Error::Declined { reason } => Error::RefundDeclined { reason },
+        payments::Error::KeyReused => Error::KeyReused,
         payments::Error::RefundTooLarge { left } => Error::RefundTooLarge { left },
         payments::Error::WrongState { state } => Error::WrongState { state },
         payments::Error::PaymentNotFound => Error::OrderNotFound,

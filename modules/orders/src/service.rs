@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use kernel::{
     Call, Caller, Clock, Currency, Db, DeadLetter, DeadLetters, Email, Event as News, Fault, Invalid, LetterQuery,
-    Page, PageQuery, Refusal, async_trait, text,
+    Page, PageQuery, Refusal, async_trait,
 };
 use tokio::{
     task::JoinHandle,
@@ -15,13 +15,14 @@ use uuid::Uuid;
 use crate::{
     Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Outcome, Quote,
     StuckOrder,
-    checkout::{digest, number, price},
-    domain::{State, owner},
-    event::{Created, Event, Reason, Refund},
+    checkout::{in_stock, number, price},
+    domain::State,
+    event::{Created, Event, Reason},
     journal::{Decided, Saga as Effect},
+    keyed::checked,
     lease,
     reconciler::DRIVE,
-    refusals::{of_cart, of_choice, of_refund, of_user},
+    refusals::{of_cart, of_choice, of_user},
     saga::Saga,
     store,
 };
@@ -42,6 +43,15 @@ pub(crate) struct Service {
     pub(crate) letters: DeadLetters,
 }
 
+/// What an order is placed as.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    owner: &'a str,
+    key: &'a str,
+    /// The order that was placed as this before and came to nothing.
+    spent: Option<OrderId>,
+}
+
 /// A drive that goes on whoever stops waiting for it; its order's state if it came to rest.
 type Driver = JoinHandle<Option<State>>;
 
@@ -58,17 +68,25 @@ impl Orders for Service {
     async fn place(&self, caller: Caller, key: String, order: NewOrder) -> Result<Order, Error> {
         let fingerprint = order.fingerprint()?;
         let order = order.checked(&caller, &self.saga.settings)?;
-        let key = checked_key(key)?;
+        let key = checked(key)?;
         if caller == Caller::System {
             return Err(Refusal::Forbidden.into());
         }
-        let owner = owner(&caller).ok_or(Error::CartEmpty)?;
-        let (state, driver) = match self.placed(&owner, &key).await? {
+        let owner = caller.owner().ok_or(Error::CartEmpty)?.to_string();
+        let (spent, placed): (Option<State>, _) = match self.placed(&owner, &key).await? {
+            Some(state) if state.came_to_nothing() => (Some(state), None),
+            other => (None, other),
+        };
+        let spent = spent.map(|state| state.created.id);
+        let (state, driver) = match placed {
             Some(state) => (state, None),
-            None => match self.begin(caller, &owner, &key, &fingerprint, order).await {
+            None => match self.begin(caller, Name { owner: &owner, key: &key, spent }, &fingerprint, order).await {
                 Ok((state, driver)) => (state, Some(driver)),
                 // Whoever sent the same request at the same time may have been quicker: then theirs is the answer.
-                Err(error) => (self.placed(&owner, &key).await?.ok_or(error)?, None),
+                Err(error) => {
+                    let theirs = self.placed(&owner, &key).await?;
+                    (theirs.filter(|state| Some(state.created.id) != spent).ok_or(error)?, None)
+                }
             },
         };
         if state.created.fingerprint != fingerprint {
@@ -84,7 +102,11 @@ impl Orders for Service {
     async fn list(&self, caller: Caller, query: OrderQuery) -> Result<Page<Order>, Error> {
         let OrderQuery { status, limit, cursor } = query;
         let (limit, before) = PageQuery { limit, cursor }.read::<Uuid>()?;
-        let owner = if caller.is_staff() { None } else { Some(owner(&caller).ok_or(Refusal::Unauthenticated)?) };
+        let owner = caller.owner().filter(|_| !caller.is_staff());
+        if owner.is_none() {
+            caller.staff()?;
+        }
+        let owner = owner.map(|owner| owner.to_string());
         let before = before.unwrap_or(Uuid::max());
         let orders = store::list(self.db(), owner, status, before, limit + 1).await?;
         Ok(Page::new(orders, limit, |state| state.created.id.0).map(|state| state.view()))
@@ -110,28 +132,11 @@ impl Orders for Service {
     }
 
     async fn ship(&self, caller: Caller, id: OrderId, key: String, shipment: NewShipment) -> Result<Order, Error> {
-        caller.staff()?;
-        let (key, shipment) = (checked_key(key)?, shipment.checked()?);
-        let state = self.saga.journal.find(id).await?;
-        let at = self.clock().now();
-        self.note(state, |state| state.ship(&key, &shipment, at)).await
+        self.note_parcel(&caller, id, key, shipment).await
     }
 
     async fn refund(&self, caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Result<Order, Error> {
-        caller.staff()?;
-        // Payments take a shorter key, and have names for their own.
-        let (key, refund) = (format!("refund-{}", digest(checked_key(key)?)), refund.checked()?);
-        let state = self.saga.journal.find(id).await?;
-        let asked = refund.amount;
-        let Some(amount) = state.refundable(&key, asked)? else { return Ok(state.view()) };
-        let refund = store::intend(self.db(), id, Refund { key, amount, reason: refund.reason }).await?;
-        if asked.is_some_and(|asked| asked != refund.amount) {
-            return Err(Error::KeyReused);
-        }
-        kernel::failpoint!("orders.refund.before");
-        self.saga.payments.refund(id.0, refund.key.clone(), refund.amount).await.map_err(of_refund)?;
-        kernel::failpoint!("orders.refund.after");
-        self.note(state, |state| Ok(state.refund(&refund))).await
+        self.pay_back(&caller, id, key, refund).await
     }
 
     async fn stuck(&self, caller: Caller, page: PageQuery) -> Result<Page<StuckOrder>, Error> {
@@ -165,7 +170,7 @@ impl Service {
         &self.saga.journal.db
     }
 
-    fn clock(&self) -> &Clock {
+    pub(crate) fn clock(&self) -> &Clock {
         &self.saga.journal.clock
     }
 
@@ -184,8 +189,7 @@ impl Service {
     async fn begin(
         &self,
         caller: Caller,
-        owner: &str,
-        key: &str,
+        name: Name<'_>,
         fingerprint: &str,
         order: NewOrder,
     ) -> Result<(State, Driver), Error> {
@@ -193,6 +197,7 @@ impl Service {
         payments.check(order.payment.clone()).await.map_err(of_choice)?;
         let cart = carts.get(caller.clone()).await.map_err(of_cart)?;
         let cart_id = cart.id.ok_or(Error::CartEmpty)?;
+        in_stock(&cart)?;
         let country = &order.shipping_address.country;
         let method = settings.method(&order.shipping_method, country).ok_or_else(|| Fault::internal("no way"))?;
         let priced = price(&cart, country, method, settings, self.currency)?;
@@ -200,7 +205,7 @@ impl Service {
         let created = Created {
             id: OrderId::new(),
             number: number(),
-            key: key.into(),
+            key: name.key.into(),
             fingerprint: fingerprint.into(),
             cart_id,
             email: self.email(&caller, order.email).await?,
@@ -214,10 +219,10 @@ impl Service {
         for _ in 0..NUMBERS {
             let lease = leases.new_for(created.id, true).await?;
             let created = Created { number: number(), ..created.clone() };
-            if let Some(state) = journal.create(created, &lease).await? {
+            if let Some(state) = journal.create(created, &lease, name.spent).await? {
                 return Ok((state.clone(), self.drive(lease, state)));
             }
-            if self.placed(owner, key).await?.is_some() {
+            if self.placed(name.owner, name.key).await?.is_some() {
                 return Err(Error::KeyReused);
             }
             if let Some(order_id) = store::find_by_cart(self.db(), cart_id).await? {
@@ -291,7 +296,7 @@ impl Service {
     }
 
     /// Writes down what somebody decided, beside whatever drives the order.
-    async fn note(
+    pub(crate) async fn note(
         &self,
         state: State,
         decide: impl Fn(&State) -> Result<Option<Event>, Error>,
@@ -301,10 +306,4 @@ impl Service {
             Decided::Fenced => Err(Fault::internal("there was no lease to lose").into()),
         }
     }
-}
-
-/// The key of a request, as a client may choose it.
-fn checked_key(key: String) -> Result<String, Error> {
-    let checked = text(&key, 1, 255);
-    checked.map_err(|flaw| Invalid::one("Idempotency-Key", flaw.code, flaw.detail).into())
 }

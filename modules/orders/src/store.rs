@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use crate::{
     OrderId, OrderStatus,
-    domain::{State, owner},
+    domain::State,
     event::{Event, Refund},
+    keyed::Taken,
 };
 
 type Row = (Json<State>,);
@@ -82,7 +83,7 @@ pub(crate) async fn insert(tx: &mut Tx, state: &State) -> Result<bool, Fault> {
         )
         .bind(created.id)
         .bind(created.number.clone())
-        .bind(owner(&created.payer))
+        .bind(created.payer.owner().map(|owner| owner.to_string()))
         .bind(created.key.clone())
         .bind(created.fingerprint.clone())
         .bind(created.cart_id)
@@ -92,6 +93,18 @@ pub(crate) async fn insert(tx: &mut Tx, state: &State) -> Result<bool, Fault> {
         .execute()
         .await?;
     Ok(added == 1)
+}
+
+/// Gives the key of an order that came to nothing back to its sender.
+pub(crate) async fn free_key(tx: &mut Tx, id: OrderId, key: &str) -> Result<(), Fault> {
+    tx.query("UPDATE orders SET key = $3 WHERE id = $1 AND key = $2 AND status = 'cancelled'")
+        .bind(id)
+        .bind(key.to_owned())
+        // With a blank, which no key of a request has.
+        .bind(format!("{key} {id}"))
+        .execute()
+        .await?;
+    Ok(())
 }
 
 /// Moves an order's row on to `state`; false where somebody else has moved it on before.
@@ -128,29 +141,60 @@ pub(crate) async fn append(
     Ok(())
 }
 
+/// What is to be paid back under a key, and who sent that.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Meant {
+    key: String,
+    amount: i64,
+    pub(crate) reason: Option<String>,
+    pub(crate) sender: Option<String>,
+    /// When it was noted that it is paid back.
+    at: Option<DateTime<Utc>>,
+}
+
+impl Meant {
+    pub(crate) fn refund(self, currency: Currency) -> Refund {
+        Refund { key: self.key, amount: Money::new(self.amount, currency), reason: self.reason }
+    }
+
+    pub(crate) fn taken(&self) -> Taken<'_> {
+        Taken { sender: self.sender.as_deref(), at: self.at }
+    }
+}
+
 /// Writes down that money is to be paid back, before anybody is asked to: what was meant first under a key stays.
-pub(crate) async fn intend(db: &Db, id: OrderId, refund: Refund) -> Result<Refund, Fault> {
-    db.query("INSERT INTO refunds (order_id, key, amount, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING")
-        .bind(id)
-        .bind(refund.key.clone())
-        .bind(refund.amount.amount)
-        .bind(refund.reason.clone())
-        .execute()
-        .await?;
-    let meant = intended(db, id, &refund.key, refund.amount.currency).await?;
-    meant.ok_or_else(|| Fault::internal("a refund that was written down is gone"))
+pub(crate) async fn intend(db: &Db, id: OrderId, refund: Refund, sender: &str) -> Result<Meant, Fault> {
+    db.query(
+        "INSERT INTO refunds (order_id, key, amount, reason, sender) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+    )
+    .bind(id)
+    .bind(refund.key.clone())
+    .bind(refund.amount.amount)
+    .bind(refund.reason)
+    .bind(sender.to_owned())
+    .execute()
+    .await?;
+    let gone = || Fault::unavailable("a refund that was written down was withdrawn meanwhile");
+    meant(db, id, &refund.key).await?.ok_or_else(gone)
 }
 
 /// What was to be paid back under a key.
-pub(crate) async fn intended(
-    db: impl Executor<'_>,
-    id: OrderId,
-    key: &str,
-    currency: Currency,
-) -> Result<Option<Refund>, Fault> {
-    let query = db.query("SELECT amount, reason FROM refunds WHERE order_id = $1 AND key = $2");
-    let row: Option<(i64, Option<String>)> = query.bind(id).bind(key.to_owned()).fetch_optional().await?;
-    Ok(row.map(|(amount, reason)| Refund { key: key.into(), amount: Money::new(amount, currency), reason }))
+pub(crate) async fn meant(db: impl Executor<'_>, id: OrderId, key: &str) -> Result<Option<Meant>, Fault> {
+    let query = db.query(
+        "SELECT refunds.key, refunds.amount, refunds.reason, refunds.sender, order_events.at
+           FROM refunds
+           LEFT JOIN order_events ON order_events.order_id = refunds.order_id
+                                 AND order_events.kind = 'OrderRefunded' AND order_events.key = refunds.key
+          WHERE refunds.order_id = $1 AND refunds.key = $2",
+    );
+    Ok(query.bind(id).bind(key.to_owned()).fetch_optional().await?)
+}
+
+/// Forgets what was to be paid back and cannot be.
+pub(crate) async fn withdraw(db: &Db, id: OrderId, key: &str) -> Result<(), Fault> {
+    let query = db.query("DELETE FROM refunds WHERE order_id = $1 AND key = $2");
+    query.bind(id).bind(key.to_owned()).execute().await?;
+    Ok(())
 }
 
 /// An order's history, from its first event.

@@ -3,6 +3,7 @@ mod checkout;
 mod contact;
 mod crashes;
 mod http;
+mod keys;
 mod operators;
 mod people;
 mod shop;

@@ -29,6 +29,9 @@ pub enum Error {
         /// What is left.
         left: Money,
     },
+    /// The key of a refund named another amount before.
+    #[error("this key was used for another amount")]
+    KeyReused,
     /// A message that no provider signed.
     #[error("the signature does not fit")]
     BadSignature,
@@ -48,5 +51,6 @@ kernel::failure!(Error {
     PaymentNotFound => NOT_FOUND,
     WrongState => CONFLICT,
     RefundTooLarge => CONFLICT,
+    KeyReused => UNPROCESSABLE_ENTITY,
     BadSignature => BAD_REQUEST,
 });

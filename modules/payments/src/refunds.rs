@@ -43,9 +43,7 @@ impl Service {
         let mut tx = self.context.db.begin().await?;
         let entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
         let refund = match refunds::find(&mut tx, order_id, key).await? {
-            Some(refund) if entry.money(refund.amount) != amount => {
-                return Err(Invalid::one("/amount", "differs", "is not what this key was used for before").into());
-            }
+            Some(refund) if entry.money(refund.amount) != amount => return Err(Error::KeyReused),
             Some(refund) if refund.status != Status::Pending => return Ok(Step::Over(entry, refund)),
             Some(refund) => refund,
             None if !entry.status.taken() => return Err(entry.wrong_state()),

@@ -46,6 +46,8 @@ pub(crate) struct Scene {
     pub(crate) holds: BTreeMap<Uuid, Hold>,
     pub(crate) payments: BTreeMap<Uuid, Payment>,
     pub(crate) refunds: BTreeMap<String, Money>,
+    /// What payments say to the next refund.
+    pub(crate) no_refund: Option<payments::Error>,
     pub(crate) carts: BTreeMap<String, Cart>,
     /// The address of every account; Ada's where there is none.
     pub(crate) contact: Option<String>,
@@ -374,6 +376,9 @@ impl Payments for World {
 
     async fn refund(&self, order_id: Uuid, key: String, amount: Money) -> Result<Payment, payments::Error> {
         self.play("refund", |scene| {
+            if let Some(refusal) = scene.no_refund.take() {
+                return Err(refusal);
+            }
             let payment = scene.payments.get_mut(&order_id).unwrap();
             if scene.refunds.insert(key, amount).is_none() {
                 payment.refunded = payment.refunded.plus(amount).unwrap();
@@ -403,7 +408,12 @@ impl Payments for World {
 impl Carts for World {
     async fn get(&self, caller: Caller) -> Result<Cart, cart::Error> {
         let nothing = Cart { id: None, items: Vec::new(), subtotal: eur(0), version: 0, updated_at: None };
-        Ok(self.scene(|scene| scene.carts.get(&whose(&caller)).cloned()).unwrap_or(nothing))
+        let cart = self.scene(|scene| {
+            let mut cart = scene.carts.get(&whose(&caller)).cloned()?;
+            cart.items.iter_mut().for_each(|item| item.available = scene.stock[&item.sku]);
+            Some(cart)
+        });
+        Ok(cart.unwrap_or(nothing))
     }
 
     async fn close(&self, id: CartId, _: Uuid, _: Vec<OrderedItem>) -> Result<(), cart::Error> {
@@ -448,7 +458,7 @@ impl Users for World {
     async fn sign_in(&self, _: Credentials, _: String) -> Result<Tokens, users::Error> {
         unreachable!()
     }
-    async fn refresh(&self, _: String) -> Result<Tokens, users::Error> {
+    async fn refresh(&self, _: String, _: Option<String>) -> Result<Tokens, users::Error> {
         unreachable!()
     }
     async fn sign_out(&self, _: Caller, _: Option<SessionId>) -> Result<(), users::Error> {
