@@ -88,7 +88,7 @@ pub struct Tokens {
     pub token_type: String,
     /// How long the access token is good for, in seconds.
     pub expires_in: i64,
-    /// Good once for new tokens; used twice, the session ends.
+    /// Good once for new tokens; used again later than at once, the session ends.
     pub refresh_token: String,
     /// Whose they are.
     pub user: User,
@@ -208,8 +208,11 @@ kernel::api! {
         /// Begins a session. A wrong address and a wrong password look and take the same.
         once async fn sign_in(&self, credentials: Credentials, user_agent: String) -> Result<Tokens, Error>;
 
-        /// Exchanges a refresh token for new tokens. One that was used before ends the session.
-        once async fn refresh(&self, refresh_token: String) -> Result<Tokens, Error>;
+        /// Exchanges a refresh token for new tokens. One that comes back ends the session.
+        ///
+        /// For some seconds it may be used again, and for some minutes under the same `key`, as long as what it was
+        /// exchanged for was not used: the answer is the same refresh token.
+        once async fn refresh(&self, refresh_token: String, key: Option<String>) -> Result<Tokens, Error>;
 
         /// Ends the caller's session, or another of theirs.
         idempotent async fn sign_out(&self, caller: Caller, session: Option<SessionId>) -> Result<(), Error>;

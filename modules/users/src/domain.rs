@@ -1,9 +1,6 @@
 //! What an account may be called, and what may open it.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Email, Flaw, text};
-use sha2::{Digest, Sha256};
-
-use crate::encode;
+use kernel::{Digest, Email, Flaw, text};
 
 /// How long a password may be, in characters (NIST SP 800-63B, section 3.1.1.2).
 const PASSWORD: std::ops::RangeInclusive<usize> = 10..=256;
@@ -32,7 +29,7 @@ pub(crate) fn name(given: &str) -> Result<String, Flaw> {
 /// Under which the wrong passwords for an address are counted, however it is spelled and whether it has an account or
 /// not.
 pub(crate) fn account_key(email: &str) -> String {
-    encode(&Sha256::digest(email_key(email)))
+    Digest::of(email_key(email)).base64url()
 }
 
 /// The one key of what may be an address; of an account from before there was a rule, what it was called then.

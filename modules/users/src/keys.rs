@@ -3,8 +3,7 @@ use jsonwebtoken::{
     Algorithm, EncodingKey, Header,
     jwk::{AlgorithmParameters, Jwk},
 };
-use kernel::{Fault, StartError};
-use sha2::{Digest, Sha256};
+use kernel::{Digest, Fault, StartError};
 
 use crate::{Claims, VerifyingKey, encode};
 
@@ -45,7 +44,7 @@ impl Keys {
 }
 
 fn seed(secret: &str) -> [u8; 32] {
-    Sha256::new().chain_update(DOMAIN).chain_update(secret).finalize().into()
+    *Digest::of([DOMAIN, secret.as_bytes()].concat()).bytes()
 }
 
 fn pair(seed: &[u8; 32]) -> Result<(EncodingKey, VerifyingKey), StartError> {
@@ -54,7 +53,7 @@ fn pair(seed: &[u8; 32]) -> Result<(EncodingKey, VerifyingKey), StartError> {
     let AlgorithmParameters::OctetKeyPair(public) = jwk.algorithm else {
         return Err("a signing key that is not Ed25519".into());
     };
-    let kid = encode(&Sha256::digest(&public.x)[..9]);
+    let kid = encode(&Digest::of(&public.x).bytes()[..9]);
     Ok((signing, VerifyingKey { kid, x: public.x }))
 }
 

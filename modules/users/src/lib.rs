@@ -10,6 +10,7 @@ mod routes;
 mod service;
 mod sessions;
 mod store;
+mod successor;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -36,6 +37,8 @@ struct Config {
     access_token_seconds: u32,
     /// How long a session lasts after it was last refreshed, in days.
     refresh_token_days: u32,
+    /// How long after a refresh token was used it may be used again, in seconds.
+    refresh_grace_seconds: u32,
     /// What one password costs, in KiB of memory.
     argon2_memory_kib: u32,
     /// What one password costs, in passes over it.
@@ -90,6 +93,7 @@ impl Config {
             previous_signing_secret: None,
             access_token_seconds: 900,
             refresh_token_days: 30,
+            refresh_grace_seconds: 10,
             argon2_memory_kib: 64,
             argon2_iterations: 1,
             password_queue: 64,

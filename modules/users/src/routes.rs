@@ -13,7 +13,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use kernel::{Body, Caller, Condition, Page, PageQuery, Path, Problem, Query, Role, Tagged};
+use kernel::{Body, Caller, Condition, IdempotencyKey, Page, PageQuery, Path, Problem, Query, Role, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -153,10 +153,17 @@ struct RefreshForm {
     refresh_token: String,
 }
 
-/// Exchanges a refresh token for new tokens. Used twice, it ends its session.
+/// Exchanges a refresh token for new tokens, once.
+///
+/// The same again within some seconds, or with the same `Idempotency-Key` within some minutes, gets the same refresh
+/// token, unless that was used. After that, one that comes back has been copied: its session ends.
 #[utoipa::path(post, path = "/v1/sessions/refresh", tag = "users", responses((status = 200, body = Tokens)))]
-async fn refresh(State(api): Api, Body(form): Body<RefreshForm>) -> Result<impl IntoResponse, Refused> {
-    let tokens = api.refresh(form.refresh_token).await?;
+async fn refresh(
+    State(api): Api,
+    IdempotencyKey(key): IdempotencyKey,
+    Body(form): Body<RefreshForm>,
+) -> Result<impl IntoResponse, Refused> {
+    let tokens = api.refresh(form.refresh_token, Some(key)).await?;
     Ok(secret(StatusCode::OK, tokens))
 }
 

@@ -12,6 +12,7 @@ use crate::{
     keys::Keys,
     password::Hasher,
     store::{self, Account},
+    successor::Successors,
 };
 
 /// The module at work.
@@ -24,6 +25,9 @@ pub(crate) struct Service {
     pub(crate) access: i64,
     /// How long a session lasts after it was last refreshed.
     pub(crate) refresh: TimeDelta,
+    /// How long after a refresh token was used it may be used again.
+    pub(crate) grace: TimeDelta,
+    pub(crate) successors: Successors,
     /// How many wrong passwords an account may get in a window.
     pub(crate) attempts: i64,
     pub(crate) window: TimeDelta,
@@ -40,9 +44,11 @@ impl Service {
             db: context.db.clone(),
             clock: context.clock.clone(),
             keys: Keys::new(&secret, previous.as_deref())?,
+            successors: Successors::new(&secret, previous.as_deref()),
             hasher,
             access: within("access_token_seconds", config.access_token_seconds, 86_400)?,
             refresh: TimeDelta::days(within("refresh_token_days", config.refresh_token_days, 3_650)?),
+            grace: TimeDelta::seconds(grace(config.refresh_grace_seconds)?),
             attempts: within("sign_in_attempts", config.sign_in_attempts, 1_000_000)?,
             window: TimeDelta::minutes(within("sign_in_window_minutes", config.sign_in_window_minutes, 10_080)?),
         })
@@ -134,6 +140,12 @@ fn within(setting: &str, given: u32, most: u32) -> Result<i64, StartError> {
     good.then_some(given.into()).ok_or_else(|| format!("`users.{setting}` must be 1 to {most}").into())
 }
 
+/// Longer than a minute is no mishap of two tabs any more.
+fn grace(seconds: u32) -> Result<i64, StartError> {
+    let good = seconds <= 60;
+    good.then_some(seconds.into()).ok_or_else(|| "`users.refresh_grace_seconds` must be 0 to 60".into())
+}
+
 /// What a patch comes to.
 struct Change {
     name: String,
@@ -173,8 +185,8 @@ impl Users for Service {
         self.begin_session(credentials, &user_agent).await
     }
 
-    async fn refresh(&self, refresh_token: String) -> Result<Tokens, Error> {
-        self.rotate(&refresh_token).await
+    async fn refresh(&self, refresh_token: String, key: Option<String>) -> Result<Tokens, Error> {
+        self.rotate(&refresh_token, key.as_deref()).await
     }
 
     async fn sign_out(&self, caller: Caller, session: Option<SessionId>) -> Result<(), Error> {

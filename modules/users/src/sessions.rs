@@ -1,15 +1,20 @@
 //! Sessions: signing in, refreshing, signing out.
-use kernel::{Caller, Checks, Email, Refusal, Role, Tx};
-use sha2::{Digest, Sha256};
+use chrono::{DateTime, TimeDelta, Utc};
+use kernel::{Caller, Checks, Digest, Email, Fault, Refusal, Role, Tx};
 
 use crate::{
     Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, domain, encode,
     service::{Service, identity},
-    store::{self, sessions},
+    store::{
+        self,
+        sessions::{self, Rotation},
+    },
 };
 
 /// A refresh token has this many characters, or is none of ours.
 const TOKEN_LENGTH: usize = 43;
+/// How long a refresh may be repeated under its key: well after the edge lets it run again, should the first run die.
+const RETRY: TimeDelta = TimeDelta::minutes(5);
 
 impl Service {
     pub(crate) async fn begin_session(&self, given: Credentials, user_agent: &str) -> Result<Tokens, Error> {
@@ -45,29 +50,59 @@ impl Service {
             expires_at,
         };
         sessions::insert(&mut tx, account.user.id, &session).await?;
-        self.hand_out(tx, account.user, session.id).await
+        let first = encode(&rand::random::<[u8; 32]>());
+        let tokens = self.hand_out(&mut tx, account.user, session.id, first).await?;
+        tx.commit().await?;
+        Ok(tokens)
     }
 
-    /// Exchanges a token for the next, once.
-    pub(crate) async fn rotate(&self, token: &str) -> Result<Tokens, Error> {
+    /// Exchanges a token for the next, once; asked for it again at once, it gives the same.
+    pub(crate) async fn rotate(&self, token: &str, key: Option<&str>) -> Result<Tokens, Error> {
         if token.len() != TOKEN_LENGTH {
             return Err(Error::RefreshTokenInvalid);
         }
-        let hash = hash(token);
-        let (now, expires_at) = self.span();
+        let (hash, (now, expires_at)) = (hash(token), self.span());
+        let rotation =
+            Rotation { at: self.db.now(now).await?, key: key.map(|key| Digest::keyed(token, key).base64url()) };
         let mut tx = self.db.begin().await?;
         let id = sessions::of_token(&mut tx, &hash).await?.ok_or(Error::RefreshTokenInvalid)?;
         let owner = sessions::lock(&mut tx, id, now).await?.ok_or(Error::RefreshTokenInvalid)?;
-        if !sessions::use_token(&mut tx, &hash, now).await? {
-            // Two have it, and one of them is a thief: neither goes on (RFC 9700, section 4.14.2).
-            sessions::end(&mut tx, id, owner, now).await?;
-            tx.commit().await?;
-            tracing::warn!(user.id = %owner, session.id = %id, "a refresh token came back; its session was ended");
-            return Err(Error::RefreshTokenInvalid);
-        }
-        sessions::prolong(&mut tx, id, now, expires_at).await?;
         let account = store::find(&mut tx, owner).await?.ok_or(Error::RefreshTokenInvalid)?;
-        self.hand_out(tx, account.user, id).await
+        if sessions::use_token(&mut tx, &hash, &rotation, now).await? {
+            sessions::prolong(&mut tx, id, now, expires_at).await?;
+            let next = self.successors.of(token).next().ok_or_else(|| Fault::internal("no secret"))?;
+            let tokens = self.hand_out(&mut tx, account.user, id, next).await?;
+            kernel::failpoint!("users.refresh.uncommitted");
+            tx.commit().await?;
+            kernel::failpoint!("users.refresh.committed");
+            return Ok(tokens);
+        }
+        if let Some(next) = self.again(&mut tx, token, &rotation).await? {
+            return self.show(account.user, id, next);
+        }
+        // Two have it, and one of them is a thief: neither goes on (RFC 9700, section 4.14.2).
+        sessions::end(&mut tx, id, owner, now).await?;
+        tx.commit().await?;
+        tracing::warn!(user.id = %owner, session.id = %id, "a refresh token came back; its session was ended");
+        Err(Error::RefreshTokenInvalid)
+    }
+
+    /// What a used token was exchanged for, if whoever sends it may well not have heard that.
+    ///
+    /// Once that was used it was heard: then the token is a copy, however soon it comes.
+    async fn again(&self, tx: &mut Tx, token: &str, asked: &Rotation) -> Result<Option<String>, Error> {
+        let Some(first) = sessions::rotation(tx, &hash(token)).await? else { return Ok(None) };
+        let patience = if asked.key.is_some() && asked.key == first.key { RETRY.max(self.grace) } else { self.grace };
+        if asked.at >= first.at + patience {
+            return Ok(None);
+        }
+        for next in self.successors.of(token) {
+            match sessions::is_unused(tx, &hash(&next), self.clock.now()).await? {
+                None => {}
+                Some(unused) => return Ok(unused.then_some(next)),
+            }
+        }
+        Err(Fault::unavailable("a refresh token was exchanged by a replica with another signing secret").into())
     }
 
     /// Ends a session. One's own needs no proof that it is still on, so that ending it twice is answered alike.
@@ -84,13 +119,16 @@ impl Service {
         }
     }
 
-    /// Writes down the next refresh token of a session, and gives it away with an access token.
-    async fn hand_out(&self, mut tx: Tx, user: User, session: SessionId) -> Result<Tokens, Error> {
-        let (now, expires_at) = self.span();
-        let refresh_token = encode(&rand::random::<[u8; 32]>());
-        sessions::insert_token(&mut tx, &hash(&refresh_token), session, expires_at).await?;
-        let access_token = self.access_token(user.id, session, user.role, now.timestamp())?;
-        tx.commit().await?;
+    /// Writes down the next refresh token of a session, to be given away once that is committed.
+    async fn hand_out(&self, tx: &mut Tx, user: User, session: SessionId, next: String) -> Result<Tokens, Error> {
+        let (_, expires_at) = self.span();
+        sessions::insert_token(tx, &hash(&next), session, expires_at).await?;
+        self.show(user, session, next)
+    }
+
+    /// A session as its owner gets it, with an access token from now.
+    fn show(&self, user: User, session: SessionId, refresh_token: String) -> Result<Tokens, Error> {
+        let access_token = self.access_token(user.id, session, user.role, self.clock.now().timestamp())?;
         Ok(Tokens { access_token, token_type: "Bearer".into(), expires_in: self.access, refresh_token, user })
     }
 
@@ -100,7 +138,7 @@ impl Service {
     }
 
     /// From now until a session that is not refreshed has expired.
-    fn span(&self) -> (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>) {
+    fn span(&self) -> (DateTime<Utc>, DateTime<Utc>) {
         let now = self.clock.now();
         (now, now + self.refresh)
     }
@@ -108,5 +146,5 @@ impl Service {
 
 /// What is stored of a refresh token: whoever reads it cannot use it. Its 256 random bits need no salt.
 fn hash(token: &str) -> String {
-    encode(&Sha256::digest(token))
+    Digest::of(token).base64url()
 }

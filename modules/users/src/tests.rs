@@ -2,6 +2,7 @@
 mod accounts;
 mod addresses;
 mod emails;
+mod refreshing;
 mod routes;
 mod sessions;
 

@@ -55,10 +55,44 @@ pub(crate) async fn lock(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> sqlx
     Ok(tx.query(sql).bind(id).bind(now).for_update().fetch_optional::<(UserId,)>().await?.map(|(id,)| id))
 }
 
+/// An exchange of a token for one that can be made again from it.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Rotation {
+    /// On the database's own clock.
+    pub(crate) at: DateTime<Utc>,
+    /// The idempotency key that it was asked for under, as it is kept.
+    pub(crate) key: Option<String>,
+}
+
 /// Uses a token up; false if somebody has already, or it has expired.
-pub(crate) async fn use_token(tx: &mut Tx, hash: &str, now: DateTime<Utc>) -> sqlx::Result<bool> {
-    let sql = "UPDATE refresh_tokens SET used_at = $2 WHERE hash = $1 AND used_at IS NULL AND expires_at > $2";
-    Ok(tx.query(sql).bind(hash).bind(now).execute().await? == 1)
+pub(crate) async fn use_token(tx: &mut Tx, hash: &str, rotation: &Rotation, now: DateTime<Utc>) -> sqlx::Result<bool> {
+    let used = tx
+        .query(
+            "UPDATE refresh_tokens
+                SET used_at = $2, rotated_at = $3, rotation_key = $4
+              WHERE hash = $1 AND used_at IS NULL AND expires_at > $2",
+        )
+        .bind(hash)
+        .bind(now)
+        .bind(rotation.at)
+        .bind(rotation.key.clone())
+        .execute()
+        .await?;
+    Ok(used == 1)
+}
+
+/// How a token was used up; none where 0.1.0 did it, whose tokens cannot be made again.
+pub(crate) async fn rotation(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<Rotation>> {
+    let sql = "SELECT rotated_at AS at, rotation_key AS key
+                 FROM refresh_tokens
+                WHERE hash = $1 AND used_at IS NOT NULL AND rotated_at IS NOT NULL";
+    tx.query(sql).bind(hash).fetch_optional().await
+}
+
+/// Whether a token is still good; none where it was never handed out.
+pub(crate) async fn is_unused(tx: &mut Tx, hash: &str, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
+    let sql = "SELECT used_at IS NULL AND expires_at > $2 FROM refresh_tokens WHERE hash = $1";
+    Ok(tx.query(sql).bind(hash).bind(now).fetch_optional::<(bool,)>().await?.map(|(unused,)| unused))
 }
 
 /// Prolongs a session.

@@ -132,8 +132,11 @@ async fn a_new_password_needs_the_present_one_and_ends_every_other_session() {
 
         assert_eq!(shop.api.sessions(ada.caller.clone()).await.unwrap().len(), 1, "this one goes on");
         assert!(unauthenticated(shop.api.sessions(elsewhere.caller).await));
-        assert_eq!(shop.api.refresh(elsewhere.tokens.refresh_token).await.err(), Some(Error::RefreshTokenInvalid));
-        assert!(shop.api.refresh(ada.tokens.refresh_token.clone()).await.is_ok());
+        assert_eq!(
+            shop.api.refresh(elsewhere.tokens.refresh_token, None).await.err(),
+            Some(Error::RefreshTokenInvalid)
+        );
+        assert!(shop.api.refresh(ada.tokens.refresh_token.clone(), None).await.is_ok());
         assert_eq!(shop.sign_in(&ada.user.email, PASSWORD).await.err(), Some(Error::WrongCredentials));
         assert!(shop.sign_in(&ada.user.email, new).await.is_ok());
     }
@@ -272,7 +275,7 @@ async fn a_new_role_ends_the_sessions_of_the_old_one() {
         assert_eq!((demoted.role, demoted.version), (Role::Customer, 2));
         assert_eq!(set(&admin.caller, joan.user.id, Role::Customer).await.unwrap().version, 2, "nothing to change");
         assert!(unauthenticated(shop.api.list(joan.caller, PageQuery::default()).await));
-        assert_eq!(shop.api.refresh(joan.tokens.refresh_token).await.err(), Some(Error::RefreshTokenInvalid));
+        assert_eq!(shop.api.refresh(joan.tokens.refresh_token, None).await.err(), Some(Error::RefreshTokenInvalid));
         assert!(forbidden(shop.api.list(shop.arrive(demoted).await.caller, PageQuery::default()).await));
     }
 }
