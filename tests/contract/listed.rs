@@ -177,7 +177,7 @@ mod users {
         register(user: NewUser) -> User;
         create(caller: Caller, user: NewUser, role: Role) -> User;
         sign_in(credentials: Credentials, user_agent: String) -> Tokens;
-        refresh(refresh_token: String) -> Tokens;
+        refresh(refresh_token: String, key: Option<String>) -> Tokens;
         sign_out(caller: Caller, session: Option<SessionId>) -> ();
         sessions(caller: Caller) -> Vec<Session>;
         get(caller: Caller, id: UserId) -> User;

@@ -134,6 +134,7 @@ samples! {
         PaymentNotFound {},
         WrongState { state },
         RefundTooLarge { left },
+        KeyReused {},
         BadSignature {},
     } Refusal Fault;
     orders::Error {
@@ -146,6 +147,7 @@ samples! {
         OrderNotFound {},
         WrongState { state },
         RefundTooLarge { left },
+        RefundDeclined { reason },
         EventNotFound {},
     } Refusal Fault;
     notifications::Error { EventNotFound {} } Refusal Fault;

@@ -85,11 +85,17 @@ impl Shop {
 }
 
 impl Actor<'_> {
-    /// The same person, signed in.
-    pub(crate) async fn session(self) -> Self {
-        let credentials = json!({"email": format!("{}@example.com", self.name), "password": PASSWORD});
+    /// A new session of an account, which the story does not tell of.
+    pub(crate) async fn session_of(&self, email: &str) -> Reply {
+        let credentials = json!({"email": email, "password": PASSWORD});
         let session = self.send(Method::POST, "/v1/sessions", Some(&credentials), &[]).await;
         assert_eq!(session.status, 201, "{session:?}");
+        session
+    }
+
+    /// The same person, signed in.
+    pub(crate) async fn session(self) -> Self {
+        let session = self.session_of(&format!("{}@example.com", self.name)).await;
         self.with("authorization", &format!("Bearer {}", session.text("/access_token")))
     }
 

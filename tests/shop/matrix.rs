@@ -11,7 +11,7 @@ use crate::{
     invariants::{audit, contradictions, furnish},
     shopper::{
         Shopper,
-        Story::{self, Abandoned, Approved, Bought, Cancelled, Declined, Overtaken, Refunded, Shipped},
+        Story::{self, Abandoned, Approved, Bought, Cancelled, Declined, Overtaken, Refreshed, Refunded, Shipped},
         Visit,
     },
     world::{
@@ -36,7 +36,7 @@ pub(crate) const SETTINGS: [(&str, &str); 9] = [
 ];
 
 /// Each story, and where a process dies in it. A name begins with the module whose process that is.
-const MATRIX: [(Story, &[&str]); 8] = [
+const MATRIX: [(Story, &[&str]); 9] = [
     // First, because it is watched for a while whether its charge comes late.
     (Overtaken, &["payments.find.intended", "payments.find.answered", "payments.find.recorded"]),
     (
@@ -134,6 +134,15 @@ const MATRIX: [(Story, &[&str]); 8] = [
             "orders.refund.after",
             "orders.OrderRefunded.uncommitted",
             "orders.OrderRefunded.committed",
+        ],
+    ),
+    (
+        Refreshed,
+        &[
+            "users.refresh.uncommitted",
+            "users.refresh.committed",
+            "users.refresh.committed:2",
+            "gateway.named.answered:3",
         ],
     ),
     (Shipped, &["orders.OrderShipped.uncommitted", "orders.OrderShipped.committed"]),

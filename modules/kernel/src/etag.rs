@@ -12,10 +12,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Condition, Fault, Invalid, Malformed, problem};
+use crate::{Condition, Digest, Fault, Invalid, Malformed, problem};
 
 /// How many bytes of a body's SHA-256 tell it from the others of one version.
 const DIGEST: usize = 8;
@@ -34,8 +33,7 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
             Ok(body) => body,
             Err(error) => return problem(Fault::internal(error)),
         };
-        let digest =
-            Sha256::digest(&body).iter().take(DIGEST).fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+        let digest = &Digest::of(&body).hex()[..2 * DIGEST];
         let mut response = Json(()).into_response();
         *response.body_mut() = body.into();
         if let Ok(tag) = HeaderValue::try_from(format!("\"{}-{digest}\"", self.0)) {

@@ -1,3 +1,5 @@
+use chrono::TimeDelta;
+use kernel::{Clock, Executor};
 use serde_json::json;
 
 use super::address;
@@ -36,13 +38,40 @@ pub(super) async fn a_refresh_token_used_twice(shop: &Shop) {
     ada.post("/v1/users", json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada"})).await;
     let session = ada.post("/v1/sessions", json!({"email": "ada@example.com", "password": PASSWORD})).await;
     let old = json!({"refresh_token": session.text("/refresh_token")});
-    let fresh = ada.post("/v1/sessions/refresh", old.clone()).await;
+    let keyed = ada.clone().with("idempotency-key", "refresh-1");
+    let fresh = keyed.post("/v1/sessions/refresh", old.clone()).await;
     assert_ne!(fresh.text("/refresh_token"), session.text("/refresh_token"));
-    shop.note("Somebody has a copy: the whole family ends.");
+    shop.note("The answer got lost, or another tab asks at once: the successor is the same.");
+    for again in [&keyed, &ada] {
+        let again = again.post("/v1/sessions/refresh", old.clone()).await;
+        assert_eq!(again.text("/refresh_token"), fresh.text("/refresh_token"));
+    }
+    age_rotations(shop, TimeDelta::minutes(1)).await;
+    shop.note("A minute later, under the same key: still the same.");
+    let again = keyed.post("/v1/sessions/refresh", old.clone()).await;
+    assert_eq!(again.text("/refresh_token"), fresh.text("/refresh_token"));
+    shop.note("Somebody else, without the key, has a copy: the whole family ends.");
     ada.post("/v1/sessions/refresh", old).await;
     ada.post("/v1/sessions/refresh", json!({"refresh_token": fresh.text("/refresh_token")})).await;
-    let ada = ada.with("authorization", &format!("Bearer {}", fresh.text("/access_token")));
-    ada.get("/v1/users/me").await;
+    let signed_in = ada.clone().with("authorization", &format!("Bearer {}", fresh.text("/access_token")));
+    signed_in.get("/v1/users/me").await;
+    shop.note("Once its successor was used, a token that comes back is a copy however soon it comes.");
+    let session = ada.session_of("ada@example.com").await;
+    let first = json!({"refresh_token": session.text("/refresh_token")});
+    let second = keyed.post("/v1/sessions/refresh", first.clone()).await;
+    let second = json!({"refresh_token": second.text("/refresh_token")});
+    let third = ada.post("/v1/sessions/refresh", second).await;
+    keyed.post("/v1/sessions/refresh", first).await;
+    ada.post("/v1/sessions/refresh", json!({"refresh_token": third.text("/refresh_token")})).await;
+}
+
+/// Lets time pass for the exchanges of refresh tokens.
+async fn age_rotations(shop: &Shop, by: TimeDelta) {
+    let db = shop.database("users").await;
+    let then = db.now(Clock::default().now()).await.expect("the time") - by;
+    let sql = "UPDATE refresh_tokens SET rotated_at = $1 WHERE rotated_at IS NOT NULL";
+    db.query(sql).bind(then).execute().await.expect("it is written");
+    db.close().await;
 }
 
 pub(super) async fn an_address_book(shop: &Shop) {

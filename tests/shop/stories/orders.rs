@@ -215,6 +215,14 @@ pub(super) async fn one_key_one_order(shop: &Shop) {
     let bob = shop.customer("bob").await;
     fill(&bob, "CUP", 1).await;
     bob.with("idempotency-key", "order-1").post("/v1/orders", wish("ok")).await;
+    shop.note("What was refused and changed nothing is not remembered: put right, the same request is done.");
+    let eve = shop.customer("eve").await.with("idempotency-key", "order-1");
+    eve.post("/v1/orders", wish("ok")).await;
+    fill(&eve.clone().without("idempotency-key"), "CUP", 9).await;
+    eve.post("/v1/orders", wish("ok")).await;
+    eve.patch("/v1/cart/items/CUP", json!({"quantity": 7})).await;
+    eve.post("/v1/orders", wish("ok")).await;
+    eve.get("/v1/orders").await;
 }
 
 pub(super) async fn refunds(shop: &Shop) {
@@ -225,7 +233,11 @@ pub(super) async fn refunds(shop: &Shop) {
     ada.post(&path, some.clone()).await;
     let keyed = staff.clone().with("idempotency-key", "refund-1");
     keyed.post(&path, some.clone()).await;
-    keyed.post(&path, some).await;
+    keyed.post(&path, some.clone()).await;
+    shop.note("Another amount under one's own key; and the same key of somebody else.");
+    keyed.post(&path, json!({"amount": {"amount": 400, "currency": "EUR"}})).await;
+    let pat = shop.staff("pat", "staff").await.with("idempotency-key", "refund-1");
+    pat.post(&path, some).await;
     staff.post(&path, json!({"amount": {"amount": 100_000, "currency": "EUR"}})).await;
     shop.note("What is left.");
     staff.post(&path, json!({})).await;
