@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, domain::Most};
 
 kernel::id! {
     /// Identifies a cart, from its first line until it is ordered.
@@ -65,8 +65,10 @@ pub struct Added {
 #[serde(deny_unknown_fields)]
 pub struct NewItem {
     /// The variant.
+    #[schema(value_type = Sku)]
     pub sku: String,
-    /// How many, 1 to 999.
+    /// How many.
+    #[schema(value_type = Most<1>, inline)]
     pub quantity: i64,
 }
 

@@ -3,15 +3,20 @@ use std::sync::Arc;
 
 use axum::{
     extract::State,
-    http::{HeaderName, StatusCode, header::CACHE_CONTROL},
+    http::{HeaderName, StatusCode},
     response::{IntoResponse, Response},
 };
-use kernel::{Body, Caller, Condition, Path, Problem, Tagged};
+use kernel::{Body, Caller, Condition, Described, NoStore, Path, Problem, Tagged};
 use serde::Deserialize;
-use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Added, Cart, Carts, Error, NewItem};
+use products::Sku;
+
+use crate::{Added, Cart, Carts, Error, NewItem, domain::Most};
 
 type Api = State<Arc<dyn Carts>>;
 type Answer = Result<Tagged<Cart>, Problem<Error>>;
@@ -21,9 +26,9 @@ const CART_TOKEN: HeaderName = HeaderName::from_static("cart-token");
 
 pub(crate) fn routes(api: Arc<dyn Carts>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(get, clear))
-        .routes(routes!(add))
-        .routes(routes!(set_quantity, remove))
+        .routes(kernel::routes!(get, clear))
+        .routes(kernel::routes!(add))
+        .routes(kernel::routes!(set_quantity, remove))
         .with_state(api)
 }
 
@@ -31,8 +36,37 @@ pub(crate) fn routes(api: Arc<dyn Carts>) -> OpenApiRouter {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Quantity {
-    /// 0 to 999; 0 takes it out.
+    /// 0 takes it out.
+    #[schema(value_type = Most<0>, inline)]
     quantity: i64,
+}
+
+/// A SKU in an address; one that is none is no line's.
+#[derive(Debug, Deserialize)]
+struct Line(String);
+
+impl PartialSchema for Line {
+    fn schema() -> RefOr<Schema> {
+        Sku::schema()
+    }
+}
+
+/// The cart, and to a new guest its token.
+struct Opened(Added);
+
+impl kernel::Answer for Opened {
+    fn describe(described: &mut Described) {
+        Tagged::<Cart>::describe(described);
+        described.answer_header("201", "Cart-Token", "Opens the new cart; shown once.");
+    }
+}
+
+impl IntoResponse for Opened {
+    fn into_response(self) -> Response {
+        let Added { cart, token } = self.0;
+        let Some(token) = token else { return tagged(cart).into_response() };
+        (StatusCode::CREATED, [(CART_TOKEN, token)], NoStore, tagged(cart)).into_response()
+    }
 }
 
 fn tagged(cart: Cart) -> Tagged<Cart> {
@@ -48,28 +82,23 @@ async fn get(State(api): Api, caller: Caller) -> Answer {
 /// Puts a variant into the cart, or more of it.
 ///
 /// A guest without a cart gets one, and in the header `Cart-Token` the token to send from then on.
-#[utoipa::path(post, path = "/v1/cart/items", tag = "cart", request_body = NewItem, responses(
-    (status = 200, body = Cart),
-    (status = 201, body = Cart, headers(("Cart-Token", description = "Opens the new cart; shown once")))))]
+#[utoipa::path(post, path = "/v1/cart/items", tag = "cart",
+    responses((status = 200, body = Cart), (status = 201, body = Cart)))]
 async fn add(
     State(api): Api,
     caller: Caller,
     if_match: Condition,
     Body(item): Body<NewItem>,
-) -> Result<Response, Problem<Error>> {
-    let Added { cart, token } = api.add(caller, item, if_match).await?;
-    let Some(token) = token else { return Ok(tagged(cart).into_response()) };
-    let secret = [(CART_TOKEN, token), (CACHE_CONTROL, "no-store".into())];
-    Ok((StatusCode::CREATED, secret, tagged(cart)).into_response())
+) -> Result<Opened, Problem<Error>> {
+    Ok(Opened(api.add(caller, item, if_match).await?))
 }
 
 /// Sets how many of a variant are in the cart.
-#[utoipa::path(patch, path = "/v1/cart/items/{sku}", tag = "cart", request_body = Quantity,
-    params(("sku" = String, Path), ("If-Match" = Option<String>, Header)), responses((status = 200, body = Cart)))]
+#[utoipa::path(patch, path = "/v1/cart/items/{sku}", tag = "cart", responses((status = 200, body = Cart)))]
 async fn set_quantity(
     State(api): Api,
     caller: Caller,
-    Path(sku): Path<String>,
+    Path(Line(sku)): Path<Line>,
     if_match: Condition,
     Body(wish): Body<Quantity>,
 ) -> Answer {
@@ -77,9 +106,8 @@ async fn set_quantity(
 }
 
 /// Takes a variant out of the cart.
-#[utoipa::path(delete, path = "/v1/cart/items/{sku}", tag = "cart",
-    params(("sku" = String, Path), ("If-Match" = Option<String>, Header)), responses((status = 200, body = Cart)))]
-async fn remove(State(api): Api, caller: Caller, Path(sku): Path<String>, if_match: Condition) -> Answer {
+#[utoipa::path(delete, path = "/v1/cart/items/{sku}", tag = "cart", responses((status = 200, body = Cart)))]
+async fn remove(State(api): Api, caller: Caller, Path(Line(sku)): Path<Line>, if_match: Condition) -> Answer {
     Ok(tagged(api.set_quantity(caller, sku, 0, if_match).await?))
 }
 

@@ -10,14 +10,14 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use kernel::{Caller, Clock, Digest, Invalid, Refusal, problem};
+use kernel::{Caller, Clock, Digest, Invalid, Refusal, Visible, problem};
 
 use crate::{Error, keys::Keys, token};
 
 /// How a guest comes back to a cart.
 pub(crate) const CART_TOKEN: HeaderName = HeaderName::from_static("cart-token");
-/// The longest `Cart-Token`, in bytes.
-const TOKEN_LENGTH: usize = 256;
+/// What a `Cart-Token` may be.
+pub(crate) type CartToken = Visible<0, 256>;
 /// RFC 6750, section 3.1.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"stoa\", error=\"invalid_token\"");
 
@@ -34,9 +34,11 @@ impl Gate {
     }
 
     async fn caller(&self, headers: &HeaderMap) -> Result<Caller, Error> {
+        // Also beside an access token, where it means nothing: what is refused does not depend on who asks.
+        let guest = guest(headers)?;
         let mut given = headers.get_all(AUTHORIZATION).iter();
         match (given.next(), given.next()) {
-            (None, _) => Ok(guest(headers)?.map_or(Caller::Anonymous, |cart| Caller::Guest { cart })),
+            (None, _) => Ok(guest.map_or(Caller::Anonymous, |cart| Caller::Guest { cart })),
             (Some(_), Some(_)) => Err(Error::InvalidToken),
             (Some(one), None) => {
                 let token = bearer(one).ok_or(Refusal::Unauthenticated)?;
@@ -85,7 +87,7 @@ pub(crate) fn guest(headers: &HeaderMap) -> Result<Option<String>, Invalid> {
     let Some(token) = headers.get(CART_TOKEN).map(HeaderValue::as_bytes).filter(|token| !token.is_empty()) else {
         return Ok(None);
     };
-    if token.len() <= TOKEN_LENGTH && token.iter().all(u8::is_ascii_graphic) {
+    if CartToken::fits(token) {
         Ok(Some(Digest::of(token).hex()))
     } else {
         Err(Invalid::one("Cart-Token", "wrong_value", "is not a token of this shop; send it as it was given, or none"))

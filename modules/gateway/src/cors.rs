@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use axum::http::{
     HeaderName, HeaderValue, Method,
-    header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER},
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -15,7 +15,7 @@ use crate::{caller::CART_TOKEN, idempotency::IDEMPOTENCY_KEY, request::REQUEST_I
 pub(crate) fn layer(origins: Vec<HeaderValue>) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CART_TOKEN, IDEMPOTENCY_KEY, IF_MATCH, CONTENT_TYPE])
+        .allow_headers([AUTHORIZATION, CART_TOKEN, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, CONTENT_TYPE])
         .expose_headers([
             ETAG,
             LOCATION,

@@ -18,7 +18,7 @@ use axum::{
 use chrono::TimeDelta;
 use http_body_util::LengthLimitError;
 use kernel::{
-    BODY_LIMIT, Call, Caller, Clock, Context, Db, Digest, Fault, Invalid, Malformed, Refusal, Tasks, problem,
+    BODY_LIMIT, Call, Caller, Clock, Context, Db, Digest, Fault, Invalid, Malformed, Refusal, Tasks, Visible, problem,
 };
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -34,6 +34,8 @@ use crate::{
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer is an earlier one.
 pub(crate) const REPLAYED: &str = "idempotency-replayed";
+/// What a key may be.
+pub(crate) type Key = Visible<1, KEY_LENGTH>;
 /// The longest key, in characters.
 const KEY_LENGTH: usize = 255;
 /// What is kept of an answer's headers; the others are of one exchange only.
@@ -204,7 +206,7 @@ impl Ledger {
 fn name(parts: &Parts, body: &[u8]) -> Result<(Named, Option<String>), Invalid> {
     let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
     let (key, another) = (keys.next().unwrap_or_default(), keys.next());
-    let fit = (1..=KEY_LENGTH).contains(&key.len()) && key.iter().all(u8::is_ascii_graphic) && another.is_none();
+    let fit = Key::fits(key) && another.is_none();
     if !fit {
         let detail = format!("must be one value of 1 to {KEY_LENGTH} visible ASCII characters");
         return Err(Invalid::one("Idempotency-Key", "wrong_value", detail));

@@ -2,15 +2,17 @@
 use kernel::Violation;
 use serde::Serialize;
 use utoipa::{
-    OpenApi as _, ToSchema,
+    OpenApi as _, PartialSchema, ToSchema,
     openapi::{
-        Content, OpenApi, Ref, RefOr, Required, ResponseBuilder,
+        Content, Header, OpenApi, Ref, RefOr, Required, ResponseBuilder,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
         schema::{ObjectBuilder, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
+
+use crate::{caller::CartToken, idempotency::Key};
 
 /// What surrounds the modules' own descriptions; the version is this crate's.
 #[derive(utoipa::OpenApi)]
@@ -79,11 +81,13 @@ pub(crate) fn describe(modules: OpenApi) -> OpenApi {
         for (posts, operation) in operations(item) {
             complete(operation);
             if guests {
-                header(operation, "Cart-Token", "The token of a guest's cart, as its first answer gave it.");
+                let about = "The token of a guest's cart, as its first answer gave it; beside an access token it means nothing.";
+                header::<CartToken>(operation, "Cart-Token", about);
             }
             if posts {
                 let about = "Names the request: sent again with the same name it is answered again, and done once.";
-                header(operation, "Idempotency-Key", about);
+                header::<Key>(operation, "Idempotency-Key", about);
+                replayed(operation);
             }
         }
     }
@@ -115,13 +119,24 @@ fn complete(operation: &mut Operation) {
     }
 }
 
-fn header(operation: &mut Operation, name: &str, about: &str) {
+/// An earlier answer says that it is one.
+fn replayed(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let told = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"]));
+            let mut told = Header::new(told);
+            told.description = Some("The request was answered before; this is that answer.".into());
+            response.headers.insert("Idempotency-Replayed".into(), RefOr::T(told));
+        }
+    }
+}
+
+fn header<T: PartialSchema>(operation: &mut Operation, name: &str, about: &str) {
     let parameters = operation.parameters.get_or_insert_default();
     let same = |known: &RefOr<Parameter>| matches!(known, RefOr::T(known) if known.name.eq_ignore_ascii_case(name));
     if !parameters.iter().any(same) {
-        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(256));
         let header = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
-        parameters.push(RefOr::T(header.description(Some(about)).schema(Some(text)).build()));
+        parameters.push(RefOr::T(header.description(Some(about)).schema(Some(T::schema())).build()));
     }
 }
 
@@ -133,7 +148,18 @@ fn bearer() -> SecurityScheme {
 
 fn problem() -> utoipa::openapi::Response {
     let body = Content::new(Some(Ref::from_schema_name("Problem")));
-    ResponseBuilder::new().description("What went wrong.").content("application/problem+json", body).build()
+    let told = |about: &str| {
+        let mut told = Header::new(ObjectBuilder::new().schema_type(Type::String));
+        told.description = Some(about.into());
+        told
+    };
+    ResponseBuilder::new()
+        .description("What went wrong.")
+        .content("application/problem+json", body)
+        .header("Retry-After", told("In how many seconds to try again; with 409 `request_in_progress`, 429 and 503."))
+        .header("WWW-Authenticate", told("With 401 (RFC 9110, section 11.6.1)."))
+        .header("Idempotency-Replayed", told("`true`: the request was refused before; this is that answer."))
+        .build()
 }
 
 #[cfg(test)]

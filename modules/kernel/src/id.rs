@@ -18,7 +18,7 @@ macro_rules! id {
         )]
         #[serde(transparent)]
         #[sqlx(transparent)]
-        #[schema(value_type = String, example = "019376b1-7c4e-7c4e-9d2b-3f1e5a6b7c8d")]
+        #[schema(value_type = String, format = Uuid, example = "019376b1-7c4e-7c4e-9d2b-3f1e5a6b7c8d")]
         pub struct $Id(pub $crate::uuid::Uuid);
 
         impl $Id {
@@ -43,4 +43,9 @@ macro_rules! id {
             }
         }
     };
+}
+
+id! {
+    /// Identifies something of another module, in an address.
+    pub struct ForeignId;
 }

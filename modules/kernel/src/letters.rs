@@ -12,7 +12,7 @@ use sqlx::types::Json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{Caller, Context, Db, Event, Executor, Failure, Fault, Invalid, Page, PageQuery, Refusal};
+use crate::{Caller, Context, Cursor, Db, Event, Executor, Failure, Fault, Invalid, Limit, Page, PageQuery, Refusal};
 
 /// An event that a module has received and not handled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -54,9 +54,11 @@ pub enum LetterState {
 pub struct LetterQuery {
     /// Only those that wait for this; both where absent.
     pub state: Option<LetterState>,
-    /// How many at the most, 1 to 100; 20 where absent.
+    /// How many at the most; 20 where absent.
+    #[param(value_type = Option<Limit>, inline)]
     pub limit: Option<u32>,
     /// The `next` of the page before.
+    #[param(value_type = Option<Cursor>, inline)]
     pub cursor: Option<String>,
 }
 

@@ -3,18 +3,27 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::Invalid;
+use crate::{Invalid, Visible, Whole};
 
 /// The most items a page may have.
 pub const MAX_LIMIT: u32 = 100;
+
+/// How many items a page may have at the most.
+pub type Limit = Whole<1, { MAX_LIMIT as i64 }>;
+/// The most characters of a cursor.
+const CURSOR: usize = 4096;
+/// The `next` of a page, in base64url.
+pub type Cursor = Visible<1, CURSOR>;
 
 /// Which page of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct PageQuery {
-    /// How many items at the most, 1 to 100; 20 where absent.
+    /// How many items at the most; 20 where absent.
+    #[param(value_type = Option<Limit>, inline)]
     pub limit: Option<u32>,
     /// The `next` of the page before.
+    #[param(value_type = Option<Cursor>, inline)]
     pub cursor: Option<String>,
 }
 
@@ -26,6 +35,7 @@ impl PageQuery {
             return Err(Invalid::one("?limit", "out_of_range", format!("must be 1 to {MAX_LIMIT}")));
         }
         let key = self.cursor.as_deref().map(|cursor| {
+            let cursor = Some(cursor).filter(|cursor| Cursor::fits(cursor.as_bytes()))?;
             let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;
             serde_json::from_slice(&bytes).ok()
         });

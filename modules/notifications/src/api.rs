@@ -69,9 +69,11 @@ pub struct Delivery {
 pub struct DeliveryQuery {
     /// Only those that are so far.
     pub status: Option<DeliveryStatus>,
-    /// How many at the most, 1 to 100; 20 where absent.
+    /// How many at the most; 20 where absent.
+    #[param(value_type = Option<kernel::Limit>, inline)]
     pub limit: Option<u32>,
     /// The `next` of the page before.
+    #[param(value_type = Option<kernel::Cursor>, inline)]
     pub cursor: Option<String>,
 }
 

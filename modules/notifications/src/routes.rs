@@ -2,9 +2,8 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
-use kernel::{Body, Caller, DeadLetter, LetterQuery, Page, PageQuery, Path, Problem, Query};
-use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
+use kernel::{Body, Caller, DeadLetter, ForeignId, LetterQuery, Page, PageQuery, Path, Problem, Query};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Delivery, DeliveryQuery, Error, Notification, Notifications, Preferences};
 
@@ -13,16 +12,16 @@ type Answer<T> = Result<Json<T>, Problem<Error>>;
 
 pub(crate) fn routes(api: Arc<dyn Notifications>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(list))
-        .routes(routes!(preferences, set_preferences))
-        .routes(routes!(deliveries))
-        .routes(routes!(dead_letters))
-        .routes(routes!(replay))
+        .routes(kernel::routes!(list))
+        .routes(kernel::routes!(preferences, set_preferences))
+        .routes(kernel::routes!(deliveries))
+        .routes(kernel::routes!(dead_letters))
+        .routes(kernel::routes!(replay))
         .with_state(api)
 }
 
 /// Lists one's own notifications, the latest first.
-#[utoipa::path(get, path = "/v1/notifications", tag = "notifications", params(PageQuery),
+#[utoipa::path(get, path = "/v1/notifications", tag = "notifications",
     responses((status = 200, body = Page<Notification>)))]
 async fn list(State(api): Api, caller: Caller, Query(page): Query<PageQuery>) -> Answer<Page<Notification>> {
     Ok(Json(api.list(caller, page).await?))
@@ -36,21 +35,20 @@ async fn preferences(State(api): Api, caller: Caller) -> Answer<Preferences> {
 }
 
 /// Changes what one wants to be told.
-#[utoipa::path(put, path = "/v1/notifications/preferences", tag = "notifications", request_body = Preferences,
+#[utoipa::path(put, path = "/v1/notifications/preferences", tag = "notifications",
     responses((status = 200, body = Preferences)))]
 async fn set_preferences(State(api): Api, caller: Caller, Body(wish): Body<Preferences>) -> Answer<Preferences> {
     Ok(Json(api.set_preferences(caller, wish).await?))
 }
 
 /// Lists deliveries to everybody, the latest first. For staff.
-#[utoipa::path(get, path = "/v1/deliveries", tag = "notifications", params(DeliveryQuery),
-    responses((status = 200, body = Page<Delivery>)))]
+#[utoipa::path(get, path = "/v1/deliveries", tag = "notifications", responses((status = 200, body = Page<Delivery>)))]
 async fn deliveries(State(api): Api, caller: Caller, Query(query): Query<DeliveryQuery>) -> Answer<Page<Delivery>> {
     Ok(Json(api.deliveries(caller, query).await?))
 }
 
 /// Lists events that were received and not handled. Staff.
-#[utoipa::path(get, path = "/v1/operations/notifications/events", tag = "notifications", params(LetterQuery),
+#[utoipa::path(get, path = "/v1/operations/notifications/events", tag = "notifications",
     responses((status = 200, body = Page<DeadLetter>)))]
 async fn dead_letters(State(api): Api, caller: Caller, Query(query): Query<LetterQuery>) -> Answer<Page<DeadLetter>> {
     Ok(Json(api.dead_letters(caller, query).await?))
@@ -58,8 +56,12 @@ async fn dead_letters(State(api): Api, caller: Caller, Query(query): Query<Lette
 
 /// Lets an event be handled again, within seconds. Staff.
 #[utoipa::path(post, path = "/v1/operations/notifications/events/{id}/replay", tag = "notifications",
-    params(("id" = Uuid, Path)), responses((status = 202)))]
-async fn replay(State(api): Api, caller: Caller, Path(id): Path<Uuid>) -> Result<StatusCode, Problem<Error>> {
+    responses((status = 202)))]
+async fn replay(
+    State(api): Api,
+    caller: Caller,
+    Path(ForeignId(id)): Path<ForeignId>,
+) -> Result<StatusCode, Problem<Error>> {
     api.replay_dead_letter(caller, id).await?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -3,16 +3,11 @@ mod operations;
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    http::{StatusCode, header::LOCATION},
-    response::{IntoResponse, Response},
-};
-use kernel::{Body, Caller, IdempotencyKey, Page, Path, Problem, Query, Tagged};
+use axum::{Json, extract::State, http::StatusCode};
+use kernel::{Body, Caller, IdempotencyKey, Location, Page, Path, Problem, Query, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, OrderStatus, Orders,
@@ -24,19 +19,23 @@ type Api = Arc<dyn Orders>;
 /// Every endpoint.
 pub(crate) fn routes(api: Api) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(place, list))
-        .routes(routes!(quote))
-        .routes(routes!(get))
-        .routes(routes!(events))
-        .routes(routes!(cancel))
-        .routes(routes!(ship))
-        .routes(routes!(refund))
-        .routes(routes!(operations::stuck))
-        .routes(routes!(operations::retry))
-        .routes(routes!(operations::force))
-        .routes(routes!(operations::dead_letters))
-        .routes(routes!(operations::replay))
+        .routes(kernel::routes!(place, list))
+        .routes(kernel::routes!(quote))
+        .routes(kernel::routes!(get))
+        .routes(kernel::routes!(events))
+        .routes(kernel::routes!(cancel))
+        .routes(kernel::routes!(ship))
+        .routes(kernel::routes!(refund))
+        .routes(kernel::routes!(operations::stuck))
+        .routes(kernel::routes!(operations::retry))
+        .routes(kernel::routes!(operations::force))
+        .routes(kernel::routes!(operations::dead_letters))
+        .routes(kernel::routes!(operations::replay))
         .with_state(api)
+}
+
+pub(crate) fn tagged(order: Order) -> Tagged<Order> {
+    Tagged(order.version, order)
 }
 
 /// A body without fields.
@@ -47,24 +46,22 @@ pub(crate) struct Nothing {}
 /// Places an order: the caller's cart.
 ///
 /// 202 where it is not settled yet: look at `Location`, and do what `payment.action` asks for.
-#[utoipa::path(post, path = "/v1/orders", tag = "orders", operation_id = "orders.place",
+#[utoipa::path(post, path = "/v1/orders", tag = "orders",
     responses((status = 201, body = Order), (status = 202, body = Order)))]
 async fn place(
     State(orders): State<Api>,
     caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     Body(order): Body<NewOrder>,
-) -> Result<Response, Problem<Error>> {
+) -> Result<(StatusCode, Location, Tagged<Order>), Problem<Error>> {
     let order = orders.place(caller, key, order).await?;
     let settled = !matches!(order.status, OrderStatus::Pending | OrderStatus::Cancelling);
     let status = if settled { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let location = format!("/v1/orders/{}", order.id);
-    Ok((status, [(LOCATION, location)], Json(order)).into_response())
+    Ok((status, Location(format!("/v1/orders/{}", order.id)), tagged(order)))
 }
 
 /// Lists the caller's orders, the latest first; everybody's to staff.
-#[utoipa::path(get, path = "/v1/orders", tag = "orders", operation_id = "orders.list", params(OrderQuery),
-    responses((status = 200, body = Page<Order>)))]
+#[utoipa::path(get, path = "/v1/orders", tag = "orders", responses((status = 200, body = Page<Order>)))]
 async fn list(
     State(orders): State<Api>,
     caller: Caller,
@@ -74,8 +71,7 @@ async fn list(
 }
 
 /// Tells what the caller's cart would cost.
-#[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", operation_id = "orders.quote",
-    responses((status = 200, body = Quote)))]
+#[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", responses((status = 200, body = Quote)))]
 async fn quote(
     State(orders): State<Api>,
     caller: Caller,
@@ -85,20 +81,18 @@ async fn quote(
 }
 
 /// Looks up an order.
-#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", operation_id = "orders.get",
-    params(("id" = OrderId, Path)), responses((status = 200, body = Order)))]
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", responses((status = 200, body = Order)))]
 async fn get(
     State(orders): State<Api>,
     caller: Caller,
     Path(id): Path<OrderId>,
 ) -> Result<Tagged<Order>, Problem<Error>> {
-    let order = orders.get(caller, id).await?;
-    Ok(Tagged(order.version, order))
+    Ok(tagged(orders.get(caller, id).await?))
 }
 
 /// Lists what happened to an order, from its beginning.
-#[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "orders", operation_id = "orders.events",
-    params(("id" = OrderId, Path)), responses((status = 200, body = Page<OrderEvent>)))]
+#[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "orders",
+    responses((status = 200, body = Page<OrderEvent>)))]
 async fn events(
     State(orders): State<Api>,
     caller: Caller,
@@ -109,42 +103,39 @@ async fn events(
 }
 
 /// Cancels an order that has not been shipped; 202 while money and stock are still on their way back.
-#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", operation_id = "orders.cancel",
-    params(("id" = OrderId, Path)), request_body = Option<Nothing>,
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders",
     responses((status = 200, body = Order), (status = 202, body = Order)))]
 async fn cancel(
     State(orders): State<Api>,
     caller: Caller,
     Path(id): Path<OrderId>,
     Body(Nothing {}): Body<Nothing>,
-) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
+) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
     let order = orders.cancel(caller, id).await?;
     let done = order.status == OrderStatus::Cancelled;
-    Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(order)))
+    Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, tagged(order)))
 }
 
 /// Notes that a parcel has left the house. Staff.
-#[utoipa::path(post, path = "/v1/orders/{id}/shipments", tag = "orders", operation_id = "orders.ship",
-    params(("id" = OrderId, Path)), responses((status = 201, body = Order)))]
+#[utoipa::path(post, path = "/v1/orders/{id}/shipments", tag = "orders", responses((status = 201, body = Order)))]
 async fn ship(
     State(orders): State<Api>,
     caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     Path(id): Path<OrderId>,
     Body(shipment): Body<NewShipment>,
-) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
-    Ok((StatusCode::CREATED, Json(orders.ship(caller, id, key, shipment).await?)))
+) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
+    Ok((StatusCode::CREATED, tagged(orders.ship(caller, id, key, shipment).await?)))
 }
 
 /// Pays some of an order back, or all that is left. Staff.
-#[utoipa::path(post, path = "/v1/orders/{id}/refunds", tag = "orders", operation_id = "orders.refund",
-    params(("id" = OrderId, Path)), responses((status = 201, body = Order)))]
+#[utoipa::path(post, path = "/v1/orders/{id}/refunds", tag = "orders", responses((status = 201, body = Order)))]
 async fn refund(
     State(orders): State<Api>,
     caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     Path(id): Path<OrderId>,
     Body(refund): Body<NewRefund>,
-) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
-    Ok((StatusCode::CREATED, Json(orders.refund(caller, id, key, refund).await?)))
+) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
+    Ok((StatusCode::CREATED, tagged(orders.refund(caller, id, key, refund).await?)))
 }

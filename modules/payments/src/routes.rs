@@ -1,18 +1,21 @@
 //! The public endpoints of payments.
 use std::sync::Arc;
 
+use std::convert::Infallible;
+
 use axum::{
     Json,
-    extract::{State, rejection::StringRejection},
+    extract::{FromRequest, FromRequestParts, Request, State},
     http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY},
+        request::Parts,
     },
     response::{Html, IntoResponse, Response},
 };
-use kernel::{BODY_LIMIT, Caller, Malformed, Path, Problem, problem};
-use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
+use kernel::{BODY_LIMIT, Caller, Described, ForeignId, Malformed, Path, Problem, problem};
+use utoipa::PartialSchema;
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Error, Payment, PaymentChoice, Payments, provider::TEST};
 
@@ -23,63 +26,93 @@ const SIGNATURES: [&str; 2] = ["stoa-signature", "stripe-signature"];
 
 pub(crate) fn router(api: Arc<dyn Payments>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(payment))
-        .routes(routes!(webhook))
-        .routes(routes!(bank))
-        .routes(routes!(approve))
-        .routes(routes!(decline))
+        .routes(kernel::routes!(payment))
+        .routes(kernel::routes!(webhook))
+        .routes(kernel::routes!(bank))
+        .routes(kernel::routes!(approve))
+        .routes(kernel::routes!(decline))
         .with_state(api)
 }
 
 /// The payment of an order, for the one who pays and for staff.
-#[utoipa::path(get, path = "/v1/orders/{id}/payment", tag = "payments",
-    params(("id" = Uuid, Path, description = "The order")),
-    responses((status = 200, body = Payment)))]
-async fn payment(State(api): Api, caller: Caller, Path(id): Path<Uuid>) -> Result<Json<Payment>, Problem<Error>> {
+#[utoipa::path(get, path = "/v1/orders/{id}/payment", tag = "payments", responses((status = 200, body = Payment)))]
+async fn payment(
+    State(api): Api,
+    caller: Caller,
+    Path(ForeignId(id)): Path<ForeignId>,
+) -> Result<Json<Payment>, Problem<Error>> {
     Ok(Json(api.get(caller, id).await?))
 }
 
 /// What a provider has to tell, signed in `Stoa-Signature` or `Stripe-Signature` as `t=…,v1=…`.
 #[utoipa::path(post, path = "/v1/payments/webhooks/{provider}", tag = "payments",
-    params(("provider" = String, Path, description = "The provider")),
-    request_body(content = String, content_type = "application/json"),
     responses((status = 204, description = "Taken in, now or before")))]
 async fn webhook(
     State(api): Api,
     Path(provider): Path<String>,
-    headers: HeaderMap,
-    body: Result<String, StringRejection>,
-) -> Result<StatusCode, Response> {
-    let body = body.map_err(unreadable)?;
-    let signature = SIGNATURES.iter().find_map(|name| headers.get(*name)?.to_str().ok()).unwrap_or_default();
-    let told = api.webhook(provider, signature.to_owned(), body).await;
-    told.map(|()| StatusCode::NO_CONTENT).map_err(problem)
+    Signature(signature): Signature,
+    News(body): News,
+) -> Result<StatusCode, Problem<Error>> {
+    api.webhook(provider, signature, body).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-/// What is not text was not signed as text either.
-fn unreadable(rejection: StringRejection) -> Response {
-    match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }),
-        _ => problem(Error::BadSignature),
+/// Whatever stands where a signature should.
+struct Signature(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Signature {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let given = SIGNATURES.iter().find_map(|name| parts.headers.get(*name)?.to_str().ok());
+        Ok(Self(given.unwrap_or_default().to_owned()))
+    }
+}
+
+impl kernel::Argument for Signature {
+    fn describe(described: &mut Described) {
+        described.header::<String>("Stoa-Signature", "The signature, as `t=…,v1=…`.");
+        described.header::<String>("Stripe-Signature", "The same, as Stripe names it.");
+    }
+}
+
+/// What a provider tells, as the very bytes that it signed.
+struct News(String);
+
+impl<S: Send + Sync> FromRequest<S> for News {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        String::from_request(request, state).await.map(Self).map_err(|rejection| {
+            match rejection.into_response().status() {
+                StatusCode::PAYLOAD_TOO_LARGE => problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }),
+                // What is not text was not signed as text either.
+                _ => problem(Error::BadSignature),
+            }
+        })
+    }
+}
+
+impl kernel::Argument for News {
+    fn describe(described: &mut Described) {
+        described.body("application/json", String::schema(), true);
     }
 }
 
 /// The test provider's customer decides here: a page with two buttons.
 #[utoipa::path(get, path = "/v1/payments/test/{reference}", tag = "payments",
-    params(("reference" = String, Path, description = "The charge")),
     responses((status = 200, body = String, content_type = "text/html")))]
-async fn bank(State(api): Api, Path(reference): Path<String>) -> Result<Response, Problem<Error>> {
+async fn bank(State(api): Api, Path(reference): Path<String>) -> Result<Page, Problem<Error>> {
     let choice = PaymentChoice { provider: TEST.into(), method: "action_required".into() };
     api.check(choice).await.map_err(|error| match error {
         Error::Refusal(_) => Error::PaymentNotFound,
         error => error,
     })?;
-    Ok((PAGE_HEADERS, Html(page(&reference))).into_response())
+    Ok((PAGE_HEADERS, Html(page(&reference))))
 }
 
 /// The test provider's customer agrees.
 #[utoipa::path(post, path = "/v1/payments/test/{reference}/approve", tag = "payments",
-    params(("reference" = String, Path, description = "The charge")),
     responses((status = 204, description = "The payment goes on")))]
 async fn approve(State(api): Api, Path(reference): Path<String>) -> Result<StatusCode, Problem<Error>> {
     api.act(TEST.into(), reference, true).await?;
@@ -88,12 +121,14 @@ async fn approve(State(api): Api, Path(reference): Path<String>) -> Result<Statu
 
 /// The test provider's customer refuses.
 #[utoipa::path(post, path = "/v1/payments/test/{reference}/decline", tag = "payments",
-    params(("reference" = String, Path, description = "The charge")),
     responses((status = 204, description = "The payment is declined")))]
 async fn decline(State(api): Api, Path(reference): Path<String>) -> Result<StatusCode, Problem<Error>> {
     api.act(TEST.into(), reference, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
+
+/// A page that no cache keeps.
+type Page = ([(HeaderName, HeaderValue); 2], Html<String>);
 
 const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (

@@ -131,9 +131,11 @@ pub struct ProductQuery {
     pub sort: Option<String>,
     /// Active ones only, but for staff.
     pub status: Option<ProductStatus>,
-    /// How many at the most, 1 to 100; 20 where absent.
+    /// How many at the most; 20 where absent.
+    #[param(value_type = Option<kernel::Limit>, inline)]
     pub limit: Option<u32>,
     /// The `next` of the page before.
+    #[param(value_type = Option<kernel::Cursor>, inline)]
     pub cursor: Option<String>,
 }
 

@@ -2,13 +2,18 @@ use std::{fmt, str::FromStr};
 
 use kernel::Flaw;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
+
+/// The most characters of a SKU.
+const SKU_LENGTH: usize = 64;
 
 /// A stock keeping unit: 1 to 64 letters, digits, `.`, `_` or `-`; case counts.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
 #[serde(try_from = "String", into = "String")]
 #[sqlx(transparent)]
-#[schema(value_type = String, example = "TEE-BLUE-M")]
 pub struct Sku(String);
 
 impl Sku {
@@ -18,10 +23,20 @@ impl Sku {
     }
 }
 
+impl PartialSchema for Sku {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(SKU_LENGTH));
+        let text = text.pattern(Some("^[A-Za-z0-9._-]+$")).examples(["TEE-BLUE-M"]);
+        text.description(Some("A stock keeping unit; case counts.")).into()
+    }
+}
+
+impl ToSchema for Sku {}
+
 impl FromStr for Sku {
     type Err = Flaw;
     fn from_str(text: &str) -> Result<Self, Flaw> {
-        let fits = (1..=64).contains(&text.len())
+        let fits = (1..=SKU_LENGTH).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         if fits {
             Ok(Self(text.to_owned()))

@@ -7,6 +7,10 @@ use std::fmt::Display;
 use kernel::Flaw;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 use uuid::Uuid;
 
 /// The most characters of a slug, which are those of Shopify's handles.
@@ -50,6 +54,35 @@ pub(crate) fn parse(text: &str) -> Result<String, Flaw> {
             Err(Flaw::new("malformed_slug", rule))
         }
     }
+}
+
+/// A slug, as the API's description says it.
+pub(crate) struct Slug;
+
+impl PartialSchema for Slug {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(SLUG_LENGTH));
+        text.pattern(Some(pattern())).into()
+    }
+}
+
+impl ToSchema for Slug {}
+
+/// The characters that [`parse`] takes, as a regular expression: it leaves out those of the first plane that it refuses.
+fn pattern() -> String {
+    let refused = |code: &u32| char::from_u32(*code).is_some_and(|c| !is_allowed(c));
+    let (mut class, mut code) = (String::new(), 0);
+    while code <= 0xffff {
+        let end = (code..=0xffff).take_while(refused).last();
+        if let Some(end) = end {
+            class.push_str(&format!("\\u{code:04x}"));
+            if end > code {
+                class.push_str(&format!("-\\u{end:04x}"));
+            }
+        }
+        code = end.unwrap_or(code) + 1;
+    }
+    format!("^[^{class}]+$")
 }
 
 /// The slug of the product that files call by this handle: the handle itself, and so of no other.

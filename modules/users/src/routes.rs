@@ -2,21 +2,24 @@
 mod addresses;
 mod keys;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
-    extract::State,
+    extract::{FromRequestParts, State},
     http::{
-        HeaderMap, HeaderValue, StatusCode,
-        header::{CACHE_CONTROL, LOCATION, RETRY_AFTER, USER_AGENT},
+        HeaderValue, StatusCode,
+        header::{RETRY_AFTER, USER_AGENT},
+        request::Parts,
     },
     response::{IntoResponse, Response},
 };
-use kernel::{Body, Caller, Condition, IdempotencyKey, Page, PageQuery, Path, Problem, Query, Role, Tagged};
+use kernel::{
+    Body, Caller, Condition, IdempotencyKey, Location, NoStore, Page, PageQuery, Path, Problem, Query, Role, Tagged,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Credentials, Error, NewUser, Session, SessionId, Tokens, User, UserId, UserPatch, Users};
 
@@ -24,18 +27,18 @@ type Api = State<Arc<dyn Users>>;
 
 pub(crate) fn router(api: Arc<dyn Users>) -> OpenApiRouter {
     OpenApiRouter::new()
-        .routes(routes!(register, list))
-        .routes(routes!(me, update))
-        .routes(routes!(get))
-        .routes(routes!(set_role))
-        .routes(routes!(sign_in))
-        .routes(routes!(refresh))
-        .routes(routes!(sign_out))
-        .routes(routes!(sessions))
-        .routes(routes!(end_session))
-        .routes(routes!(addresses::addresses, addresses::add_address))
-        .routes(routes!(addresses::set_address, addresses::remove_address))
-        .routes(routes!(keys::keys))
+        .routes(kernel::routes!(register, list))
+        .routes(kernel::routes!(me, update))
+        .routes(kernel::routes!(get))
+        .routes(kernel::routes!(set_role))
+        .routes(kernel::routes!(sign_in))
+        .routes(kernel::routes!(refresh))
+        .routes(kernel::routes!(sign_out))
+        .routes(kernel::routes!(sessions))
+        .routes(kernel::routes!(end_session))
+        .routes(kernel::routes!(addresses::addresses, addresses::add_address))
+        .routes(kernel::routes!(addresses::set_address, addresses::remove_address))
+        .routes(kernel::routes!(keys::keys))
         .with_state(api)
 }
 
@@ -63,22 +66,32 @@ impl IntoResponse for Refused {
 }
 
 /// What nobody on the way may keep.
-fn secret<T>(status: StatusCode, body: T) -> impl IntoResponse
-where
-    Json<T>: IntoResponse,
-{
-    (status, [(CACHE_CONTROL, "no-store")], Json(body))
+type Secret<T> = (StatusCode, NoStore, Json<T>);
+
+/// What signs in, in its own words.
+struct UserAgent(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for UserAgent {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let agent = parts.headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
+        Ok(Self(agent.unwrap_or_default()))
+    }
 }
+
+/// Every client sends it by itself.
+impl kernel::Argument for UserAgent {}
 
 /// Opens a customer's account.
 #[utoipa::path(post, path = "/v1/users", tag = "users", responses((status = 201, body = User)))]
-async fn register(State(api): Api, Body(user): Body<NewUser>) -> Result<impl IntoResponse, Refused> {
+async fn register(State(api): Api, Body(user): Body<NewUser>) -> Result<(StatusCode, Location, Tagged<User>), Refused> {
     let user = api.register(user).await?;
-    Ok((StatusCode::CREATED, [(LOCATION, "/v1/users/me")], Tagged(user.version, user)))
+    Ok((StatusCode::CREATED, Location("/v1/users/me".into()), Tagged(user.version, user)))
 }
 
 /// Lists accounts by e-mail address. Staff.
-#[utoipa::path(get, path = "/v1/users", tag = "users", params(PageQuery), responses((status = 200, body = Page<User>)))]
+#[utoipa::path(get, path = "/v1/users", tag = "users", responses((status = 200, body = Page<User>)))]
 async fn list(State(api): Api, caller: Caller, Query(page): Query<PageQuery>) -> Result<Json<Page<User>>, Refused> {
     Ok(Json(api.list(caller, page).await?))
 }
@@ -104,8 +117,7 @@ async fn update(
 }
 
 /// Shows an account. Staff.
-#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", params(("id" = UserId, Path)),
-    responses((status = 200, body = User)))]
+#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", responses((status = 200, body = User)))]
 async fn get(State(api): Api, caller: Caller, Path(id): Path<UserId>) -> Result<Tagged<User>, Refused> {
     let user = api.get(caller, id).await?;
     Ok(Tagged(user.version, user))
@@ -120,8 +132,7 @@ struct RoleForm {
 }
 
 /// Changes what an account may do, and ends its sessions. Admins.
-#[utoipa::path(put, path = "/v1/users/{id}/role", tag = "users", params(("id" = UserId, Path)),
-    responses((status = 200, body = User)))]
+#[utoipa::path(put, path = "/v1/users/{id}/role", tag = "users", responses((status = 200, body = User)))]
 async fn set_role(
     State(api): Api,
     caller: Caller,
@@ -137,12 +148,10 @@ async fn set_role(
 #[utoipa::path(post, path = "/v1/sessions", tag = "users", responses((status = 201, body = Tokens)))]
 async fn sign_in(
     State(api): Api,
-    headers: HeaderMap,
+    UserAgent(agent): UserAgent,
     Body(credentials): Body<Credentials>,
-) -> Result<impl IntoResponse, Refused> {
-    let user_agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()).into_owned());
-    let tokens = api.sign_in(credentials, user_agent.unwrap_or_default()).await?;
-    Ok(secret(StatusCode::CREATED, tokens))
+) -> Result<Secret<Tokens>, Refused> {
+    Ok((StatusCode::CREATED, NoStore, Json(api.sign_in(credentials, agent).await?)))
 }
 
 /// A refresh token to exchange.
@@ -162,9 +171,9 @@ async fn refresh(
     State(api): Api,
     IdempotencyKey(key): IdempotencyKey,
     Body(form): Body<RefreshForm>,
-) -> Result<impl IntoResponse, Refused> {
+) -> Result<Secret<Tokens>, Refused> {
     let tokens = api.refresh(form.refresh_token, Some(key)).await?;
-    Ok(secret(StatusCode::OK, tokens))
+    Ok((StatusCode::OK, NoStore, Json(tokens)))
 }
 
 /// Signs out: ends the session that asks.
@@ -181,8 +190,7 @@ async fn sessions(State(api): Api, caller: Caller) -> Result<Json<Page<Session>>
 }
 
 /// Ends one of one's sessions.
-#[utoipa::path(delete, path = "/v1/users/me/sessions/{id}", tag = "users", params(("id" = SessionId, Path)),
-    responses((status = 204)))]
+#[utoipa::path(delete, path = "/v1/users/me/sessions/{id}", tag = "users", responses((status = 204)))]
 async fn end_session(State(api): Api, caller: Caller, Path(id): Path<SessionId>) -> Result<StatusCode, Refused> {
     api.sign_out(caller, Some(id)).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -123,7 +123,7 @@ async fn pages_of_other_origins_get_in_only_where_they_are_named() {
     let asks = ["Origin: https://shop.example", "Access-Control-Request-Method: POST"];
     let allowed = open.send(Method::OPTIONS, "/v1/orders", &asks, Body::empty()).await;
     assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, "https://shop.example"));
-    for name in ["authorization", "cart-token", "idempotency-key", "if-match", "content-type"] {
+    for name in ["authorization", "cart-token", "idempotency-key", "if-match", "if-none-match", "content-type"] {
         assert!(allowed.header("access-control-allow-headers").contains(name), "{allowed:?}");
     }
     let answer = open.get("/v1/nothing", &asks[..1]).await;

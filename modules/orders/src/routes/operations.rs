@@ -1,11 +1,10 @@
 //! What those who run the shop see of orders that do not get on, and what they can do about it.
 use axum::{Json, extract::State, http::StatusCode};
-use kernel::{Body, Caller, DeadLetter, LetterQuery, Page, PageQuery, Path, Problem, Query};
+use kernel::{Body, Caller, DeadLetter, ForeignId, LetterQuery, Page, PageQuery, Path, Problem, Query, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use super::{Api, Nothing};
+use super::{Api, Nothing, tagged};
 use crate::{Error, Order, OrderId, OrderStatus, Outcome, StuckOrder};
 
 /// What an order is to be forced to.
@@ -17,8 +16,7 @@ pub(super) struct Force {
 }
 
 /// Lists orders that have failed repeatedly or wait for a person, the oldest first. Staff.
-#[utoipa::path(get, path = "/v1/operations/orders", tag = "orders", operation_id = "orders.stuck", params(PageQuery),
-    responses((status = 200, body = Page<StuckOrder>)))]
+#[utoipa::path(get, path = "/v1/operations/orders", tag = "orders", responses((status = 200, body = Page<StuckOrder>)))]
 pub(super) async fn stuck(
     State(orders): State<Api>,
     caller: Caller,
@@ -28,34 +26,34 @@ pub(super) async fn stuck(
 }
 
 /// Lets an order be gone on with at once; look at it for what became of it. Staff.
-#[utoipa::path(post, path = "/v1/operations/orders/{id}/retry", tag = "orders", operation_id = "orders.retry",
-    params(("id" = OrderId, Path)), request_body = Option<Nothing>, responses((status = 202, body = Order)))]
+#[utoipa::path(post, path = "/v1/operations/orders/{id}/retry", tag = "orders",
+    responses((status = 202, body = Order)))]
 pub(super) async fn retry(
     State(orders): State<Api>,
     caller: Caller,
     Path(id): Path<OrderId>,
     Body(Nothing {}): Body<Nothing>,
-) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
-    Ok((StatusCode::ACCEPTED, Json(orders.retry(caller, id).await?)))
+) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
+    Ok((StatusCode::ACCEPTED, tagged(orders.retry(caller, id).await?)))
 }
 
 /// Turns back an order that is not confirmed; 202 while money and stock are still on their way back. Admins.
-#[utoipa::path(post, path = "/v1/operations/orders/{id}/force", tag = "orders", operation_id = "orders.force",
-    params(("id" = OrderId, Path)), responses((status = 200, body = Order), (status = 202, body = Order)))]
+#[utoipa::path(post, path = "/v1/operations/orders/{id}/force", tag = "orders",
+    responses((status = 200, body = Order), (status = 202, body = Order)))]
 pub(super) async fn force(
     State(orders): State<Api>,
     caller: Caller,
     Path(id): Path<OrderId>,
     Body(Force { outcome }): Body<Force>,
-) -> Result<(StatusCode, Json<Order>), Problem<Error>> {
+) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
     let order = orders.force(caller, id, outcome).await?;
     let done = order.status == OrderStatus::Cancelled;
-    Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, Json(order)))
+    Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, tagged(order)))
 }
 
 /// Lists events that were received and not handled. Staff.
-#[utoipa::path(get, path = "/v1/operations/orders/events", tag = "orders", operation_id = "orders.dead_letters",
-    params(LetterQuery), responses((status = 200, body = Page<DeadLetter>)))]
+#[utoipa::path(get, path = "/v1/operations/orders/events", tag = "orders",
+    responses((status = 200, body = Page<DeadLetter>)))]
 pub(super) async fn dead_letters(
     State(orders): State<Api>,
     caller: Caller,
@@ -65,12 +63,11 @@ pub(super) async fn dead_letters(
 }
 
 /// Lets an event be handled again, within seconds. Staff.
-#[utoipa::path(post, path = "/v1/operations/orders/events/{id}/replay", tag = "orders", operation_id = "orders.replay",
-    params(("id" = Uuid, Path)), responses((status = 202)))]
+#[utoipa::path(post, path = "/v1/operations/orders/events/{id}/replay", tag = "orders", responses((status = 202)))]
 pub(super) async fn replay(
     State(orders): State<Api>,
     caller: Caller,
-    Path(id): Path<Uuid>,
+    Path(ForeignId(id)): Path<ForeignId>,
 ) -> Result<StatusCode, Problem<Error>> {
     orders.replay_dead_letter(caller, id).await?;
     Ok(StatusCode::ACCEPTED)

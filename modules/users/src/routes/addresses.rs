@@ -59,8 +59,7 @@ pub(super) async fn add_address(
 }
 
 /// Changes an address in one's book.
-#[utoipa::path(put, path = "/v1/users/me/addresses/{id}", tag = "users", params(("id" = AddressId, Path)),
-    responses((status = 200, body = Address)))]
+#[utoipa::path(put, path = "/v1/users/me/addresses/{id}", tag = "users", responses((status = 200, body = Address)))]
 pub(super) async fn set_address(
     State(api): Api,
     caller: Caller,
@@ -71,8 +70,7 @@ pub(super) async fn set_address(
 }
 
 /// Takes an address out of one's book.
-#[utoipa::path(delete, path = "/v1/users/me/addresses/{id}", tag = "users", params(("id" = AddressId, Path)),
-    responses((status = 204)))]
+#[utoipa::path(delete, path = "/v1/users/me/addresses/{id}", tag = "users", responses((status = 204)))]
 pub(super) async fn remove_address(
     State(api): Api,
     caller: Caller,

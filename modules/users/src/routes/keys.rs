@@ -1,5 +1,9 @@
 //! The public keys of access tokens, for whoever verifies them.
-use axum::{Json, extract::State, http::header::CACHE_CONTROL, response::IntoResponse};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, header::CACHE_CONTROL},
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -39,7 +43,7 @@ impl From<VerifyingKey> for JsonWebKey {
 
 /// Lists the keys that access tokens are verified with.
 #[utoipa::path(get, path = "/v1/keys", tag = "users", responses((status = 200, body = JsonWebKeys)))]
-pub(super) async fn keys(State(api): Api) -> Result<impl IntoResponse, Refused> {
+pub(super) async fn keys(State(api): Api) -> Result<([(HeaderName, &'static str); 1], Json<JsonWebKeys>), Refused> {
     let keys = api.keys().await?.into_iter().map(Into::into).collect();
     Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(JsonWebKeys { keys })))
 }
