@@ -121,7 +121,7 @@ impl Ledger {
     async fn claim(&self, named: &Named, former: Option<&str>, fence: Uuid) -> Result<Option<Earlier>, Fault> {
         // What came before may be gone by the time that it is looked at; then the name is free again.
         for _ in 0..3 {
-            let now = self.db.now(self.clock.now()).await?;
+            let now = self.clock.shared(&self.db).await?;
             if let Some(former) = former
                 && let Some(earlier) = store::find_former(&self.db, named, former, now).await?
             {
@@ -192,7 +192,7 @@ impl Ledger {
             let ledger = ledger.clone();
             async move {
                 let swept = async {
-                    let now = ledger.db.now(ledger.clock.now()).await?;
+                    let now = ledger.clock.shared(&ledger.db).await?;
                     store::sweep(&ledger.db, now).await
                 };
                 swept.await.inspect_err(|error| tracing::warn!(%error, "expired keys stay")).unwrap_or(false)

@@ -175,6 +175,14 @@ impl<'c> Query<'c> {
         run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_all(on).await)
     }
 
+    /// The time that the statement asks for; none on SQLite, which has no clock of its own.
+    pub(crate) async fn time(self) -> sqlx::Result<Option<DateTime<Utc>>> {
+        match self.on {
+            On::SqlitePool(..) | On::SqliteTx(..) => Ok(None),
+            On::PgPool(..) | On::PgTx(..) => Ok(Some(self.fetch_one::<(DateTime<Utc>,)>().await?.0)),
+        }
+    }
+
     /// How many rows the statement changed.
     pub async fn execute(self) -> sqlx::Result<u64> {
         run!(self, |sql, args, on| Ok(sqlx::query_with(sql, args).execute(on).await?.rows_affected()))
@@ -280,14 +288,6 @@ impl Db {
                 Tx::Postgres(begun.await.map_err(|_| sqlx::Error::PoolClosed)??)
             }
         })
-    }
-
-    /// The database's own time: the one clock that all replicas share. A SQLite file has one process and so `here`.
-    pub async fn now(&self, here: DateTime<Utc>) -> sqlx::Result<DateTime<Utc>> {
-        match self {
-            Self::Sqlite { .. } => Ok(here),
-            Self::Postgres(_) => Ok(self.query("SELECT clock_timestamp()").fetch_one::<(DateTime<Utc>,)>().await?.0),
-        }
     }
 
     /// Whether the database answers.

@@ -247,6 +247,9 @@ impl Consumer {
         reason: Option<String>,
     ) -> Result<(), Fault> {
         let backoff = TimeDelta::milliseconds(200 << attempts.clamp(0, 10));
+        let clock = &self.context.clock;
+        // Of what is done it does not matter.
+        let now = if state == "done" { clock.now() } else { clock.shared(&mut *tx).await? };
         tx.query(
             "INSERT INTO inbox (source, event_id, subject, position, state, attempts, due_at, reason, event)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -260,7 +263,7 @@ impl Consumer {
         .bind(event.position)
         .bind(state)
         .bind(attempts)
-        .bind(self.context.clock.now() + backoff)
+        .bind(now + backoff)
         .bind(reason)
         .bind((state != "done").then(|| Json(event.clone())))
         .execute()
@@ -283,6 +286,7 @@ impl Consumer {
 
     /// Tries the first due event that waits, unless an earlier one of its aggregate does too; true if there was one.
     async fn retry_parked(&self) -> Result<bool, Fault> {
+        let now = self.context.clock.shared(&self.context.db).await?;
         let mut tx = self.context.db.begin().await?;
         let parked: Option<Parked> = tx
             .query(
@@ -296,7 +300,7 @@ impl Consumer {
                   LIMIT 1",
             )
             .bind(self.source)
-            .bind(self.context.clock.now())
+            .bind(now)
             .for_update_skip_locked()
             .fetch_optional()
             .await?;

@@ -75,7 +75,7 @@ impl Sender {
 
     /// Claims a batch by the database's clock, which all replicas share.
     pub(crate) async fn claim(&self) -> Result<Vec<Message>, Fault> {
-        let now = self.db.now(self.clock.now()).await?;
+        let now = self.clock.shared(&self.db).await?;
         let mut tx = self.db.begin().await?;
         let lost = store::give_up(&mut tx, ATTEMPTS, now).await?;
         if lost > 0 {
@@ -95,7 +95,7 @@ impl Sender {
             }
             Err(Undelivered::ForNow(reason)) if attempts < ATTEMPTS => {
                 tracing::warn!(notification.id = %id, attempts, reason, "not sent; trying again later");
-                let due_at = self.db.now(self.clock.now()).await? + pause(attempts);
+                let due_at = self.clock.shared(&self.db).await? + pause(attempts);
                 store::set_due(&self.db, id, attempts, due_at, &reason).await?;
             }
             Err(Undelivered::ForNow(reason) | Undelivered::ForGood(reason)) => {

@@ -40,7 +40,7 @@ pub(crate) struct Rest {
 impl Leases {
     /// The time now, on the clock that all replicas share.
     pub(crate) async fn now(&self) -> Result<DateTime<Utc>, Fault> {
-        Ok(self.db.now(self.clock.now()).await?)
+        Ok(self.clock.shared(&self.db).await?)
     }
 
     /// A new lease; it holds once it is written with [`start`].

@@ -51,7 +51,7 @@ impl Service {
     /// The clock that all replicas share: what one of them is to look at later must not be late by
     /// the difference of two machines' clocks.
     pub(crate) async fn database_time(&self) -> Result<DateTime<Utc>, Fault> {
-        Ok(self.context.db.now(self.context.clock.now()).await?)
+        Ok(self.context.clock.shared(&self.context.db).await?)
     }
 
     /// Records what came back, and tells of it where that moved the payment.

@@ -120,11 +120,11 @@ impl Service {
     pub(crate) async fn sweep(&self) -> bool {
         const MOST: i64 = 500;
         let swept: Result<u64, Fault> = async {
-            let now = self.clock.now();
+            let (now, shared) = (self.clock.now(), self.clock.shared(&self.db).await?);
             let mut tx = self.db.begin().await?;
             let swept = store::sessions::sweep(&mut tx, now, MOST).await?;
             store::addresses::sweep(&mut tx, now - crate::book::MEMORY).await?;
-            store::failures::sweep(&mut tx, now - self.window).await?;
+            store::failures::sweep(&mut tx, shared - self.window).await?;
             tx.commit().await?;
             Ok(swept)
         }

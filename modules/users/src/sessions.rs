@@ -62,8 +62,8 @@ impl Service {
             return Err(Error::RefreshTokenInvalid);
         }
         let (hash, (now, expires_at)) = (hash(token), self.span());
-        let rotation =
-            Rotation { at: self.db.now(now).await?, key: key.map(|key| Digest::keyed(token, key).base64url()) };
+        let at = self.clock.shared(&self.db).await?;
+        let rotation = Rotation { at, key: key.map(|key| Digest::keyed(token, key).base64url()) };
         let mut tx = self.db.begin().await?;
         let id = sessions::of_token(&mut tx, &hash).await?.ok_or(Error::RefreshTokenInvalid)?;
         let owner = sessions::lock(&mut tx, id, now).await?.ok_or(Error::RefreshTokenInvalid)?;

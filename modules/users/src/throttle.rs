@@ -14,7 +14,7 @@ impl Service {
             failures::forget(&self.db, &key, self.attempts).await?;
             return Ok(true);
         }
-        let now = self.clock.now();
+        let now = self.clock.shared(&self.db).await?;
         let (count, began_at) = failures::count(&self.db, &key, now, now - self.window).await?;
         if count > self.attempts {
             return Err(Error::TooManyAttempts { retry_after: domain::retry_after(began_at, self.window, now) });
@@ -23,7 +23,7 @@ impl Service {
     }
 
     async fn unthrottled(&self, key: &str) -> Result<(), Error> {
-        let now = self.clock.now();
+        let now = self.clock.shared(&self.db).await?;
         match failures::since(&self.db, key, self.attempts, now - self.window).await? {
             None => Ok(()),
             Some(began_at) => {

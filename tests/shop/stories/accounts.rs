@@ -68,7 +68,7 @@ pub(super) async fn a_refresh_token_used_twice(shop: &Shop) {
 /// Lets time pass for the exchanges of refresh tokens.
 async fn age_rotations(shop: &Shop, by: TimeDelta) {
     let db = shop.database("users").await;
-    let then = db.now(Clock::default().now()).await.expect("the time") - by;
+    let then = Clock::default().shared(&db).await.expect("the time") - by;
     let sql = "UPDATE refresh_tokens SET rotated_at = $1 WHERE rotated_at IS NOT NULL";
     db.query(sql).bind(then).execute().await.expect("it is written");
     db.close().await;

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use kernel::{Call, Context, Event, Executor, Fault, Handler, Tx, Verdict, async_trait};
+use kernel::{Call, Clock, Context, Event, Executor, Fault, Handler, Tasks, Tx, Verdict, async_trait};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
@@ -318,6 +318,27 @@ async fn replicas_share_the_work_and_each_event_has_one_effect() {
             assert!(order.is_sorted(), "{subject}: {order:?}");
         }
         assert!(resting(&context).await.is_empty());
+        stop(&context).await;
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_due_for_every_replica_at_once_however_their_clocks_are_off() {
+    for (context, _folder) in contexts().await {
+        if !is_postgres(&context.db) {
+            continue; // A SQLite file has one process.
+        }
+        let (failing, working) = (Marks::new(|_, _| Turn::Retry), Marks::new(|_, _| Turn::Work));
+        let mut ahead = context.clone();
+        (ahead.clock, ahead.tasks) = (Clock::with_offset(300_000), Tasks::default());
+        publish(&context, &[("a", 1)]).await;
+        subscribe(&ahead, &failing);
+        failing.until(|seen| !seen.is_empty()).await;
+        stop(&ahead).await;
+        let begun = Instant::now();
+        subscribe(&context, &working);
+        working.until(|seen| seen.len() == 1).await;
+        assert!(begun.elapsed() < Duration::from_secs(20), "it did not wait for the other's clock");
         stop(&context).await;
     }
 }

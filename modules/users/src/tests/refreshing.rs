@@ -9,7 +9,7 @@ const INVALID: Option<Error> = Some(Error::RefreshTokenInvalid);
 impl Shop {
     /// Every exchange of tokens was so long ago.
     pub(super) async fn rotated(&self, ago: TimeDelta) {
-        let then = self.context.db.now(self.context.clock.now()).await.unwrap() - ago;
+        let then = self.context.clock.shared(&self.context.db).await.unwrap() - ago;
         let sql = "UPDATE refresh_tokens SET rotated_at = $1 WHERE rotated_at IS NOT NULL";
         self.context.db.query(sql).bind(then).execute().await.unwrap();
     }

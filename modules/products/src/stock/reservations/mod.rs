@@ -23,7 +23,7 @@ impl Service {
     /// Keeps all lines or none, for a while.
     pub(crate) async fn hold(&self, order_id: Uuid, lines: Vec<StockLine>) -> Result<Reservation, Error> {
         let lines = sorted(lines)?;
-        let expires_at = self.db.now(self.clock.now()).await? + self.hold_for;
+        let expires_at = self.clock.shared(&self.db).await? + self.hold_for;
         let mut tx = self.db.begin().await?;
         if store::open(&mut tx, order_id, State::Reserved, expires_at).await? {
             hold(&mut tx, &lines).await?;
@@ -94,7 +94,7 @@ impl Service {
 
     /// Ends reservations that are past their time, some at a time; true if there may be more.
     pub(crate) async fn expire(&self) -> Result<bool, Fault> {
-        let now = self.db.now(self.clock.now()).await?;
+        let now = self.clock.shared(&self.db).await?;
         let due = store::due(&self.db, now, BATCH).await?;
         let mut more = i64::try_from(due.len()).is_ok_and(|found| found == BATCH);
         for order_id in due {
