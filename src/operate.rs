@@ -2,7 +2,7 @@
 use std::process::ExitCode;
 
 use clap::{Subcommand, ValueEnum};
-use kernel::{Call, Caller, DeadLetter, Host, LetterQuery, LetterState, Page, PageQuery, StartError};
+use kernel::{Call, Caller, Condition, DeadLetter, Host, LetterQuery, LetterState, Page, PageQuery, StartError};
 use orders::{OrderId, Outcome, StuckOrder};
 use serde::Serialize;
 use uuid::Uuid;
@@ -99,7 +99,7 @@ pub(crate) async fn orders(host: &mut Host, command: Orders) -> Result<ExitCode,
             println!("{} is to be gone on with", order.number);
         }
         Orders::Force { id, outcome: Force::Cancel } => {
-            let order = call(orders.force(Caller::System, OrderId(id), Outcome::Cancel)).await?;
+            let order = call(orders.force(Caller::System, OrderId(id), Outcome::Cancel, Condition::default())).await?;
             println!("{} is {}", order.number, word(&order.status));
         }
     }

@@ -235,7 +235,7 @@ mod orders {
         Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderChanged, OrderEvent, OrderId, OrderQuery,
         Orders, Outcome, Quote, StuckOrder,
     };
-    use kernel::{Caller, DeadLetter, Event, LetterQuery, Page, PageQuery};
+    use kernel::{Caller, Condition, DeadLetter, Event, LetterQuery, Page, PageQuery};
     use uuid::Uuid;
 
     use super::*;
@@ -246,12 +246,12 @@ mod orders {
         get(caller: Caller, id: OrderId) -> Order;
         list(caller: Caller, query: OrderQuery) -> Page<Order>;
         history(caller: Caller, id: OrderId) -> Vec<OrderEvent>;
-        cancel(caller: Caller, id: OrderId) -> Order;
-        ship(caller: Caller, id: OrderId, key: String, shipment: NewShipment) -> Order;
-        refund(caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Order;
+        cancel(caller: Caller, id: OrderId, if_match: Condition) -> Order;
+        ship(caller: Caller, id: OrderId, key: String, shipment: NewShipment, if_match: Condition) -> Order;
+        refund(caller: Caller, id: OrderId, key: String, refund: NewRefund, if_match: Condition) -> Order;
         stuck(caller: Caller, page: PageQuery) -> Page<StuckOrder>;
         retry(caller: Caller, id: OrderId) -> Order;
-        force(caller: Caller, id: OrderId, outcome: Outcome) -> Order;
+        force(caller: Caller, id: OrderId, outcome: Outcome, if_match: Condition) -> Order;
         dead_letters(caller: Caller, query: LetterQuery) -> Page<DeadLetter>;
         replay_dead_letter(caller: Caller, event_id: Uuid) -> ();
         events(after: i64, limit: i64, wait_ms: i64) -> Vec<Event>;

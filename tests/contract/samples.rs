@@ -148,6 +148,7 @@ samples! {
         WrongState { state },
         RefundTooLarge { left },
         RefundDeclined { reason },
+        Stale { version },
         EventNotFound {},
     } Refusal Fault;
     notifications::Error { EventNotFound {} } Refusal Fault;

@@ -1,6 +1,6 @@
 //! What the other modules see of orders.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, DeadLetter, Event, LetterQuery, Money, Page, PageQuery};
+use kernel::{Caller, Condition, DeadLetter, Event, LetterQuery, Money, Page, PageQuery};
 use payments::{Action, PaymentChoice, PaymentStatus};
 use products::Sku;
 use serde::{Deserialize, Serialize};
@@ -306,13 +306,16 @@ kernel::api! {
         read async fn history(&self, caller: Caller, id: OrderId) -> Result<Vec<OrderEvent>, Error>;
 
         /// Cancels an order that has not been shipped; money and stock go back.
-        idempotent async fn cancel(&self, caller: Caller, id: OrderId) -> Result<Order, Error>;
+        ///
+        /// This, and what is done to an order below, if its version is as `if_match` asks. What was done already is
+        /// fine at any version, so that asking twice is too.
+        idempotent async fn cancel(&self, caller: Caller, id: OrderId, if_match: Condition) -> Result<Order, Error>;
 
         /// Notes that an order has left the house. The same `key` notes it once. Staff.
-        idempotent async fn ship(&self, caller: Caller, id: OrderId, key: String, shipment: NewShipment) -> Result<Order, Error>;
+        idempotent async fn ship(&self, caller: Caller, id: OrderId, key: String, shipment: NewShipment, if_match: Condition) -> Result<Order, Error>;
 
         /// Pays some of an order back. The same `key` pays once. Staff.
-        idempotent async fn refund(&self, caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Result<Order, Error>;
+        idempotent async fn refund(&self, caller: Caller, id: OrderId, key: String, refund: NewRefund, if_match: Condition) -> Result<Order, Error>;
 
         /// Lists orders that do not get on, the oldest first. Staff.
         read async fn stuck(&self, caller: Caller, page: PageQuery) -> Result<Page<StuckOrder>, Error>;
@@ -321,7 +324,7 @@ kernel::api! {
         idempotent async fn retry(&self, caller: Caller, id: OrderId) -> Result<Order, Error>;
 
         /// Forces an order that is not confirmed to `outcome`. Admins.
-        idempotent async fn force(&self, caller: Caller, id: OrderId, outcome: Outcome) -> Result<Order, Error>;
+        idempotent async fn force(&self, caller: Caller, id: OrderId, outcome: Outcome, if_match: Condition) -> Result<Order, Error>;
 
         /// Lists what was received and not handled. Staff.
         read async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error>;

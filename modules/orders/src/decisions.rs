@@ -2,7 +2,7 @@
 //!
 //! A decision looks at the state and answers the event that it calls for, or none where it has been taken already.
 use chrono::{DateTime, Utc};
-use kernel::{Checks, Fault, Invalid, Money, text};
+use kernel::{Checks, Condition, Fault, Invalid, Money, text};
 use payments::{Action, Payment, PaymentStatus};
 
 use crate::{
@@ -51,6 +51,12 @@ impl State {
 
 /// What people decide.
 impl State {
+    /// The event, if the order it happens to is as `if_match` asks; what calls for none is fine at any version.
+    pub(crate) fn fresh(&self, if_match: &Condition, event: Option<Event>) -> Result<Option<Event>, Error> {
+        let holds = event.is_none() || if_match.holds(Some(self.version));
+        if holds { Ok(event) } else { Err(Error::Stale { version: self.version }) }
+    }
+
     /// It is not wanted any more.
     pub(crate) fn cancel(&self, reason: Reason) -> Result<Option<Event>, Error> {
         match self.status {

@@ -61,6 +61,12 @@ pub enum Error {
         /// A stable word of the provider.
         reason: String,
     },
+    /// Something happened to it in the meantime.
+    #[error("it has changed; its version is now {version}")]
+    Stale {
+        /// Its version now.
+        version: i64,
+    },
     /// No such event was ever received.
     #[error("no such event was received")]
     EventNotFound,
@@ -85,5 +91,6 @@ kernel::failure!(Error {
     WrongState => CONFLICT,
     RefundTooLarge => CONFLICT,
     RefundDeclined => CONFLICT,
+    Stale => PRECONDITION_FAILED,
     EventNotFound => NOT_FOUND,
 });

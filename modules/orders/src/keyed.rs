@@ -1,6 +1,6 @@
 //! What staff do to an order under a key: parcels and refunds, each once for who sends the key.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, text};
+use kernel::{Caller, Condition, text};
 
 use crate::{
     Error, NewRefund, NewShipment, Order, OrderId,
@@ -70,12 +70,13 @@ impl Service {
         id: OrderId,
         key: String,
         shipment: NewShipment,
+        if_match: &Condition,
     ) -> Result<Order, Error> {
         caller.staff()?;
         let (key, shipment) = (Key::of_parcel(caller, key)?, shipment.checked()?);
         let state = self.saga.journal.find(id).await?;
         let at = self.clock().now();
-        self.note(state, |state| state.ship(&key, &shipment, at)).await
+        self.note(state, if_match, |state| state.ship(&key, &shipment, at)).await
     }
 
     pub(crate) async fn pay_back(
@@ -84,6 +85,7 @@ impl Service {
         id: OrderId,
         key: String,
         refund: NewRefund,
+        if_match: &Condition,
     ) -> Result<Order, Error> {
         caller.staff()?;
         let (key, NewRefund { amount: asked, reason }) = (Key::of_refund(caller, key)?, refund.checked()?);
@@ -93,7 +95,7 @@ impl Service {
             let name = key.name(meant.as_ref().map(store::Meant::taken), self.clock().now());
             let Some(amount) = state.refundable(name, asked)? else { return Ok(state.view()) };
             let refund = Refund { key: name.into(), amount, reason: reason.clone() };
-            let meant = store::intend(self.db(), id, refund, &key.sender).await?;
+            let meant = store::intend(self.db(), id, refund, &key.sender, if_match).await?;
             // Somebody else may have taken the name meanwhile.
             if meant.sender.as_ref().is_none_or(|sender| *sender == key.sender) {
                 break meant.refund(amount.currency);
@@ -111,7 +113,7 @@ impl Service {
             return Err(of_refund(error));
         }
         kernel::failpoint!("orders.refund.after");
-        self.note(state, |state| Ok(state.refund(&refund))).await
+        self.note(state, &Condition::default(), |state| Ok(state.refund(&refund))).await
     }
 }
 

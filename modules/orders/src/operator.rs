@@ -1,5 +1,5 @@
 //! What people may do about an order that does not get on by itself.
-use kernel::{Caller, Page, PageQuery, Role};
+use kernel::{Caller, Condition, Page, PageQuery, Role};
 use uuid::Uuid;
 
 use crate::{Error, Order, OrderId, OrderStatus, Outcome, StuckOrder, domain::State, lease, service::Service, stuck};
@@ -22,7 +22,13 @@ impl Service {
     }
 
     /// It changes the direction, and never says what became of money or stock: that, the compensation finds out.
-    pub(crate) async fn force_to(&self, caller: &Caller, id: OrderId, outcome: Outcome) -> Result<Order, Error> {
+    pub(crate) async fn force_to(
+        &self,
+        caller: &Caller,
+        id: OrderId,
+        outcome: Outcome,
+        if_match: &Condition,
+    ) -> Result<Order, Error> {
         caller.at_least(Role::Admin)?;
         let Outcome::Cancel = outcome;
         let state = self.saga.journal.find(id).await?;
@@ -30,6 +36,6 @@ impl Service {
             lease::wake(self.db(), id).await?;
         }
         tracing::warn!(order.id = %id, operator = ?caller.account().ok(), "order is forced to turn back");
-        self.turn_back(state, State::force_back).await
+        self.turn_back(state, if_match, State::force_back).await
     }
 }

@@ -4,7 +4,7 @@ mod operations;
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
-use kernel::{Body, Caller, IdempotencyKey, Location, Page, Path, Problem, Query, Tagged};
+use kernel::{Body, Caller, Condition, IdempotencyKey, Location, Page, Path, Problem, Query, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -109,9 +109,10 @@ async fn cancel(
     State(orders): State<Api>,
     caller: Caller,
     Path(id): Path<OrderId>,
+    if_match: Condition,
     Body(Nothing {}): Body<Nothing>,
 ) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
-    let order = orders.cancel(caller, id).await?;
+    let order = orders.cancel(caller, id, if_match).await?;
     let done = order.status == OrderStatus::Cancelled;
     Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, tagged(order)))
 }
@@ -123,9 +124,10 @@ async fn ship(
     caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     Path(id): Path<OrderId>,
+    if_match: Condition,
     Body(shipment): Body<NewShipment>,
 ) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
-    Ok((StatusCode::CREATED, tagged(orders.ship(caller, id, key, shipment).await?)))
+    Ok((StatusCode::CREATED, tagged(orders.ship(caller, id, key, shipment, if_match).await?)))
 }
 
 /// Pays some of an order back, or all that is left. Staff.
@@ -135,7 +137,8 @@ async fn refund(
     caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     Path(id): Path<OrderId>,
+    if_match: Condition,
     Body(refund): Body<NewRefund>,
 ) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
-    Ok((StatusCode::CREATED, tagged(orders.refund(caller, id, key, refund).await?)))
+    Ok((StatusCode::CREATED, tagged(orders.refund(caller, id, key, refund, if_match).await?)))
 }

@@ -2,8 +2,8 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Call, Caller, Clock, Currency, Db, DeadLetter, DeadLetters, Email, Event as News, Fault, Invalid, LetterQuery,
-    Page, PageQuery, Refusal, async_trait,
+    Call, Caller, Clock, Condition, Currency, Db, DeadLetter, DeadLetters, Email, Event as News, Fault, Invalid,
+    LetterQuery, Page, PageQuery, Refusal, async_trait,
 };
 use tokio::{
     task::JoinHandle,
@@ -125,18 +125,32 @@ impl Orders for Service {
         Ok(shown.collect())
     }
 
-    async fn cancel(&self, caller: Caller, id: OrderId) -> Result<Order, Error> {
+    async fn cancel(&self, caller: Caller, id: OrderId, if_match: Condition) -> Result<Order, Error> {
         let state = self.visible(&caller, id).await?;
         let reason = if state.is_of(&caller) { Reason::Customer } else { Reason::Staff };
-        self.turn_back(state, |state| state.cancel(reason.clone())).await
+        self.turn_back(state, &if_match, |state| state.cancel(reason.clone())).await
     }
 
-    async fn ship(&self, caller: Caller, id: OrderId, key: String, shipment: NewShipment) -> Result<Order, Error> {
-        self.note_parcel(&caller, id, key, shipment).await
+    async fn ship(
+        &self,
+        caller: Caller,
+        id: OrderId,
+        key: String,
+        shipment: NewShipment,
+        if_match: Condition,
+    ) -> Result<Order, Error> {
+        self.note_parcel(&caller, id, key, shipment, &if_match).await
     }
 
-    async fn refund(&self, caller: Caller, id: OrderId, key: String, refund: NewRefund) -> Result<Order, Error> {
-        self.pay_back(&caller, id, key, refund).await
+    async fn refund(
+        &self,
+        caller: Caller,
+        id: OrderId,
+        key: String,
+        refund: NewRefund,
+        if_match: Condition,
+    ) -> Result<Order, Error> {
+        self.pay_back(&caller, id, key, refund, &if_match).await
     }
 
     async fn stuck(&self, caller: Caller, page: PageQuery) -> Result<Page<StuckOrder>, Error> {
@@ -147,8 +161,8 @@ impl Orders for Service {
         self.retry_now(&caller, id).await
     }
 
-    async fn force(&self, caller: Caller, id: OrderId, outcome: Outcome) -> Result<Order, Error> {
-        self.force_to(&caller, id, outcome).await
+    async fn force(&self, caller: Caller, id: OrderId, outcome: Outcome, if_match: Condition) -> Result<Order, Error> {
+        self.force_to(&caller, id, outcome, &if_match).await
     }
 
     async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error> {
@@ -250,9 +264,11 @@ impl Service {
     pub(crate) async fn turn_back(
         &self,
         state: State,
+        if_match: &Condition,
         decide: impl Fn(&State) -> Result<Option<Event>, Error>,
     ) -> Result<Order, Error> {
         let id = state.created.id;
+        let decide = |state: &State| state.fresh(if_match, decide(state)?);
         let lease = self.saga.leases.new_for(id, false).await?;
         let driver = match self.saga.journal.decide(state, Effect::Starts(&lease), decide).await? {
             Decided::Now(state) => Some(self.drive(lease, state)),
@@ -299,8 +315,10 @@ impl Service {
     pub(crate) async fn note(
         &self,
         state: State,
+        if_match: &Condition,
         decide: impl Fn(&State) -> Result<Option<Event>, Error>,
     ) -> Result<Order, Error> {
+        let decide = |state: &State| state.fresh(if_match, decide(state)?);
         match self.saga.journal.decide(state, Effect::Aside, decide).await? {
             Decided::Now(state) | Decided::Moot(state) => Ok(state.view()),
             Decided::Fenced => Err(Fault::internal("there was no lease to lose").into()),

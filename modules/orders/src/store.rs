@@ -1,13 +1,13 @@
 //! The rows of orders and of their events.
 use cart::CartId;
 use chrono::{DateTime, Utc};
-use kernel::{Currency, Db, Executor, Fault, Money, Tx};
+use kernel::{Condition, Currency, Db, Executor, Fault, Money, Tx};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    OrderId, OrderStatus,
+    Error, OrderId, OrderStatus,
     domain::State,
     event::{Event, Refund},
     keyed::Taken,
@@ -163,8 +163,25 @@ impl Meant {
 }
 
 /// Writes down that money is to be paid back, before anybody is asked to: what was meant first under a key stays.
-pub(crate) async fn intend(db: &Db, id: OrderId, refund: Refund, sender: &str) -> Result<Meant, Fault> {
-    db.query(
+///
+/// What is new is meant only for an order as `if_match` asks, and while nothing else is meant and not yet done: that
+/// would change the order as well.
+pub(crate) async fn intend(
+    db: &Db,
+    id: OrderId,
+    refund: Refund,
+    sender: &str,
+    if_match: &Condition,
+) -> Result<Meant, Error> {
+    let mut tx = db.begin().await?;
+    if *if_match != Condition::default() && meant(&mut tx, id, &refund.key).await?.is_none() {
+        let locked = tx.query("SELECT version FROM orders WHERE id = $1").bind(id).for_update();
+        let (version,): (i64,) = locked.fetch_one().await?;
+        if !if_match.holds(Some(version)) || any_meant(&mut tx, id).await? {
+            return Err(Error::Stale { version });
+        }
+    }
+    tx.query(
         "INSERT INTO refunds (order_id, key, amount, reason, sender) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
     )
     .bind(id)
@@ -175,7 +192,22 @@ pub(crate) async fn intend(db: &Db, id: OrderId, refund: Refund, sender: &str) -
     .execute()
     .await?;
     let gone = || Fault::unavailable("a refund that was written down was withdrawn meanwhile");
-    meant(db, id, &refund.key).await?.ok_or_else(gone)
+    let meant = meant(&mut tx, id, &refund.key).await?.ok_or_else(gone)?;
+    tx.commit().await?;
+    Ok(meant)
+}
+
+/// Whether money is to be paid back of which the order does not know yet.
+async fn any_meant(tx: &mut Tx, id: OrderId) -> sqlx::Result<bool> {
+    let query = tx.query(
+        "SELECT COUNT(*)
+           FROM refunds
+           LEFT JOIN order_events ON order_events.order_id = refunds.order_id
+                                 AND order_events.kind = 'OrderRefunded' AND order_events.key = refunds.key
+          WHERE refunds.order_id = $1 AND order_events.at IS NULL",
+    );
+    let (pending,): (i64,) = query.bind(id).fetch_one().await?;
+    Ok(pending > 0)
 }
 
 /// What was to be paid back under a key.

@@ -1,6 +1,8 @@
 //! What those who run the shop see of orders that do not get on, and what they can do about it.
 use axum::{Json, extract::State, http::StatusCode};
-use kernel::{Body, Caller, DeadLetter, ForeignId, LetterQuery, Page, PageQuery, Path, Problem, Query, Tagged};
+use kernel::{
+    Body, Caller, Condition, DeadLetter, ForeignId, LetterQuery, Page, PageQuery, Path, Problem, Query, Tagged,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -44,9 +46,10 @@ pub(super) async fn force(
     State(orders): State<Api>,
     caller: Caller,
     Path(id): Path<OrderId>,
+    if_match: Condition,
     Body(Force { outcome }): Body<Force>,
 ) -> Result<(StatusCode, Tagged<Order>), Problem<Error>> {
-    let order = orders.force(caller, id, outcome).await?;
+    let order = orders.force(caller, id, outcome, if_match).await?;
     let done = order.status == OrderStatus::Cancelled;
     Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, tagged(order)))
 }

@@ -1,5 +1,5 @@
 //! Processes that die, drivers that were presumed dead and are not, and two that decide at the same time.
-use kernel::Executor;
+use kernel::{Condition, Executor};
 use payments::PaymentStatus;
 
 use super::{
@@ -128,7 +128,7 @@ async fn a_cancellation_overtakes_the_checkout_at_every_step() {
                 let placed = shop.context.tasks.spawn(async move { placing.place(&who, &key, "ok").await });
                 shop.world.hanging().await;
                 let id = shop.all().await[0].created.id;
-                let cancelled = shop.orders.cancel(ada, id).await.unwrap();
+                let cancelled = shop.orders.cancel(ada, id, Condition::default()).await.unwrap();
                 assert_eq!(cancelled.status, OrderStatus::Cancelled, "{step} {mishap:?}");
                 // What was under way arrives late, and finds that it is over.
                 shop.world.go_on();
@@ -159,10 +159,14 @@ async fn a_cancellation_that_races_the_checkout_always_ends_in_balance() {
             for _ in 0..round * 3 {
                 tokio::task::yield_now().await;
             }
-            let cancelled = shop.orders.cancel(ada.clone(), id).await.unwrap();
+            let cancelled = shop.orders.cancel(ada.clone(), id, Condition::default()).await.unwrap();
             assert_eq!(cancelled.status, OrderStatus::Cancelled);
             placed.await.unwrap().unwrap();
-            assert_eq!(shop.orders.cancel(ada, id).await.unwrap(), cancelled, "once more changes nothing");
+            assert_eq!(
+                shop.orders.cancel(ada, id, Condition::default()).await.unwrap(),
+                cancelled,
+                "once more changes nothing"
+            );
             assert_eq!((shop.in_stock().0, shop.unsettled().await), (100, 0));
             let payment = shop.world.scene(|scene| scene.payments[&id.0].status);
             assert!(matches!(payment, PaymentStatus::Voided | PaymentStatus::Refunded), "{payment:?}");
@@ -203,7 +207,7 @@ async fn a_cancellation_goes_on_until_money_and_stock_are_back() {
             shop.world.mishap("cancel", Mishap::Lost);
             shop.world.mishap("release", Mishap::ReplyLost);
         }
-        let cancelled = shop.orders.cancel(staff(), order.id).await.unwrap();
+        let cancelled = shop.orders.cancel(staff(), order.id, Condition::default()).await.unwrap();
         assert_eq!((cancelled.status, cancelled.payment.status), (OrderStatus::Cancelled, PaymentStatus::Refunded));
         assert_eq!(cancelled.cancellation.as_ref().unwrap().reason, "staff");
         assert_eq!(cancelled.payment.refunded, order.totals.total);

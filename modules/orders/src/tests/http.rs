@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{Request, StatusCode},
 };
-use kernel::{Caller, Local, Wire};
+use kernel::{Caller, Condition, Local, Wire};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -111,14 +111,25 @@ async fn every_call_may_come_twice_and_crosses_a_wire() {
         let order = place(&ada, "1", "ok").await.unwrap();
         assert_eq!((order.status, order.version), (OrderStatus::Confirmed, 3));
         let part = NewRefund { amount: Some(eur(1)), reason: None };
-        assert_eq!(orders.refund(bob.clone(), order.id, "1".into(), part).await.unwrap().payment.refunded, eur(1));
+        assert_eq!(
+            orders
+                .refund(bob.clone(), order.id, "1".into(), part, Condition::default())
+                .await
+                .unwrap()
+                .payment
+                .refunded,
+            eur(1)
+        );
         let parcel = NewShipment { carrier: "DHL".into(), tracking_number: None };
-        assert_eq!(orders.ship(bob, order.id, "1".into(), parcel).await.unwrap().shipments.len(), 1);
+        assert_eq!(
+            orders.ship(bob, order.id, "1".into(), parcel, Condition::default()).await.unwrap().shipments.len(),
+            1
+        );
         let eve = shop.ada();
         let declined = place(&eve, "1", "declined").await.unwrap_err();
         assert!(matches!(declined, Error::PaymentDeclined { .. }), "{declined}");
         let waiting = place(&eve, "2", "action_required").await.unwrap();
-        let cancelled = orders.cancel(eve.clone(), waiting.id).await.unwrap();
+        let cancelled = orders.cancel(eve.clone(), waiting.id, Condition::default()).await.unwrap();
         assert_eq!((cancelled.status, cancelled.version), (OrderStatus::Cancelled, 4));
         shop.world.fill(&eve, &[("CUP", 9, 500)]);
         assert!(matches!(place(&eve, "3", "ok").await, Err(Error::SoldOut { .. })));

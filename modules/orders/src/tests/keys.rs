@@ -1,6 +1,6 @@
 //! A key belongs to who sends it, and what changed nothing leaves it free.
 use futures_util::future::join_all;
-use kernel::{Caller, Executor};
+use kernel::{Caller, Condition, Executor};
 
 use super::{
     shop::{Shop, customer, staff, tell},
@@ -18,11 +18,11 @@ fn some(amount: i64) -> NewRefund {
 
 impl Shop {
     async fn ship(&self, who: &Caller, id: OrderId, key: &str) -> Result<Order, Error> {
-        self.orders.ship(who.clone(), id, key.into(), parcel()).await
+        self.orders.ship(who.clone(), id, key.into(), parcel(), Condition::default()).await
     }
 
     async fn refund(&self, who: &Caller, id: OrderId, key: &str, refund: NewRefund) -> Result<Order, Error> {
-        self.orders.refund(who.clone(), id, key.into(), refund).await
+        self.orders.refund(who.clone(), id, key.into(), refund, Condition::default()).await
     }
 
     async fn run(&self, sql: &'static str) {
@@ -46,7 +46,7 @@ async fn two_members_of_staff_with_one_key_mean_two_refunds_and_two_parcels() {
             assert_eq!(shop.ship(&eve, id, "1").await.unwrap().shipments.len(), 2);
         }
         let other = NewShipment { carrier: "UPS".into(), tracking_number: None };
-        assert_eq!(shop.orders.ship(eve, id, "1".into(), other).await, Err(Error::KeyReused));
+        assert_eq!(shop.orders.ship(eve, id, "1".into(), other, Condition::default()).await, Err(Error::KeyReused));
         assert_eq!(shop.effects().iter().filter(|effect| **effect == "refund").count(), 3);
     })
     .await;

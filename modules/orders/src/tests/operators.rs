@@ -1,7 +1,7 @@
 //! Orders that do not get on, and what people can do about them.
 use std::time::Duration;
 
-use kernel::{Call, Caller, LetterQuery, PageQuery, Refusal, Role};
+use kernel::{Call, Caller, Condition, LetterQuery, PageQuery, Refusal, Role};
 use payments::PaymentStatus;
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ impl Shop {
 
     /// An admin turns an order back, and hardly waits for it.
     async fn force(&self, id: OrderId) -> Result<Order, Error> {
-        let forcing = self.orders.force(admin(), id, Outcome::Cancel);
+        let forcing = self.orders.force(admin(), id, Outcome::Cancel, Condition::default());
         Call::fresh(Duration::from_millis(1300)).scope(forcing).await
     }
 }
@@ -157,7 +157,7 @@ async fn forcing_takes_the_order_from_whoever_drives_it() {
         let placed = shop.context.tasks.spawn(async move { placing.place(&who, "1", "ok").await });
         shop.world.hanging().await;
         let id = shop.only().await.created.id;
-        let forced = shop.orders.force(admin(), id, Outcome::Cancel).await.unwrap();
+        let forced = shop.orders.force(admin(), id, Outcome::Cancel, Condition::default()).await.unwrap();
         assert_eq!((forced.status, forced.payment.status), (OrderStatus::Cancelled, PaymentStatus::Voided));
         shop.world.go_on();
         assert_eq!(placed.await.unwrap(), Ok(forced));
@@ -180,19 +180,28 @@ async fn who_may_do_what() {
             let refused = Error::Refusal(refusal);
             assert_eq!(shop.orders.stuck(caller.clone(), PageQuery::default()).await, Err(refused.clone()));
             assert_eq!(shop.orders.retry(caller.clone(), id).await, Err(refused.clone()));
-            assert_eq!(shop.orders.force(caller.clone(), id, Outcome::Cancel).await, Err(refused.clone()));
+            assert_eq!(
+                shop.orders.force(caller.clone(), id, Outcome::Cancel, Condition::default()).await,
+                Err(refused.clone())
+            );
             assert_eq!(shop.orders.dead_letters(caller.clone(), LetterQuery::default()).await, Err(refused.clone()));
             assert_eq!(shop.orders.replay_dead_letter(caller, id.0).await, Err(refused));
         }
-        assert_eq!(shop.orders.force(staff(), id, Outcome::Cancel).await, Err(Refusal::Forbidden.into()));
+        assert_eq!(
+            shop.orders.force(staff(), id, Outcome::Cancel, Condition::default()).await,
+            Err(Refusal::Forbidden.into())
+        );
         let nobodys = OrderId::new();
         for caller in [Caller::System, admin()] {
             assert_eq!(shop.orders.retry(caller.clone(), nobodys).await, Err(Error::OrderNotFound));
-            assert_eq!(shop.orders.force(caller.clone(), nobodys, Outcome::Cancel).await, Err(Error::OrderNotFound));
+            assert_eq!(
+                shop.orders.force(caller.clone(), nobodys, Outcome::Cancel, Condition::default()).await,
+                Err(Error::OrderNotFound)
+            );
             assert_eq!(shop.orders.replay_dead_letter(caller, nobodys.0).await, Err(Error::EventNotFound));
         }
         assert_eq!(shop.orders.dead_letters(staff(), LetterQuery::default()).await.unwrap().items, []);
-        let forced = shop.orders.force(Caller::System, id, Outcome::Cancel).await.unwrap();
+        let forced = shop.orders.force(Caller::System, id, Outcome::Cancel, Condition::default()).await.unwrap();
         assert_eq!(forced.status, OrderStatus::Cancelled);
     })
     .await;
