@@ -10,6 +10,7 @@ mod contention;
 mod crash;
 mod crowd;
 mod databases;
+mod description;
 mod edge;
 mod faults;
 mod files;

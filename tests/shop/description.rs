@@ -1,0 +1,101 @@
+//! The API's description is what the code does: every argument stands in it.
+use regex::Regex;
+use reqwest::Method;
+use serde_json::Value;
+
+fn described() -> Value {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/openapi.json");
+    serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+/// One operation of the description.
+struct Operation<'a> {
+    method: Method,
+    path: &'a str,
+    spec: &'a Value,
+}
+
+fn operations(document: &Value) -> Vec<Operation<'_>> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, spec) in item.as_object().unwrap() {
+            if let Ok(method) = Method::from_bytes(method.to_uppercase().as_bytes()) {
+                found.push(Operation { method, path, spec });
+            }
+        }
+    }
+    found
+}
+
+impl Operation<'_> {
+    fn parameters(&self, place: &str) -> Vec<&Value> {
+        let all = self.spec["parameters"].as_array();
+        all.into_iter().flatten().filter(|parameter| parameter["in"] == place).collect()
+    }
+
+    fn has(&self, place: &str, name: &str) -> bool {
+        self.parameters(place).iter().any(|parameter| parameter["name"] == name)
+    }
+}
+
+/// The compiler sees to it that an argument is described; this, that nothing goes round the macro that asks it.
+#[test]
+fn every_argument_of_every_handler_is_described() {
+    let handler = Regex::new(
+        r#"(?s)#\[utoipa::path\(\s*(\w+),\s*path = "([^"]+)".*?\)\]\s*(?:pub\(super\) )?async fn \w+\((.*?)\)\s*->"#,
+    );
+    let (handler, document) = (handler.unwrap(), described());
+    let operations = operations(&document);
+    let mut seen = 0;
+    for module in ["cart", "notifications", "orders", "payments", "products", "users"] {
+        for file in files(&format!("{}/modules/{module}/src", env!("CARGO_MANIFEST_DIR"))) {
+            let source = std::fs::read_to_string(&file).unwrap();
+            assert!(
+                !source.contains("utoipa_axum::routes") || file.contains("tests"),
+                "{file} goes round kernel::routes!"
+            );
+            for found in handler.captures_iter(&source) {
+                let (method, path, arguments) = (&found[1], &found[2], &found[3]);
+                let same = |operation: &&Operation<'_>| {
+                    operation.path == path && operation.method.as_str().eq_ignore_ascii_case(method)
+                };
+                let operation = operations.iter().find(same).unwrap_or_else(|| panic!("{method} {path} is missing"));
+                let body = arguments.contains("Body<") || arguments.contains(": News");
+                assert_eq!(operation.spec["requestBody"].is_object(), body, "{method} {path}: its body");
+                let placeholders = path.matches('{').count();
+                assert_eq!(operation.parameters("path").len(), placeholders, "{method} {path}: its path");
+                assert_eq!(!operation.parameters("query").is_empty(), arguments.contains("Query<"), "{method} {path}");
+                if arguments.contains("Condition") {
+                    assert!(operation.has("header", "If-Match") && operation.has("header", "If-None-Match"), "{path}");
+                }
+                let named = method == "post";
+                assert_eq!(operation.has("header", "Idempotency-Key"), named, "{method} {path}");
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, operations.len(), "each is found in the source");
+}
+
+fn files(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path().to_str().unwrap().to_owned();
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(files(&path));
+        } else if path.ends_with(".rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = described();
+    let text = document.to_string();
+    let reference = Regex::new(r##""#/components/(\w+)/([^"]+)""##).unwrap();
+    for found in reference.captures_iter(&text) {
+        assert!(document["components"][&found[1]][&found[2]].is_object(), "{}", &found[0]);
+    }
+}
