@@ -72,7 +72,6 @@ pub(crate) enum Reason {
 pub(crate) struct Parcel {
     pub(crate) key: String,
     /// Who sent the key; not known of what 0.1.0 noted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sender: Option<String>,
     pub(crate) shipment: Shipment,
 }

@@ -92,7 +92,10 @@ impl Service {
         let state = self.saga.journal.find(id).await?;
         let refund = loop {
             let meant = store::meant(self.db(), id, key.plain()).await?;
-            let name = key.name(meant.as_ref().map(store::Meant::taken), self.clock().now());
+            let taken = meant.as_ref().map(store::Meant::taken);
+            // Whoever had taken the name may have been refused since, and have left it.
+            let own = taken.is_none() && store::meant(self.db(), id, &key.own).await?.is_some();
+            let name = if own { &key.own } else { key.name(taken, self.clock().now()) };
             let Some(amount) = state.refundable(name, asked)? else { return Ok(state.view()) };
             let refund = Refund { key: name.into(), amount, reason: reason.clone() };
             let meant = store::intend(self.db(), id, refund, &key.sender, if_match).await?;

@@ -211,7 +211,11 @@ impl Service {
         payments.check(order.payment.clone()).await.map_err(of_choice)?;
         let cart = carts.get(caller.clone()).await.map_err(of_cart)?;
         let cart_id = cart.id.ok_or(Error::CartEmpty)?;
-        in_stock(&cart)?;
+        if let Err(sold_out) = in_stock(&cart) {
+            // It may be this cart's own order that holds what is missing.
+            let ordered = store::find_by_cart(self.db(), cart_id).await?;
+            return Err(ordered.map_or(sold_out, |order_id| Error::CartOrdered { order_id }));
+        }
         let country = &order.shipping_address.country;
         let method = settings.method(&order.shipping_method, country).ok_or_else(|| Fault::internal("no way"))?;
         let priced = price(&cart, country, method, settings, self.currency)?;

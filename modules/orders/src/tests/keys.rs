@@ -121,6 +121,26 @@ async fn a_refund_that_was_refused_leaves_its_key_free() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_left_by_another_sender_is_not_taken_for_a_second_refund() {
+    tell(|shop| async move {
+        let (bob, eve) = (staff(), staff());
+        let id = shop.place(&shop.ada(), "1", "ok").await.unwrap().id;
+        shop.world.mishap("refund", Mishap::HangsBefore);
+        let (late, who) = (shop.clone(), bob.clone());
+        let late = shop.context.tasks.spawn(async move { late.refund(&who, id, "1", some(800)).await });
+        shop.world.hanging().await;
+        assert_eq!(shop.refund(&eve, id, "1", some(500)).await.unwrap().payment.refunded, eur(500));
+        shop.world.scene(|scene| scene.no_refund = Some(payments::Error::RefundTooLarge { left: eur(700) }));
+        shop.world.go_on();
+        assert!(late.await.unwrap().is_err());
+        assert_eq!(shop.refund(&eve, id, "1", some(500)).await.unwrap().payment.refunded, eur(500), "once");
+        assert_eq!(shop.refund(&bob, id, "1", some(700)).await.unwrap().payment.refunded, eur(1200));
+        assert_eq!(shop.refund(&eve, id, "1", some(500)).await.unwrap().payment.refunded, eur(1200));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_was_refused_orders_once_the_cart_is_put_right() {
     tell(|shop| async move {
         let ada = customer();
@@ -133,6 +153,18 @@ async fn a_key_that_was_refused_orders_once_the_cart_is_put_right() {
         shop.world.fill(&ada, &[("CUP", 3, 500)]);
         let order = shop.place(&ada, "1", "ok").await.unwrap();
         assert_eq!(shop.place(&ada, "1", "ok").await.unwrap(), order);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cart_whose_own_order_holds_the_last_ones_is_ordered_and_not_sold_out() {
+    tell(|shop| async move {
+        let ada = customer();
+        shop.world.fill(&ada, &[("CUP", 3, 500)]);
+        let order = shop.place(&ada, "1", "action_required").await.unwrap();
+        assert_eq!(shop.in_stock().1, 0);
+        assert_eq!(shop.place(&ada, "2", "ok").await, Err(Error::CartOrdered { order_id: order.id }));
     })
     .await;
 }
