@@ -46,6 +46,9 @@ enum Command {
     Serve,
     /// Brings in a product CSV as Shopify exports it; doing it twice changes nothing
     ///
+    /// A column that the file does not have leaves what there is, one that is there and blank empties it: Handle, Variant
+    /// SKU and Variant Price are enough to change prices. Products that are new need a Title and a price as well.
+    ///
     /// Every good row is kept; each bad one is reported with its line and column. It takes as long as it takes; stopped
     /// by a signal or an error, it says how much is in, and the same file once more goes on from there.
     ///

@@ -22,6 +22,8 @@ const BATCH: usize = 50;
 #[derive(Debug, Default)]
 struct Part {
     products: Vec<ImportedProduct>,
+    /// The line on which each of them begins.
+    lines: Vec<u64>,
     flaws: Vec<RowReport>,
     /// How far into the file it goes, in bytes.
     position: u64,
@@ -82,12 +84,12 @@ async fn bring(
             part = parts.recv() => part,
         };
         let Some(part) = part else { return Ok(None) };
-        let Part { products: batch, flaws, position } = part.map_err(|report| shown(&report))?;
+        let Part { products: batch, lines, flaws, position } = part.map_err(|report| shown(&report))?;
         for flaw in flaws {
             tally.flaws += 1;
             progress.suspend(|| eprintln!("{}", shown(&flaw)));
         }
-        send(products, batch, progress, &mut tally.done).await?;
+        send(products, &batch, &lines, progress, &mut tally.done).await?;
         progress.set_position(position);
     }
 }
@@ -95,17 +97,20 @@ async fn bring(
 /// Sends a batch, in smaller parts if the module cannot do so much in the time of a call.
 async fn send(
     products: &dyn Products,
-    batch: Vec<ImportedProduct>,
+    batch: &[ImportedProduct],
+    lines: &[u64],
     progress: &ProgressBar,
     done: &mut ImportReport,
 ) -> Result<(), StartError> {
-    let (mut most, mut rest) = (batch.len(), &*batch);
+    let (mut most, mut rest) = (batch.len(), batch);
     while !rest.is_empty() {
         let (part, later) = rest.split_at(most.min(rest.len()));
         match Call::fresh(PATIENCE).run(products.import(Caller::System, part.to_vec())).await {
             Ok(ImportReport { created, updated, unchanged, refused }) => {
                 for refusal in &refused {
-                    progress.suspend(|| eprintln!("{}{}: {}", refusal.slug, refusal.pointer, refusal.detail));
+                    let place = batch.iter().zip(lines).find(|(product, _)| is_named(product, &refusal.slug));
+                    let line = place.map(|(_, line)| format!("line {line}, ")).unwrap_or_default();
+                    progress.suspend(|| eprintln!("{line}{}{}: {}", refusal.slug, refusal.pointer, refusal.detail));
                 }
                 done.created += created;
                 done.updated += updated;
@@ -133,7 +138,10 @@ fn parts(source: Box<dyn Read + Send>, currency: Currency) -> mpsc::Receiver<Res
             let mut part = Part::default();
             while part.products.len() < BATCH && part.flaws.len() < BATCH && !ended {
                 match reader.next() {
-                    Some(Ok(product)) => part.products.push(product),
+                    Some(Ok(product)) => {
+                        part.products.push(product);
+                        part.lines.push(reader.line());
+                    }
                     Some(Err(flaw)) => part.flaws.push(flaw),
                     None => ended = true,
                 }
@@ -145,6 +153,10 @@ fn parts(source: Box<dyn Read + Send>, currency: Currency) -> mpsc::Receiver<Res
         }
     });
     parts
+}
+
+fn is_named(imported: &ImportedProduct, slug: &str) -> bool {
+    imported.product.slug.as_ref().value().is_some_and(|own| own == slug)
 }
 
 fn shown(RowReport { line, column, handle, detail, .. }: &RowReport) -> String {

@@ -102,6 +102,7 @@ async fn what_cannot_be_read_is_said_with_its_line_and_the_rest_is_in() {
     for (file, created, line) in [
         (format!("{head}\na,A,1\nb,\"B,2\nc,C,3\n"), 2, "line 3, b, Title: "),
         (format!("{head}\rd,D,1\re,E,x\r"), 1, "line 3, e, Variant Price: "),
+        ("Handle,Variant SKU,Variant Price\nc,c,4\nnew,N,1\n".into(), 0, "line 3, new/name: "),
         (format!("{head}\r\n"), 0, "line 1: there is nothing below the header"),
         (format!("{head}\n,,\n\n"), 0, "line 1: there is nothing below the header"),
         (String::new(), 0, "line 1: there is nothing in the file"),

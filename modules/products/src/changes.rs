@@ -172,6 +172,9 @@ pub struct ImportedProduct {
     pub product: ProductPatch,
     /// The name of its category, as it is written; where it is new, its slug is made from `product.category`.
     pub category_name: Option<String>,
+    /// Which SKUs of its variants were made up, as the file has none: a variant that there is keeps its own.
+    #[serde(default)]
+    pub made_skus: Vec<String>,
 }
 
 /// What an import did.

@@ -1,8 +1,10 @@
 //! Bringing in a whole catalogue, again and again if need be.
+use std::collections::BTreeSet;
+
 use kernel::{Invalid, Patch, Refusal, Tx};
 
 use crate::{
-    Error, ImportRefusal, ImportReport, ImportedProduct, ProductId, Sku,
+    Error, ImportRefusal, ImportReport, ImportedProduct, OptionValue, ProductId, Sku, Variant,
     domain::Change,
     service::Service,
     slug,
@@ -75,6 +77,10 @@ impl Service {
             known = store::lock(&mut tx, &Key::Slug(slug.clone())).await?;
         }
         let row = known.ok_or(Error::SlugTaken { slug })?;
+        if !imported.made_skus.is_empty() {
+            let has = variants::of(&mut tx, [row.id], self.currency).await?.remove(&row.id).unwrap_or_default();
+            keep_skus(&mut change, &imported.made_skus, &has)?;
+        }
         let changed = self.apply(&mut tx, &row, &change).await?;
         let outcome = if changed { Outcome::Updated } else { Outcome::Unchanged };
         tx.commit().await?;
@@ -92,6 +98,35 @@ impl Service {
         let same = has.iter().any(|variant| change.variants.iter().any(|other| other.sku == variant.sku));
         Ok(same.then_some(row))
     }
+}
+
+/// Finds the variants whose SKUs were made up: by their choices, or as the only one there is.
+fn keep_skus(change: &mut Change, made: &[String], has: &[Variant]) -> Result<(), Invalid> {
+    let named: Vec<Sku> = change.variants.iter().map(|variant| variant.sku.clone()).collect();
+    for (index, variant) in change.variants.iter_mut().enumerate() {
+        let known = has.iter().any(|known| known.sku == variant.sku);
+        if known || !made.iter().any(|made| made == variant.sku.as_str()) {
+            continue;
+        }
+        let mut free = has.iter().filter(|known| !named.contains(&known.sku));
+        let same = match (&variant.options, has.len()) {
+            (Some(options), _) => free.find(|known| choices(&known.options) == choices(options)),
+            (None, 0 | 1) => free.next(),
+            (None, _) => {
+                let detail = "the product has several variants, and the file says neither SKU nor options";
+                return Err(Invalid::one(format!("/variants/{index}/sku"), "required", detail));
+            }
+        };
+        if let Some(same) = same {
+            variant.sku = same.sku.clone();
+        }
+    }
+    Ok(())
+}
+
+/// Options without regard to their order.
+fn choices(options: &[OptionValue]) -> BTreeSet<(&str, &str)> {
+    options.iter().map(|option| (&*option.name, &*option.value)).collect()
 }
 
 /// Why a product was refused: the first flaw, where it stands.

@@ -1,30 +1,37 @@
 //! What the cells of a product and a variant mean.
 use std::collections::HashSet;
 
-use kernel::Flaw;
+use kernel::{Flaw, Patch};
 
 use super::{
     header::{Broken, Column, Row},
     limits,
 };
-use crate::{ImportedProduct, NewProduct, OptionValue, ProductStatus, slug::from_name as slug};
+use crate::{ImportedProduct, OptionValue, ProductPatch, ProductStatus, slug::from_name as slug};
 
-/// The product without its variants and pictures.
+/// What the row says of the product, but for its variants and pictures.
 pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken> {
     let tags = tags(row)?;
     let category_name = category(row, &tags)?;
-    let product = NewProduct {
-        slug: Some(slug),
-        name: row.text(Column::Title, 1, limits::NAME)?,
-        description: description(row)?,
-        vendor: Some(row.text(Column::Vendor, 0, limits::VENDOR)?).filter(|vendor| !vendor.is_empty()),
-        category: category_name.as_deref().map(self::slug),
-        tags,
-        images: Vec::new(),
-        variants: Vec::new(),
-        status: status(row)?,
+    let name = if row.header.has(Column::Title) { Some(row.text(Column::Title, 1, limits::NAME)?) } else { None };
+    let vendor = Some(row.text(Column::Vendor, 0, limits::VENDOR)?).filter(|vendor| !vendor.is_empty());
+    let category = match &category_name {
+        Some(name) => Patch::Value(self::slug(name)),
+        None if row.header.has(Column::Type) => Patch::Empty,
+        None => row.says(Column::ProductCategory, None),
     };
-    Ok(ImportedProduct { product: product.into(), category_name })
+    let product = ProductPatch {
+        slug: Patch::Value(slug),
+        name: name.map_or(Patch::Absent, Patch::Value),
+        description: row.says(Column::Body, Some(description(row)?)),
+        vendor: row.says(Column::Vendor, vendor),
+        category,
+        tags: row.says(Column::Tags, Some(tags)),
+        images: Patch::Absent,
+        variants: Patch::Absent,
+        status: status(row)?.map_or(Patch::Absent, Patch::Value),
+    };
+    Ok(ImportedProduct { product, category_name, made_skus: Vec::new() })
 }
 
 /// HTML is not trimmed, so that an export comes back as it was; every end of line is made one character.
@@ -61,7 +68,7 @@ fn category(row: Row, tags: &[String]) -> Result<Option<String>, Broken> {
     let standard = row.cell(Column::ProductCategory)?.rsplit('>').next().unwrap_or_default();
     let standard = kernel::text(standard, 0, limits::NAME).map_err(|flaw| Broken(Column::ProductCategory, flaw))?;
     let only = match tags {
-        [only] if !row.header.has(Column::ProductCategory) => only.clone(),
+        [only] if row.header.has(Column::Type) && !row.header.has(Column::ProductCategory) => only.clone(),
         _ => String::new(),
     };
     // A dash in the column is as good as nothing.

@@ -10,10 +10,10 @@ use super::{
     limits, price,
     sku::sku,
 };
-use crate::{Image, ImportedProduct, NewVariant, Sku, VariantPatch};
+use crate::{Image, ImportedProduct, Sku, VariantPatch};
 
-/// Where what is done and what is wrong waits to be asked for.
-type Ready = VecDeque<Result<ImportedProduct, RowReport>>;
+/// Where what is done, each product with its first line, and what is wrong waits to be asked for.
+pub(super) type Ready = VecDeque<Result<(u64, ImportedProduct), RowReport>>;
 
 /// The product of one handle, as far as it has been read.
 #[derive(Debug)]
@@ -30,19 +30,26 @@ pub(super) struct Draft {
     /// By position; those without one last.
     images: Vec<(u64, Image)>,
     variants: Vec<VariantPatch>,
+    /// Which of their SKUs were made.
+    made: Vec<String>,
+    /// Whether the file has variants and pictures at all.
+    sells: bool,
+    shows: bool,
 }
 
 impl Draft {
     /// What the first row says of the product.
     pub(super) fn new(handle: String, slug: String, row: Row, ready: &mut Ready) -> Self {
         let imported = product(row, slug).map_err(|broken| ready.push_back(Err(row.report(broken)))).ok();
-        Self { imported, ..Self::refused(handle, row.line) }
+        let (sells, shows) = (row.header.sells(), row.header.has(Column::ImageSrc));
+        Self { imported, sells, shows, ..Self::refused(handle, row.line) }
     }
 
     /// A product that is refused before any of its rows is read.
     pub(super) fn refused(handle: String, line: u64) -> Self {
         let (options, choices, images, variants) = (Texts::default(), HashSet::new(), Vec::new(), Vec::new());
-        Self { handle, line, imported: None, options, choices, images, variants }
+        let (imported, made, sells, shows) = (None, Vec::new(), false, false);
+        Self { handle, line, imported, options, choices, images, variants, made, sells, shows }
     }
 
     /// Refuses it as a whole; why is for the caller to say.
@@ -55,67 +62,87 @@ impl Draft {
         if self.imported.is_none() {
             return;
         }
-        let (variant, image) = (row.any(&VARIANT), row.any(&[Column::ImageSrc]));
+        let (variant, image) = (row.sells(), row.has(Column::ImageSrc));
         if variant && let Err(broken) = self.variant(row, currency, skus) {
             ready.push_back(Err(row.report(broken)));
         }
         if image && let Err(broken) = self.image(row) {
             ready.push_back(Err(row.report(broken)));
         }
-        if !variant && !image && row.line != self.line {
+        if !variant && !image && row.line != self.line && (self.sells || self.shows) {
             let flaw = Flaw::new("empty_row", "the row has neither a variant nor a picture");
             ready.push_back(Err(row.report(Broken(Column::Price, flaw))));
         }
     }
 
     /// The product, or why there is none; nothing more if that has been said.
-    pub(super) fn finish(self) -> Option<Result<ImportedProduct, RowReport>> {
-        let Self { mut images, line, handle, variants, .. } = self;
+    pub(super) fn finish(self) -> Option<Result<(u64, ImportedProduct), RowReport>> {
+        let Self { mut images, line, handle, variants, made, sells, shows, .. } = self;
         let mut imported = self.imported?;
-        if variants.is_empty() {
+        if sells && variants.is_empty() {
             let flaw = Flaw::new("no_variant", "the product is refused: it has no variant that can be sold");
             return Some(Err(RowReport::new(line, "", handle, flaw)));
         }
-        images.sort_by_key(|(position, _)| *position);
-        imported.product.images = Patch::Value(images.into_iter().map(|(_, image)| image).collect());
-        imported.product.variants = Patch::Value(variants);
-        Some(Ok(imported))
+        if shows {
+            images.sort_by_key(|(position, _)| *position);
+            imported.product.images = Patch::Value(images.into_iter().map(|(_, image)| image).collect());
+        }
+        if sells {
+            imported.product.variants = Patch::Value(variants);
+        }
+        imported.made_skus = made;
+        Some(Ok((line, imported)))
     }
 
     fn variant(&mut self, row: Row, currency: Currency, skus: &mut HashSet<String>) -> Result<(), Broken> {
         let Some(imported) = &self.imported else { return Ok(()) };
-        let variants = &mut self.variants;
-        if variants.len() == limits::VARIANTS {
+        let first = self.variants.is_empty();
+        if self.variants.len() == limits::VARIANTS {
             let flaw = Flaw::new("too_many_variants", format!("a product has at most {} variants", limits::VARIANTS));
             return Err(Broken(Column::Handle, flaw));
         }
-        let options = options(row, &mut self.options, variants.is_empty())?;
+        let options = options(row, &mut self.options, first)?;
         let choices: Vec<_> = options.iter().map(|option| (option.name.clone(), option.value.clone())).collect();
         let price = row.parsed(Column::Price, |text| price::parse(text, currency))?;
-        let price = price.ok_or_else(|| Broken(Column::Price, Flaw::new("required", "a variant needs a price")))?;
-        let compare_at_price = row.parsed(Column::CompareAtPrice, |text| price::parse(text, currency))?;
+        if row.header.has(Column::Price) && price.is_none() {
+            return Err(Broken(Column::Price, Flaw::new("required", "a variant needs a price")));
+        }
+        let before = row.parsed(Column::CompareAtPrice, |text| price::parse(text, currency))?;
         let weight_g = row.parsed(Column::Grams, grams)?.unwrap_or_default();
         let on_hand = row.parsed(Column::Quantity, quantity)?.unwrap_or_default();
         let barcode = row.parsed(Column::Barcode, barcode)?;
         let given = row.parsed(Column::Sku, |text| text.trim_start_matches('\'').parse::<Sku>())?;
-        if self.choices.contains(&choices) {
+        let chooses = row.header.chooses();
+        if chooses && self.choices.contains(&choices) {
             let flaw = Flaw::new("duplicate_variant", "the product has a variant with these options already");
             return Err(Broken(Column::Option1Value, flaw));
+        }
+        if !chooses && !first && given.is_none() {
+            let flaw = Flaw::new("required", "without options, only a SKU tells which variant is meant");
+            return Err(Broken(Column::Sku, flaw));
         }
         let slug = imported.product.slug.as_ref().value().map_or("", String::as_str);
         let made = || {
             let make = |other| sku(slug, options.iter().map(|option| &*option.value), other);
             make(false).filter(|sku| !skus.contains(sku.as_str())).or_else(|| make(true))
         };
+        let own = given.is_some();
         let sku = given.or_else(made).map(String::from).unwrap_or_default();
         if !skus.insert(sku.clone()) {
             let flaw = Flaw::new("sku_repeated", format!("the SKU `{sku}` is another variant's"));
             return Err(Broken(Column::Sku, flaw));
         }
         self.choices.insert(choices);
-        let compare_at_price = compare_at_price.filter(|before| before.amount > 0);
-        let variant = NewVariant { sku, options, price, compare_at_price, weight_g, barcode, on_hand };
-        variants.push(variant.into());
+        self.made.extend((!own).then(|| sku.clone()));
+        self.variants.push(VariantPatch {
+            sku,
+            options: if chooses { Patch::Value(options) } else { Patch::Absent },
+            price: price.map_or(Patch::Absent, Patch::Value),
+            compare_at_price: row.says(Column::CompareAtPrice, before.filter(|before| before.amount > 0)),
+            weight_g: row.says(Column::Grams, Some(weight_g)),
+            barcode: row.says(Column::Barcode, barcode),
+            on_hand: row.says(Column::Quantity, Some(on_hand)),
+        });
         Ok(())
     }
 
@@ -135,17 +162,3 @@ impl Draft {
         Ok(())
     }
 }
-
-/// A row with any of these has a variant. Grams are not among them: some exporters fill them in everywhere.
-const VARIANT: [Column; 10] = [
-    Column::Option1Value,
-    Column::Option2Value,
-    Column::Option3Value,
-    Column::Option4Value,
-    Column::Option5Value,
-    Column::Sku,
-    Column::Price,
-    Column::CompareAtPrice,
-    Column::Barcode,
-    Column::Quantity,
-];

@@ -1,6 +1,6 @@
 //! Which column is where, and what stands in a row.
 use csv::ByteRecord;
-use kernel::Flaw;
+use kernel::{Flaw, Patch};
 
 use super::{RowReport, formulas, limits};
 
@@ -69,8 +69,33 @@ const COLUMNS: [(Column, &str, &str); 28] = [
     (Column::ImageAlt, "Image Alt Text", ""),
 ];
 
-/// The columns without which nothing can be sold.
-const REQUIRED: [Column; 3] = [Column::Handle, Column::Title, Column::Price];
+/// A row with any of these has a variant.
+const VARIANT: [Column; 10] = [
+    Column::Option1Value,
+    Column::Option2Value,
+    Column::Option3Value,
+    Column::Option4Value,
+    Column::Option5Value,
+    Column::Sku,
+    Column::Price,
+    Column::CompareAtPrice,
+    Column::Barcode,
+    Column::Quantity,
+];
+/// So has one with any of these, in a file without those: some exporters fill them in everywhere.
+const SILENT: [Column; 1] = [Column::Grams];
+/// What rows say of a product as a whole.
+const PRODUCT: [Column; 9] = [
+    Column::Title,
+    Column::Body,
+    Column::Vendor,
+    Column::ProductCategory,
+    Column::Type,
+    Column::Tags,
+    Column::Published,
+    Column::Status,
+    Column::ImageSrc,
+];
 
 impl Column {
     /// The name and the value of each option.
@@ -131,13 +156,17 @@ impl Header {
                 );
             }
         }
-        if let Some(column) = REQUIRED.into_iter().find(|column| !header.has(*column)) {
+        if !header.has(Column::Handle) {
             let hint = if names.len() == 1 && names.as_slice().contains(&b';') {
                 "; the file seems to be separated by semicolons, save it with commas"
             } else {
                 ""
             };
-            return refuse(column.name(), "missing_column", format!("there is no column {}{hint}", column.name()));
+            let column = Column::Handle.name();
+            return refuse(column, "missing_column", format!("there is no column {column}{hint}"));
+        }
+        if !header.sells() && !header.describes() {
+            return refuse("", "missing_column", "no column beside the handle's means anything".into());
         }
         Ok(header)
     }
@@ -150,6 +179,26 @@ impl Header {
     /// Whether this shop wrote the file: Shopify knows no fourth option.
     pub(super) fn is_ours(&self) -> bool {
         self.has(Column::Option4Name)
+    }
+
+    /// Whether its rows say anything of variants.
+    pub(super) fn sells(&self) -> bool {
+        self.variant().iter().any(|column| self.has(*column))
+    }
+
+    /// Whether its rows say anything of products as a whole.
+    pub(super) fn describes(&self) -> bool {
+        PRODUCT.into_iter().any(|column| self.has(column))
+    }
+
+    /// Whether its rows say which choices a variant is.
+    pub(super) fn chooses(&self) -> bool {
+        Column::OPTIONS.into_iter().any(|(name, value)| self.has(name) || self.has(value))
+    }
+
+    /// The columns that show that a row has a variant.
+    fn variant(&self) -> &'static [Column] {
+        if VARIANT.into_iter().any(|column| self.has(column)) { &VARIANT } else { &SILENT }
     }
 
     /// Whether the file has this column.
@@ -204,9 +253,19 @@ impl<'a> Row<'a> {
         if cell.is_empty() { Ok(None) } else { parse(cell).map(Some).map_err(|flaw| Broken(column, flaw)) }
     }
 
-    /// Whether anything at all stands in one of these cells.
-    pub(super) fn any(self, columns: &[Column]) -> bool {
-        columns.iter().any(|column| self.cell(*column).map_or(true, |cell| !cell.is_empty()))
+    /// Whether anything at all stands in this cell.
+    pub(super) fn has(self, column: Column) -> bool {
+        self.cell(column).map_or(true, |cell| !cell.is_empty())
+    }
+
+    /// Whether it has a variant.
+    pub(super) fn sells(self) -> bool {
+        self.header.variant().iter().any(|column| self.has(*column))
+    }
+
+    /// What the file says in this column: nothing, where it has no such column.
+    pub(super) fn says<T>(self, column: Column, value: Option<T>) -> Patch<T> {
+        if self.header.has(column) { value.into() } else { Patch::Absent }
     }
 
     /// What is wrong with it, for the one who wrote it.
@@ -243,14 +302,16 @@ mod tests {
     #[test]
     fn a_file_without_a_required_column_is_refused_with_its_name() {
         for (names, column, code) in [
-            (["Handle", "Title", "Price of old"], "Variant Price", "missing_column"),
             (["Title", "Variant Price", "x"], "Handle", "missing_column"),
             (["Handle;Title;Variant Price", "", ""], "Handle", "missing_column"),
-            (["Handle", "Variant Price", "Title;"], "Title", "missing_column"),
+            (["Handle", "Price of old", "Title;"], "", "missing_column"),
             (["Handle", "Title", "TITLE"], "Title", "duplicate_column"),
             (["Handle", "SKU", "Variant SKU"], "Variant SKU", "duplicate_column"),
         ] {
             assert_eq!(header(&names).unwrap_err(), (column.into(), code.into()), "{names:?}");
+        }
+        for names in [["Handle", "Variant SKU", "Price"], ["Handle", "Variant Grams", ""], ["Tags", "Handle", "x"]] {
+            assert!(header(&names).is_ok(), "{names:?}");
         }
     }
 }

@@ -18,17 +18,23 @@
 //! | `Variant Barcode` | the bar code |
 //! | `Image Src`, `Image Position`, `Image Alt Text` | pictures, in order of position, then of the file |
 //!
-//! `*` must be there. The names of Shopify's newer template (`URL handle`, `Price`, …) are known, too.
+//! `*` must be there for a product that is new; of one that there is, nothing but the handle. The names of
+//! Shopify's newer template (`URL handle`, `Price`, …) are known, too.
+//!
+//! **What is absent.** A column that the file does not have leaves what it would say as it is; one that is there and
+//! blank empties it (a name, a price and a status cannot be empty). So `Handle`, `Variant SKU` and `Variant Price` are
+//! enough to change prices. A row without a SKU means the variant with its options, or the only one there is.
 //!
 //! **Category.** Exports from before 2022 have no column `Product Category`, and many of those shops
-//! sorted by tag. So in a file without that column, a product without `Type` goes to its only tag.
+//! sorted by tag. So in a file without that column, a product whose `Type` is blank goes to its only tag.
 //!
 //! **What is bad.** Nothing is dropped in silence: each flaw is a [`RowReport`] with line and column.
 //! - a bad variant cell costs that variant; its siblings and the row's picture come in;
 //! - a bad picture cell costs that picture;
 //! - a bad product cell (in the first row) costs the product; its other rows are passed over;
 //! - a product that is left without any variant is refused as a whole;
-//! - a handle that comes again after another one is refused row by row, or a part would replace the whole;
+//! - a handle that comes again after another one is refused row by row, or a part would replace the whole; only
+//!   files that say nothing but of variants may have their rows in any order;
 //! - a SKU that comes again in the file is refused: stock is kept by SKU;
 //! - a quote that is not closed where a cell ends costs its product; the next line is read as a row.
 //!

@@ -10,7 +10,7 @@ use kernel::{Currency, Flaw};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    draft::Draft,
+    draft::{Draft, Ready},
     header::{Broken, Column, Header, Row},
     limits,
     rows::{Cut, Rows},
@@ -76,7 +76,9 @@ pub struct Reader<R> {
     header: Header,
     record: ByteRecord,
     draft: Option<Draft>,
-    ready: VecDeque<Result<ImportedProduct, RowReport>>,
+    ready: Ready,
+    /// The first line of the product that was given out last.
+    line: u64,
     slugs: HashSet<String>,
     skus: HashSet<String>,
     /// Whether there was a row below the header with anything in it.
@@ -98,6 +100,7 @@ impl<R: io::Read> Reader<R> {
             record: ByteRecord::new(),
             draft: None,
             ready: VecDeque::new(),
+            line: 1,
             slugs: HashSet::new(),
             skus: HashSet::new(),
             filled: false,
@@ -124,6 +127,11 @@ impl<R: io::Read> Reader<R> {
     /// How many bytes of the file have been read: against its length, the progress.
     pub fn bytes(&self) -> u64 {
         self.rows.bytes()
+    }
+
+    /// The line on which the product that was given out last begins.
+    pub fn line(&self) -> u64 {
+        self.line
     }
 
     /// Reads the cells of a part of the row that was given out last.
@@ -175,7 +183,8 @@ impl<R: io::Read> Reader<R> {
                 Ok(slug) => slug,
                 Err(flaw) => return self.ready.push_back(Err(row.report(Broken(Column::Handle, flaw)))),
             };
-            if !self.slugs.insert(slug.clone()) {
+            // What is said of variants alone can be said of one after the other.
+            if !self.slugs.insert(slug.clone()) && self.header.describes() {
                 let flaw =
                     Flaw::new("handle_repeated", format!("`{slug}` came before; keep a product's rows together"));
                 return self.ready.push_back(Err(row.report(Broken(Column::Handle, flaw))));
@@ -232,7 +241,11 @@ impl<R: io::Read> Iterator for Reader<R> {
             match self.ready.pop_front() {
                 None if self.done => return None,
                 None => self.step(),
-                item => return item,
+                Some(Err(report)) => return Some(Err(report)),
+                Some(Ok((line, product))) => {
+                    self.line = line;
+                    return Some(Ok(product));
+                }
             }
         }
     }

@@ -79,9 +79,8 @@ pub fn write<'a>(
 
 /// Writes products one by one.
 ///
-/// Each is read again before it is let into the file. The format cannot hold everything (a tag with a
-/// comma, a fourth option, siblings with different options), and an export that does not come back as
-/// it was is worse than one that says what is missing.
+/// Each is read again before it is let into the file. Should the format not hold it, an export that does
+/// not come back as it was is worse than one that says what is missing.
 #[derive(Debug)]
 pub struct Writer<W: io::Write> {
     inner: W,
@@ -238,5 +237,6 @@ fn expected(product: &Product, kind: &str) -> ImportedProduct {
         variants: variants.collect(),
         status: Some(product.status),
     };
-    ImportedProduct { product: new.into(), category_name: product.category.as_ref().map(|_| kind.to_owned()) }
+    let category_name = product.category.as_ref().map(|_| kind.to_owned());
+    ImportedProduct { product: new.into(), category_name, made_skus: Vec::new() }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::csv;
 use crate::{Error, ImportReport, ImportedProduct, ProductPatch, VariantPatch};
 
 fn imported(slug: &str, sku: &str, price: i64, on_hand: i64) -> ImportedProduct {
@@ -8,7 +9,7 @@ fn imported(slug: &str, sku: &str, price: i64, on_hand: i64) -> ImportedProduct 
         variants: vec![NewVariant { on_hand, ..sized(sku, "Small", price) }],
         ..product("Imported")
     };
-    ImportedProduct { product: product.into(), category_name: Some("For Men".into()) }
+    ImportedProduct { product: product.into(), category_name: Some("For Men".into()), made_skus: Vec::new() }
 }
 
 /// Puts one variant more into it.
@@ -179,7 +180,7 @@ async fn what_a_file_does_not_say_stays_and_what_it_empties_goes() {
             variants: Patch::Value(vec![VariantPatch { price, ..named("A") }]),
             ..ProductPatch::default()
         };
-        let prices = ImportedProduct { product, category_name: None };
+        let prices = ImportedProduct { product, category_name: None, made_skus: Vec::new() };
         assert_eq!(counts(&shop.import(staff(), vec![prices.clone()]).await.unwrap()), (0, 1, 0, 0));
         let after = shop.get(staff(), "a".into()).await.unwrap();
         let mut expected = before.clone();
@@ -209,5 +210,67 @@ async fn a_product_that_is_new_needs_a_name_a_variant_and_its_price() {
         let at: Vec<_> = report.refused.iter().map(|one| (&*one.slug, &*one.pointer)).collect();
         assert_eq!(at, [("a", "/name"), ("b", "/variants"), ("c", "/variants/0/price")]);
         assert!(shop.categories().await.unwrap().is_empty());
+    }
+}
+
+/// What a file makes of the catalogue: counts, and what was refused.
+async fn file(shop: &Shop, file: &str) -> (ImportReport, Vec<u64>) {
+    let csv::Read { products, refused } = csv::read(file.as_bytes(), shop.currency);
+    let report = shop.import(Caller::System, products).await.unwrap();
+    (report, refused.into_iter().map(|report| report.line).collect())
+}
+
+#[tokio::test]
+async fn a_file_of_some_columns_leaves_what_the_others_hold() {
+    for shop in shops().await {
+        let whole = "Handle,Title,Body (HTML),Vendor,Type,Tags,Status,Option1 Name,Option1 Value,Variant SKU,Variant Grams,\
+            Variant Inventory Qty,Variant Price,Variant Compare At Price,Variant Barcode,Image Src,Image Alt Text\n\
+            tee,Tee,<p>a</p>,Stoa,Men,\"a, b\",draft,Size,S,A,100,3,5,9,123,https://x.example/1.jpg,One\n\
+            tee,,,,,,,,M,B,200,4,6,8,456,,\n\
+            笔记,Note,,,,,active,,,N,1,1,1,,,,\n\
+            笔迹,Hand,,,,,active,,,H,1,1,2,,,,\n";
+        assert_eq!(counts(&file(&shop, whole).await.0), (3, 0, 0, 0));
+        let before = shop.get(staff(), "tee".into()).await.unwrap();
+        let after = async |text: &str| {
+            let (report, lines) = file(&shop, text).await;
+            assert_eq!((report.refused.len(), lines), (0, vec![]), "{text} {report:?}");
+            shop.get(staff(), "tee".into()).await.unwrap()
+        };
+        let same = |product: Product| Product { version: before.version, updated_at: before.updated_at, ..product };
+        let priced = |a: i64, b: i64| {
+            let mut product = before.clone();
+            (product.variants[0].price, product.variants[1].price) = (euro(a), euro(b));
+            product
+        };
+        // In bulk, and back again; by SKU, by choices, and in any order.
+        let prices = "Handle,Variant SKU,Variant Price\ntee,B,16\n笔记,N,7\ntee,A,15\n";
+        assert_eq!(same(after(prices).await), priced(1500, 1600));
+        let note = async |slug: &str| shop.get(staff(), slug.into()).await.unwrap().variants[0].price.amount;
+        assert_eq!((note("笔记").await, note("笔迹").await), (700, 200));
+        let chosen = "Handle,Option1 Name,Option1 Value,Variant Price\ntee,Size,M,6\ntee,,S,5\n笔迹,,,3\n";
+        assert_eq!(same(after(chosen).await), before);
+        assert_eq!(note("笔迹").await, 300);
+        assert_eq!(same(after("Handle,Variant Price\n笔迹,2\n").await), before);
+        assert_eq!(note("笔迹").await, 200, "it has but one");
+        let mut sought = before.clone();
+        sought.tags = vec!["x".into()];
+        assert_eq!(same(after("Handle,Tags\ntee,x\n").await), sought);
+        assert_eq!(same(after("Handle,Tags\ntee,\"a,b\"\n").await), before);
+        let (report, _) = file(&shop, prices).await;
+        assert_eq!(counts(&report), (0, 2, 1, 0));
+        assert_eq!(counts(&file(&shop, prices).await.0), (0, 0, 3, 0));
+        // What is there and blank is emptied; of a product that is new, something is needed.
+        let blank = "Handle,Vendor,Type,Variant SKU,Variant Compare At Price,Variant Barcode,Image Src\ntee,,,A,,,\n";
+        let emptied = after(blank).await;
+        let (a, b) = (&emptied.variants[0], &emptied.variants[1]);
+        assert_eq!((emptied.vendor, emptied.category, emptied.images), (None, None, vec![]));
+        assert_eq!((a.compare_at_price, a.barcode.as_deref()), (None, None));
+        assert_eq!((b.compare_at_price, b.barcode.as_deref()), (Some(euro(800)), Some("456")));
+        assert_eq!(emptied.description, "<p>a</p>");
+        let (report, _) = file(&shop, "Handle,Variant SKU,Variant Price\nnew,X,1\ntee,C,5\n").await;
+        assert_eq!(counts(&report), (0, 1, 0, 1));
+        assert_eq!((&*report.refused[0].slug, &*report.refused[0].pointer), ("new", "/name"));
+        let (report, _) = file(&shop, "Handle,Variant Price\ntee,1\n").await;
+        assert_eq!(&*report.refused[0].pointer, "/variants/0/sku", "which of them?");
     }
 }

@@ -58,7 +58,7 @@ fn demo(currency: Currency) -> Vec<Whole> {
 }
 
 impl From<ImportedProduct> for Whole {
-    fn from(ImportedProduct { product, category_name }: ImportedProduct) -> Self {
+    fn from(ImportedProduct { product, category_name, .. }: ImportedProduct) -> Self {
         let variant = |variant: VariantPatch| NewVariant {
             sku: variant.sku,
             options: variant.options.value().unwrap_or_default(),

@@ -1,7 +1,7 @@
-use kernel::Money;
+use kernel::{Money, Patch};
 
 use super::*;
-use crate::OptionValue;
+use crate::{OptionValue, ProductPatch, VariantPatch};
 
 #[test]
 fn a_bad_variant_costs_itself_alone() {
@@ -254,4 +254,59 @@ fn a_product_has_bounds() {
     let images = many(limits::IMAGES + 1, &|n| format!("tee,,,,,,,https://x.example/{n}.jpg,"));
     let read = rows(&images.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!((read.products[0].product.images.len(), &*read.refused[0].code), (limits::IMAGES, "too_many_images"));
+}
+
+#[test]
+fn a_column_that_is_absent_says_nothing_and_one_that_is_blank_empties() {
+    let patch = |file: &str| {
+        let super::Read { mut products, refused } = super::super::read(file.as_bytes(), euro());
+        assert_eq!((products.len(), refused), (1, vec![]), "{file}");
+        products.remove(0)
+    };
+    let prices = patch("Handle,Variant SKU,Variant Price\ntee,A,5\ntee,B,6\n");
+    let price = |sku: &str, amount| VariantPatch {
+        sku: sku.into(),
+        price: Patch::Value(Money::new(amount, euro())),
+        ..VariantPatch::default()
+    };
+    let named = ProductPatch {
+        slug: Patch::Value("tee".into()),
+        variants: Patch::Value(vec![price("A", 500), price("B", 600)]),
+        ..ProductPatch::default()
+    };
+    assert_eq!(prices, ImportedProduct { product: named, ..ImportedProduct::default() });
+
+    let tags = patch("Handle,Tags\ntee,men\ntee,\n").product;
+    let named = ProductPatch {
+        slug: Patch::Value("tee".into()),
+        tags: Patch::Value(vec!["men".into()]),
+        ..ProductPatch::default()
+    };
+    assert_eq!(tags, named, "neither the category nor the variants are meant");
+
+    let head = "Handle,Title,Body (HTML),Vendor,Type,Tags,Status,Option1 Name,Option1 Value,Variant SKU,Variant Grams";
+    let blank =
+        format!("{head},Variant Price,Variant Compare At Price,Variant Barcode,Image Src\ntee,Tee,,,,,,,,A,,5,,,\n");
+    let product = patch(&blank).product;
+    assert_eq!((product.description, product.tags), (Patch::Value(String::new()), Patch::Value(vec![])));
+    assert_eq!((product.vendor, product.category, product.images), (Patch::Empty, Patch::Empty, Patch::Value(vec![])));
+    assert_eq!(product.status, Patch::Absent, "a product has one");
+    let variant = product.variants.value().unwrap().remove(0);
+    assert_eq!((variant.options, variant.weight_g), (Patch::Value(vec![]), Patch::Value(0)));
+    assert_eq!((variant.compare_at_price, variant.barcode), (Patch::Empty, Patch::Empty));
+    assert_eq!(variant.on_hand, Patch::Absent);
+}
+
+#[test]
+fn prices_may_come_in_any_order_and_without_skus() {
+    let list = |file: &str| super::super::read(file.as_bytes(), euro());
+    let apart = list("Handle,Variant SKU,Variant Price\ntee,A,5\ncap,C,1\ntee,B,6\n");
+    assert_eq!((apart.products.len(), apart.refused), (3, vec![]));
+    let made = list("Handle,Option1 Name,Option1 Value,Variant Price\ntee,Size,S,5\ntee,,M,6\n").products.remove(0);
+    assert_eq!(made.made_skus, ["tee-s", "tee-m"]);
+    let unclear = list("Handle,Variant Price\ntee,5\ntee,6\n");
+    assert_eq!((unclear.products.len(), &*unclear.refused[0].column, unclear.refused[0].line), (1, "Variant SKU", 3));
+    let blank = list("Handle,Variant SKU,Variant Price\ntee,A,\n");
+    let codes: Vec<_> = blank.refused.iter().map(|report| &*report.code).collect();
+    assert_eq!(codes, ["required", "no_variant"], "a price cannot be emptied");
 }
