@@ -83,7 +83,7 @@ fn files(folder: &str) -> Vec<String> {
         let path = entry.path().to_str().unwrap().to_owned();
         if entry.file_type().unwrap().is_dir() {
             found.extend(files(&path));
-        } else if path.ends_with(".rs") {
+        } else if entry.path().extension().is_some_and(|kind| kind == "rs") {
             found.push(path);
         }
     }

@@ -1,7 +1,7 @@
 //! Orders made of paper, and a letter box that is locked.
 use std::{sync::Mutex, time::Duration};
 
-use kernel::{Caller, DeadLetter, Event, LetterQuery, Page, PageQuery};
+use kernel::{Caller, Condition, DeadLetter, Event, LetterQuery, Page, PageQuery};
 use orders::{
     Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Outcome, Quote,
     StuckOrder,
@@ -92,13 +92,13 @@ impl Orders for Archive {
     async fn history(&self, _: Caller, _: OrderId) -> Result<Vec<OrderEvent>, Error> {
         unreachable!("notifications read events alone")
     }
-    async fn cancel(&self, _: Caller, _: OrderId) -> Result<Order, Error> {
+    async fn cancel(&self, _: Caller, _: OrderId, _: Condition) -> Result<Order, Error> {
         unreachable!("notifications read events alone")
     }
-    async fn ship(&self, _: Caller, _: OrderId, _: String, _: NewShipment) -> Result<Order, Error> {
+    async fn ship(&self, _: Caller, _: OrderId, _: String, _: NewShipment, _: Condition) -> Result<Order, Error> {
         unreachable!("notifications read events alone")
     }
-    async fn refund(&self, _: Caller, _: OrderId, _: String, _: NewRefund) -> Result<Order, Error> {
+    async fn refund(&self, _: Caller, _: OrderId, _: String, _: NewRefund, _: Condition) -> Result<Order, Error> {
         unreachable!("notifications read events alone")
     }
     async fn stuck(&self, _: Caller, _: PageQuery) -> Result<Page<StuckOrder>, Error> {
@@ -107,7 +107,7 @@ impl Orders for Archive {
     async fn retry(&self, _: Caller, _: OrderId) -> Result<Order, Error> {
         unreachable!("notifications read events alone")
     }
-    async fn force(&self, _: Caller, _: OrderId, _: Outcome) -> Result<Order, Error> {
+    async fn force(&self, _: Caller, _: OrderId, _: Outcome, _: Condition) -> Result<Order, Error> {
         unreachable!("notifications read events alone")
     }
     async fn dead_letters(&self, _: Caller, _: LetterQuery) -> Result<Page<DeadLetter>, Error> {
