@@ -1,7 +1,7 @@
 //! What the other modules see of carts.
 use chrono::{DateTime, Utc};
 use kernel::{Caller, Condition, Money};
-use products::{Image, Sku};
+use products::{Image, Sku, StockPolicy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -47,8 +47,27 @@ pub struct CartItem {
     pub unit_price: Money,
     /// The price of all; 0 for what is no longer on sale, so that the lines add up to the subtotal.
     pub line_total: Money,
-    /// How many could be sold now; 0 for what is no longer on sale.
+    /// How many are there to be sold now; 0 for what is no longer on sale.
     pub available: i64,
+    /// What happens when there are none; `deny` for what is no longer on sale.
+    #[serde(default)]
+    pub stock_policy: StockPolicy,
+    /// Whether it is taxed.
+    #[serde(default = "yes")]
+    pub taxable: bool,
+}
+
+/// What an answer of an earlier release means by saying nothing.
+fn yes() -> bool {
+    true
+}
+
+impl CartItem {
+    /// Whether so many of it cannot be sold now.
+    #[must_use]
+    pub fn lacks(&self, needed: i64) -> bool {
+        self.available < needed && self.stock_policy == StockPolicy::Deny
+    }
 }
 
 /// A cart, and the token by which a guest comes back to it.

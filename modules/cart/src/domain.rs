@@ -49,9 +49,23 @@ impl Line {
         let Self { sku, quantity, label } = self;
         let on_sale = offer.is_some();
         let available = offer.map_or(0, |offer| offer.available);
+        let stock_policy = offer.map(|offer| offer.stock_policy).unwrap_or_default();
+        let taxable = offer.is_none_or(|offer| offer.taxable);
         let Label { name, variant, slug, image, price } = offer.map_or(label, Label::from);
         let line_total = if on_sale { price.times(quantity)? } else { Money::zero(price.currency) };
-        Ok(CartItem { sku, name, variant, slug, image, quantity, unit_price: price, line_total, available })
+        Ok(CartItem {
+            sku,
+            name,
+            variant,
+            slug,
+            image,
+            quantity,
+            unit_price: price,
+            line_total,
+            available,
+            stock_policy,
+            taxable,
+        })
     }
 }
 
@@ -180,6 +194,8 @@ mod tests {
             weight_g: 0,
             image: None,
             available: 7,
+            stock_policy: products::StockPolicy::Deny,
+            taxable: true,
         }
     }
 
@@ -196,6 +212,20 @@ mod tests {
         assert_eq!(shown, [("A now", 250, 7), ("GONE", 100, 0)]);
         assert_eq!(cart.subtotal, eur(500));
         assert_eq!(cart.subtotal, Money::sum(cart.items.iter().map(|i| i.line_total), cart.subtotal.currency).unwrap());
+    }
+
+    #[test]
+    fn what_continues_is_never_lacking_and_what_is_off_sale_always_is() {
+        let contents = |lines| Contents { id: CartId::new(), version: 1, updated_at: DateTime::UNIX_EPOCH, lines };
+        let policy = |stock_policy| Offer { stock_policy, available: 1, taxable: false, ..offer("A", eur(1)) };
+        for (offers, lacks, taxable) in [
+            (vec![policy(products::StockPolicy::Deny)], true, false),
+            (vec![policy(products::StockPolicy::Continue)], false, false),
+            (vec![], true, true),
+        ] {
+            let cart = contents(vec![line("A", 2)]).priced(&offers, "EUR".parse().unwrap()).unwrap();
+            assert_eq!((cart.items[0].lacks(2), cart.items[0].taxable), (lacks, taxable));
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(crate) fn in_stock(cart: &Cart) -> Result<(), Error> {
 
 /// Refuses a cart with lines of which there is less than needed.
 fn short(cart: &Cart, needed: impl Fn(&CartItem) -> i64) -> Result<(), Error> {
-    let short = cart.items.iter().filter(|item| item.available < needed(item));
+    let short = cart.items.iter().filter(|item| item.lacks(needed(item)));
     let short = short.map(|item| Shortage {
         sku: item.sku.clone(),
         requested: item.quantity,

@@ -47,7 +47,7 @@ pub(crate) fn lines(items: &[CartItem], rate: &TaxRate) -> Result<Vec<OrderLine>
             quantity: item.quantity,
             unit_price: item.unit_price,
             line_total,
-            tax: rate.of(line_total)?,
+            tax: if item.taxable { rate.of(line_total)? } else { Money::zero(line_total.currency) },
         })
     };
     items.iter().map(line).collect()
@@ -90,6 +90,8 @@ mod tests {
             unit_price: eur(amount),
             line_total: eur(amount * quantity),
             available: quantity,
+            stock_policy: products::StockPolicy::Deny,
+            taxable: true,
         }
     }
 
@@ -117,6 +119,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_taxed_bears_no_tax_and_the_rest_does() {
+        let items = [CartItem { taxable: false, ..item(1999, 1) }, item(1000, 2)];
+        for (included, tax, total) in [(true, 319 + 78, 4489), (false, 380 + 93, 4489 + 473)] {
+            let rate = rate(1900, included);
+            let lines = lines(&items, &rate).unwrap();
+            assert_eq!(lines[0].tax, eur(0));
+            let totals = totals(&lines, eur(490), &rate).unwrap();
+            assert_eq!((totals.items, totals.tax, totals.total), (eur(3999), eur(tax), eur(total)));
+        }
+    }
+
+    #[test]
     fn what_no_number_can_hold_is_an_error() {
         let mut huge = item(1, 1);
         huge.unit_price = eur(i64::MAX);
@@ -127,13 +141,16 @@ mod tests {
     proptest! {
         #[test]
         fn the_total_is_the_sum_of_what_was_shown(
-            wished in prop::collection::vec((0..=100_000_000_i64, 1..=999_i64), 1..20),
+            wished in prop::collection::vec((0..=100_000_000_i64, 1..=999_i64, any::<bool>()), 1..20),
             shipping in 0..=100_000_i64,
             basis_points in 0..=10_000_i64,
             included: bool,
         ) {
             let rate = rate(basis_points, included);
-            let items: Vec<_> = wished.iter().map(|(amount, quantity)| item(*amount, *quantity)).collect();
+            let items: Vec<_> = wished
+                .iter()
+                .map(|(amount, quantity, taxable)| CartItem { taxable: *taxable, ..item(*amount, *quantity) })
+                .collect();
             let lines = lines(&items, &rate).unwrap();
             let totals = totals(&lines, eur(shipping), &rate).unwrap();
             let shown = |part: fn(&OrderLine) -> Money| lines.iter().map(|line| part(line).amount).sum::<i64>();
@@ -144,7 +161,11 @@ mod tests {
             prop_assert_eq!(totals.total.amount, sum);
             // Rounded once: no line is off by more than half a cent.
             let whole = i128::from(if included { 10_000 + basis_points } else { 10_000 });
-            for line in &lines {
+            for (line, (_, _, taxable)) in lines.iter().zip(&wished) {
+                if !taxable {
+                    prop_assert_eq!(line.tax.amount, 0);
+                    continue;
+                }
                 let exact = i128::from(line.line_total.amount) * i128::from(basis_points);
                 prop_assert!((i128::from(line.tax.amount) * whole - exact).abs() * 2 <= whole);
             }

@@ -25,6 +25,18 @@ pub enum ProductStatus {
     Archived,
 }
 
+/// What happens when a variant is out of stock.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum StockPolicy {
+    /// It is sold out.
+    #[default]
+    Deny,
+    /// It is sold all the same, and delivered later.
+    Continue,
+}
+
 /// Something that is sold, in one or more variants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Product {
@@ -85,8 +97,22 @@ pub struct Variant {
     pub weight_g: i64,
     /// The number under its bar code.
     pub barcode: Option<String>,
-    /// How many can be sold now: on hand less reserved.
+    /// How many are there to be sold now: on hand less reserved, and never below 0.
     pub available: i64,
+    /// What happens when there are none.
+    #[serde(default)]
+    pub stock_policy: StockPolicy,
+    /// Whether it is taxed.
+    #[serde(default = "yes")]
+    pub taxable: bool,
+    /// Whether it can be bought. One that cannot is shown to staff alone.
+    #[serde(default = "yes")]
+    pub on_sale: bool,
+}
+
+/// What an answer of an earlier release means by saying nothing.
+fn yes() -> bool {
+    true
 }
 
 /// One choice: `Size` is `Small`.
@@ -203,8 +229,14 @@ pub struct Offer {
     pub weight_g: i64,
     /// The main picture.
     pub image: Option<Image>,
-    /// How many can be sold now.
+    /// How many are there to be sold now.
     pub available: i64,
+    /// What happens when there are none.
+    #[serde(default)]
+    pub stock_policy: StockPolicy,
+    /// Whether it is taxed.
+    #[serde(default = "yes")]
+    pub taxable: bool,
 }
 
 /// So many of one variant.

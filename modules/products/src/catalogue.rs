@@ -158,8 +158,11 @@ impl Service {
         for (draft, place) in places {
             if before.iter().any(|known| known.sku == draft.sku) {
                 variants::update(tx, draft).await?;
+                if before.iter().any(|known| known.sku == draft.sku && known.stock_policy != draft.stock_policy) {
+                    stock::set_policy(tx, &draft.sku, draft.stock_policy).await?;
+                }
             } else if variants::insert(tx, id, place, draft, self.currency).await? {
-                stock::open(tx, &draft.sku, change.on_hand(&draft.sku), self.clock.now()).await?;
+                stock::open(tx, &draft.sku, change.on_hand(&draft.sku), draft.stock_policy, self.clock.now()).await?;
             } else {
                 return Err(Error::SkuTaken { sku: draft.sku.clone() });
             }

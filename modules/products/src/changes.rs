@@ -3,7 +3,7 @@ use kernel::{Money, Patch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Image, OptionValue, ProductStatus};
+use crate::{Image, OptionValue, ProductStatus, StockPolicy};
 
 /// A product to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -55,6 +55,12 @@ pub struct NewVariant {
     /// How many are on hand to begin with.
     #[serde(default)]
     pub on_hand: i64,
+    /// What happens when there are none; `deny` where absent.
+    pub stock_policy: Option<StockPolicy>,
+    /// Whether it is taxed; it is where absent.
+    pub taxable: Option<bool>,
+    /// Whether it can be bought; it can where absent.
+    pub on_sale: Option<bool>,
 }
 
 /// What to change of a product: what is absent stays, and `null` empties what may be empty.
@@ -129,20 +135,32 @@ pub struct VariantPatch {
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
     #[schema(value_type = Option<i64>)]
     pub on_hand: Patch<i64>,
+    /// What happens when there are none.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    #[schema(value_type = StockPolicy, required = false)]
+    pub stock_policy: Patch<StockPolicy>,
+    /// Whether it is taxed.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    #[schema(value_type = bool, required = false)]
+    pub taxable: Patch<bool>,
+    /// Whether it can be bought. One of the product's variants must be.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    #[schema(value_type = bool, required = false)]
+    pub on_sale: Patch<bool>,
 }
 
 /// Names every field: what `product` does not say is emptied.
 impl From<NewProduct> for ProductPatch {
     fn from(product: NewProduct) -> Self {
         Self {
-            slug: product.slug.map_or(Patch::Absent, Patch::Value),
+            slug: given(product.slug),
             name: Patch::Value(product.name),
             description: Patch::Value(product.description),
             vendor: product.vendor.into(),
             category: product.category.into(),
             tags: Patch::Value(product.tags),
             images: Patch::Value(product.images),
-            status: product.status.map_or(Patch::Absent, Patch::Value),
+            status: given(product.status),
             variants: Patch::Value(product.variants.into_iter().map(VariantPatch::from).collect()),
         }
     }
@@ -159,8 +177,16 @@ impl From<NewVariant> for VariantPatch {
             weight_g: Patch::Value(variant.weight_g),
             barcode: variant.barcode.into(),
             on_hand: Patch::Value(variant.on_hand),
+            stock_policy: given(variant.stock_policy),
+            taxable: given(variant.taxable),
+            on_sale: given(variant.on_sale),
         }
     }
+}
+
+/// What may be left out, and has its default then.
+fn given<T>(field: Option<T>) -> Patch<T> {
+    field.map_or(Patch::Absent, Patch::Value)
 }
 
 /// A product as an import brings it: its slug says which it is.

@@ -2,7 +2,7 @@
 use kernel::{Checks, Currency, Flaw, Invalid, Patch, text};
 
 use crate::{
-    Image, NewProduct, OptionValue, ProductPatch, ProductStatus, Sku, Variant,
+    Image, NewProduct, OptionValue, ProductPatch, ProductStatus, Sku, StockPolicy, Variant,
     fields::{MAX_VARIANTS, category, description, filled, held, images, tags, variants, words},
     slug,
 };
@@ -29,6 +29,9 @@ pub(crate) struct Draft {
     pub(crate) compare_at_price: Option<i64>,
     pub(crate) weight_g: i64,
     pub(crate) barcode: Option<String>,
+    pub(crate) stock_policy: StockPolicy,
+    pub(crate) taxable: bool,
+    pub(crate) on_sale: bool,
 }
 
 /// A change whose every value is allowed; what is absent stays. A new product is a change of an empty one.
@@ -54,6 +57,9 @@ pub(crate) struct VariantChange {
     pub(crate) compare_at_price: Patch<i64>,
     pub(crate) weight_g: Option<i64>,
     pub(crate) barcode: Patch<String>,
+    pub(crate) stock_policy: Option<StockPolicy>,
+    pub(crate) taxable: Option<bool>,
+    pub(crate) on_sale: Option<bool>,
     /// How many are on hand, should it be new.
     pub(crate) on_hand: i64,
 }
@@ -136,6 +142,15 @@ impl Change {
             let pointer = format!("/variants/{index}/options");
             checks.ensure(!twin, pointer, "duplicate_options", "another variant of the product has the same options");
         }
+        // Whose product is not sold at all archives it, or makes it a draft: then lists know.
+        let off = self.variants.iter().rposition(|change| change.on_sale == Some(false));
+        let on_sale = variants.is_empty() || variants.iter().any(|variant| variant.on_sale);
+        checks.ensure(
+            on_sale || off.is_none(),
+            format!("/variants/{}/on_sale", off.unwrap_or_default()),
+            "last_on_sale",
+            "a product has a variant that is on sale; archive the product instead",
+        );
         checks.finish(Some(variants))
     }
 }
@@ -150,14 +165,26 @@ impl VariantChange {
             compare_at_price: self.compare_at_price.apply(variant.compare_at_price),
             weight_g: self.weight_g.unwrap_or(variant.weight_g),
             barcode: self.barcode.clone().apply(variant.barcode),
+            stock_policy: self.stock_policy.unwrap_or(variant.stock_policy),
+            taxable: self.taxable.unwrap_or(variant.taxable),
+            on_sale: self.on_sale.unwrap_or(variant.on_sale),
         }
     }
 
     /// The variant that it makes; none without a price.
     fn begin(&self) -> Option<Draft> {
         let price = self.price?;
-        let (options, compare_at_price, weight_g, barcode) = (Vec::new(), None, 0, None);
-        Some(self.apply(Draft { sku: self.sku.clone(), options, price, compare_at_price, weight_g, barcode }))
+        Some(self.apply(Draft {
+            sku: self.sku.clone(),
+            options: Vec::new(),
+            price,
+            compare_at_price: None,
+            weight_g: 0,
+            barcode: None,
+            stock_policy: StockPolicy::Deny,
+            taxable: true,
+            on_sale: true,
+        }))
     }
 }
 
@@ -170,6 +197,9 @@ impl From<Variant> for Draft {
             compare_at_price: variant.compare_at_price.map(|before| before.amount),
             weight_g: variant.weight_g,
             barcode: variant.barcode,
+            stock_policy: variant.stock_policy,
+            taxable: variant.taxable,
+            on_sale: variant.on_sale,
         }
     }
 }
@@ -196,7 +226,7 @@ pub(crate) fn variant_name(options: &[OptionValue]) -> String {
 
 /// The price that a product is sorted by.
 pub(crate) fn lowest_price(variants: &[Draft]) -> i64 {
-    variants.iter().map(|variant| variant.price).min().unwrap_or_default()
+    variants.iter().filter(|variant| variant.on_sale).map(|variant| variant.price).min().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -98,8 +98,21 @@ fn variant(checks: &mut Checks, at: &str, given: VariantPatch, currency: Currenc
     let barcode = filled(checks, &format!("{at}/barcode"), given.barcode, |barcode| words(&barcode, 64));
     let on_hand = checks.field(format!("{at}/on_hand"), within(given.on_hand.value().unwrap_or(0), MAX_STOCK));
     let options = given.options.or_empty(Vec::new()).map(|given| options(checks, at, given));
-    let on_hand = on_hand.unwrap_or_default();
-    Some(VariantChange { sku: sku?, options, price, compare_at_price, weight_g, barcode, on_hand })
+    let stock_policy = held(checks, &format!("{at}/stock_policy"), given.stock_policy, Ok);
+    let taxable = held(checks, &format!("{at}/taxable"), given.taxable, Ok);
+    let on_sale = held(checks, &format!("{at}/on_sale"), given.on_sale, Ok);
+    Some(VariantChange {
+        sku: sku?,
+        options,
+        price,
+        compare_at_price,
+        weight_g,
+        barcode,
+        stock_policy,
+        taxable,
+        on_sale,
+        on_hand: on_hand.unwrap_or_default(),
+    })
 }
 
 /// What a field is to hold that cannot be empty.

@@ -41,13 +41,20 @@ impl Service {
     }
 }
 
+/// A product as customers see it.
+fn shown(mut product: Product) -> Product {
+    product.variants.retain(|variant| variant.on_sale);
+    product
+}
+
 #[kernel::async_trait]
 impl Products for Service {
     async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Page<Product>, Error> {
         if query.status.is_some_and(|status| status != ProductStatus::Active) {
             caller.staff()?;
         }
-        self.page(query).await
+        let page = self.page(query).await?;
+        Ok(if caller.is_staff() { page } else { page.map(shown) })
     }
 
     async fn every(&self, caller: Caller, page: PageQuery) -> Result<Page<Product>, Error> {
@@ -58,8 +65,10 @@ impl Products for Service {
     async fn get(&self, caller: Caller, id_or_slug: String) -> Result<Product, Error> {
         let product = self.find(&id_or_slug).await?;
         // A product that customers do not see is to them as if it were not there.
-        if product.status == ProductStatus::Active || caller.is_staff() {
+        if caller.is_staff() {
             Ok(product)
+        } else if product.status == ProductStatus::Active {
+            Ok(shown(product))
         } else {
             Err(Error::ProductNotFound { product: id_or_slug })
         }

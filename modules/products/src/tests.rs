@@ -3,6 +3,7 @@ mod backup;
 mod catalogue;
 mod import;
 mod listing;
+mod policy;
 mod races;
 mod reservations;
 mod routes;
@@ -125,6 +126,9 @@ fn variant(sku: &str, price: i64, on_hand: i64) -> NewVariant {
         weight_g: 0,
         barcode: None,
         on_hand,
+        stock_policy: None,
+        taxable: None,
+        on_sale: None,
     }
 }
 

@@ -5,7 +5,7 @@ use kernel::{Currency, Executor, Money, Tx};
 use sqlx::types::Json;
 
 use crate::{
-    Image, Offer, OptionValue, ProductId, Sku, Variant,
+    Image, Offer, OptionValue, ProductId, Sku, StockPolicy, Variant,
     domain::{Draft, variant_name},
 };
 
@@ -20,6 +20,9 @@ struct VariantRow {
     weight_g: i64,
     barcode: Option<String>,
     available: i64,
+    stock_policy: StockPolicy,
+    taxable: bool,
+    on_sale: bool,
 }
 
 /// The variants of some products, by product, in their order.
@@ -31,7 +34,7 @@ pub(crate) async fn of(
     let rows: Vec<VariantRow> = on
         .query(
             "SELECT v.product_id, v.sku, v.options, v.price, v.compare_at_price, v.weight_g, v.barcode,
-                    s.on_hand - s.reserved AS available
+                    v.taxable, v.on_sale, s.policy AS stock_policy, s.on_hand - s.reserved AS available
                FROM variants AS v
                JOIN stock AS s ON s.sku = v.sku
               WHERE v.product_id IN ($*)
@@ -50,7 +53,10 @@ pub(crate) async fn of(
             compare_at_price: row.compare_at_price.map(|amount| Money::new(amount, currency)),
             weight_g: row.weight_g,
             barcode: row.barcode,
-            available: row.available,
+            available: row.available.max(0),
+            stock_policy: row.stock_policy,
+            taxable: row.taxable,
+            on_sale: row.on_sale,
         };
         variants.entry(row.product_id).or_default().push(variant);
     }
@@ -67,8 +73,9 @@ pub(crate) async fn insert(
 ) -> sqlx::Result<bool> {
     let inserted = tx
         .query(
-            "INSERT INTO variants (sku, product_id, position, options, price, compare_at_price, currency, weight_g, barcode)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            "INSERT INTO variants (sku, product_id, position, options, price, compare_at_price, currency, weight_g, barcode,
+                                   taxable, on_sale)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              ON CONFLICT (sku) DO NOTHING",
         )
         .bind(draft.sku.clone())
@@ -80,6 +87,8 @@ pub(crate) async fn insert(
         .bind(currency.code().to_owned())
         .bind(draft.weight_g)
         .bind(draft.barcode.clone())
+        .bind(draft.taxable)
+        .bind(draft.on_sale)
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -88,7 +97,8 @@ pub(crate) async fn insert(
 pub(crate) async fn update(tx: &mut Tx, draft: &Draft) -> sqlx::Result<()> {
     tx.query(
         "UPDATE variants
-            SET options = $2, price = $3, compare_at_price = $4, weight_g = $5, barcode = $6
+            SET options = $2, price = $3, compare_at_price = $4, weight_g = $5, barcode = $6, taxable = $7,
+                on_sale = $8
           WHERE sku = $1",
     )
     .bind(draft.sku.clone())
@@ -97,6 +107,8 @@ pub(crate) async fn update(tx: &mut Tx, draft: &Draft) -> sqlx::Result<()> {
     .bind(draft.compare_at_price)
     .bind(draft.weight_g)
     .bind(draft.barcode.clone())
+    .bind(draft.taxable)
+    .bind(draft.on_sale)
     .execute()
     .await?;
     Ok(())
@@ -113,18 +125,21 @@ struct OfferRow {
     weight_g: i64,
     images: Json<Vec<Image>>,
     available: i64,
+    stock_policy: StockPolicy,
+    taxable: bool,
 }
 
 /// What is on sale of `skus`, in one query: every look into a cart takes it.
 pub(crate) async fn offers(on: impl Executor<'_>, skus: Vec<Sku>, currency: Currency) -> sqlx::Result<Vec<Offer>> {
     let rows: Vec<OfferRow> = on
         .query(
-            "SELECT v.sku, v.product_id, p.slug, p.name, v.options, v.price, v.weight_g, p.images,
-                    s.on_hand - s.reserved AS available
+            "SELECT v.sku, v.product_id, p.slug, p.name, v.options, v.price, v.weight_g, p.images, v.taxable,
+                    s.policy AS stock_policy, s.on_hand - s.reserved AS available
                FROM variants AS v
                JOIN products AS p ON p.id = v.product_id
                JOIN stock    AS s ON s.sku = v.sku
               WHERE p.status = 'active'
+                AND v.on_sale
                 AND v.sku IN ($*)",
         )
         .bind_list(skus)
@@ -139,7 +154,9 @@ pub(crate) async fn offers(on: impl Executor<'_>, skus: Vec<Sku>, currency: Curr
         price: Money::new(row.price, currency),
         weight_g: row.weight_g,
         image: row.images.0.into_iter().next(),
-        available: row.available,
+        available: row.available.max(0),
+        stock_policy: row.stock_policy,
+        taxable: row.taxable,
     });
     Ok(offers.collect())
 }

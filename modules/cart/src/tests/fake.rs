@@ -34,6 +34,8 @@ impl Shelf {
                 weight_g: 1,
                 image: None,
                 available: 10,
+                stock_policy: products::StockPolicy::Deny,
+                taxable: true,
             };
             (sku, offer)
         });

@@ -113,6 +113,8 @@ impl World {
             unit_price: eur(*price),
             line_total: eur(price * quantity),
             available: self.scene(|scene| scene.stock[&sku(name)]),
+            stock_policy: products::StockPolicy::Deny,
+            taxable: true,
         };
         let items: Vec<_> = items.iter().map(item).collect();
         let subtotal = Money::sum(items.iter().map(|item| item.line_total), eur(0).currency).unwrap();

@@ -142,6 +142,7 @@ impl Draft {
             weight_g: row.says(Column::Grams, Some(weight_g)),
             barcode: row.says(Column::Barcode, barcode),
             on_hand: row.says(Column::Quantity, Some(on_hand)),
+            ..VariantPatch::default()
         });
         Ok(())
     }

@@ -225,6 +225,9 @@ fn expected(product: &Product, kind: &str) -> ImportedProduct {
         weight_g: variant.weight_g,
         barcode: variant.barcode.clone(),
         on_hand: variant.available.max(0),
+        stock_policy: None,
+        taxable: None,
+        on_sale: None,
     });
     let new = NewProduct {
         slug: Some(product.slug.clone()),

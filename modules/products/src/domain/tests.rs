@@ -17,6 +17,9 @@ fn variant(sku: &str, size: &str) -> NewVariant {
         weight_g: 0,
         barcode: None,
         on_hand: 0,
+        stock_policy: None,
+        taxable: None,
+        on_sale: None,
     }
 }
 
@@ -127,4 +130,16 @@ fn twins_of_old_may_still_be_changed_in_what_tells_nothing_of_it() {
         ["A", "B"].map(|sku| of(vec![variant(sku, "S").into()]).merge(vec![]).unwrap().remove(0)).into();
     let price = Patch::Value(Money::new(5, euro()));
     assert!(of(vec![VariantPatch { price, ..variant("A", "S").into() }]).merge(twins).is_ok());
+}
+
+#[test]
+fn one_variant_is_on_sale_or_the_product_is_not() {
+    let before = of(vec![variant("A", "S").into(), variant("B", "M").into()]).merge(vec![]).unwrap();
+    let off = |sku: &str| VariantPatch { on_sale: Patch::Value(false), ..named(sku) };
+    let one_off = of(vec![off("A")]).merge(before.clone()).unwrap();
+    assert_eq!(one_off.iter().map(|draft| draft.on_sale).collect::<Vec<_>>(), [false, true]);
+    let invalid = of(vec![off("B")]).merge(one_off.clone()).unwrap_err();
+    assert_eq!((&*invalid.0[0].pointer, &*invalid.0[0].code), ("/variants/0/on_sale", "last_on_sale"));
+    let on = VariantPatch { on_sale: Patch::Value(true), ..named("A") };
+    assert!(of(vec![off("B"), on]).merge(one_off).is_ok(), "what counts is how they end up");
 }

@@ -100,6 +100,9 @@ fn a_variant_is_found_by_its_sku_its_choice_and_its_bar_code() {
         compare_at_price: None,
         weight_g: 0,
         barcode: Some("5207001000021".into()),
+        stock_policy: crate::StockPolicy::Deny,
+        taxable: true,
+        on_sale: true,
     };
     let found = Found::of(&Details::empty("a".into()), &[draft]);
     for q in ["OIL-KOR-1L", "oil-kor-1l", "OIL-KOR", "OIL-K", "oilkor1l", "KOR", "tin", "5207001000021", "520700"] {

@@ -6,7 +6,7 @@ use kernel::{Invalid, Page, PageQuery};
 
 use crate::{Error, Sku, Stock, StockMovement, fields, service::Service};
 
-pub(crate) use store::open;
+pub(crate) use store::{open, set_policy};
 
 impl Service {
     pub(crate) async fn level(&self, sku: Sku) -> Result<Stock, Error> {
@@ -19,11 +19,9 @@ impl Service {
         fields::within(on_hand, fields::MAX_STOCK).map_err(|flaw| Invalid::one("/on_hand", flaw.code, flaw.detail))?;
         let mut tx = self.db.begin().await?;
         let Some(before) = store::lock(&mut tx, &sku).await? else { return Err(Error::SkuNotFound { sku }) };
-        if on_hand < before.reserved {
-            return Err(Error::BelowReserved { reserved: before.reserved });
-        }
         let delta = on_hand - before.on_hand;
         if delta != 0 {
+            before.admits(on_hand)?;
             store::adjust(&mut tx, &sku, delta, self.clock.now()).await?;
             tx.commit().await?;
             tracing::info!(%sku, delta, on_hand, "stock was counted");

@@ -4,18 +4,28 @@ use chrono::{DateTime, Utc};
 use kernel::{Executor, Tx};
 use uuid::Uuid;
 
-use crate::{MovementReason, Sku, Stock, StockLine, StockMovement};
+use crate::{Error, MovementReason, Sku, Stock, StockLine, StockMovement, StockPolicy};
 
 /// A row of `stock`.
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub(crate) struct Level {
     pub(crate) on_hand: i64,
     pub(crate) reserved: i64,
+    pub(crate) policy: StockPolicy,
 }
 
 impl Level {
     pub(crate) fn available(self) -> i64 {
         self.on_hand - self.reserved
+    }
+
+    /// Refuses to have fewer on hand than are promised, but where that is the policy. More than before is always fine.
+    pub(crate) fn admits(self, on_hand: i64) -> Result<(), Error> {
+        if on_hand >= self.reserved.min(self.on_hand + 1) || self.policy == StockPolicy::Continue {
+            Ok(())
+        } else {
+            Err(Error::BelowReserved { reserved: self.reserved })
+        }
     }
 
     pub(crate) fn of(self, sku: &Sku) -> Stock {
@@ -24,22 +34,48 @@ impl Level {
 }
 
 /// Begins a variant's ledger with its first count.
-pub(crate) async fn open(tx: &mut Tx, sku: &Sku, on_hand: i64, at: DateTime<Utc>) -> sqlx::Result<()> {
-    tx.query("INSERT INTO stock (sku, on_hand, reserved, movements) VALUES ($1, $2, 0, 1)")
+pub(crate) async fn open(
+    tx: &mut Tx,
+    sku: &Sku,
+    on_hand: i64,
+    policy: StockPolicy,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    tx.query("INSERT INTO stock (sku, on_hand, reserved, movements, policy) VALUES ($1, $2, 0, 1, $3)")
         .bind(sku.clone())
         .bind(on_hand)
+        .bind(policy)
         .execute()
         .await?;
     record(tx, sku, 1, on_hand, MovementReason::Initial, None, at).await
 }
 
 pub(crate) async fn level(on: impl Executor<'_>, sku: &Sku) -> sqlx::Result<Option<Level>> {
-    on.query("SELECT on_hand, reserved FROM stock WHERE sku = $1").bind(sku.clone()).fetch_optional().await
+    on.query("SELECT on_hand, reserved, policy FROM stock WHERE sku = $1").bind(sku.clone()).fetch_optional().await
 }
 
 /// The same, and nobody else changes it until the transaction ends.
 pub(crate) async fn lock(tx: &mut Tx, sku: &Sku) -> sqlx::Result<Option<Level>> {
-    tx.query("SELECT on_hand, reserved FROM stock WHERE sku = $1").bind(sku.clone()).for_update().fetch_optional().await
+    tx.query("SELECT on_hand, reserved, policy FROM stock WHERE sku = $1")
+        .bind(sku.clone())
+        .for_update()
+        .fetch_optional()
+        .await
+}
+
+/// Says what happens when there are none. Of a variant that is oversold no more is sold from then on; what is promised
+/// stays so.
+pub(crate) async fn set_policy(tx: &mut Tx, sku: &Sku, policy: StockPolicy) -> sqlx::Result<()> {
+    tx.query(
+        "UPDATE stock
+            SET policy = $2, oversold = CASE WHEN reserved > on_hand THEN reserved - on_hand ELSE 0 END
+          WHERE sku = $1",
+    )
+    .bind(sku.clone())
+    .bind(policy)
+    .execute()
+    .await?;
+    Ok(())
 }
 
 /// Corrects what is on hand, after a count.
@@ -47,7 +83,10 @@ pub(crate) async fn adjust(tx: &mut Tx, sku: &Sku, delta: i64, at: DateTime<Utc>
     let (number,): (i64,) = tx
         .query(
             "UPDATE stock
-                SET on_hand = on_hand + $2, movements = movements + 1
+                SET on_hand = on_hand + $2, movements = movements + 1,
+                    oversold = CASE WHEN reserved - on_hand - $2 >= oversold THEN oversold
+                                    WHEN reserved - on_hand - $2 > 0         THEN reserved - on_hand - $2
+                                    ELSE 0 END
               WHERE sku = $1
           RETURNING movements",
         )
@@ -65,7 +104,7 @@ pub(crate) async fn hold(tx: &mut Tx, line: &StockLine) -> sqlx::Result<bool> {
             "UPDATE stock
                 SET reserved = reserved + $2
               WHERE sku = $1
-                AND on_hand - reserved >= $2",
+                AND (on_hand - reserved >= $2 OR policy = 'continue')",
         )
         .bind(line.sku.clone())
         .bind(line.quantity)

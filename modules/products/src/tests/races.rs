@@ -6,7 +6,11 @@ use super::*;
 use crate::Error;
 
 /// Runs `tasks` at once and says how each ended.
-async fn all<T: Send + 'static, F>(shop: &Shop, tasks: usize, task: impl Fn(Arc<Service>, usize) -> F) -> Vec<T>
+pub(super) async fn all<T: Send + 'static, F>(
+    shop: &Shop,
+    tasks: usize,
+    task: impl Fn(Arc<Service>, usize) -> F,
+) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
 {

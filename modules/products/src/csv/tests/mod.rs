@@ -67,6 +67,9 @@ impl From<ImportedProduct> for Whole {
             weight_g: variant.weight_g.value().unwrap_or_default(),
             barcode: variant.barcode.value(),
             on_hand: variant.on_hand.value().unwrap_or_default(),
+            stock_policy: variant.stock_policy.value(),
+            taxable: variant.taxable.value(),
+            on_sale: variant.on_sale.value(),
         };
         let product = NewProduct {
             slug: product.slug.value(),
@@ -102,6 +105,9 @@ fn stored(Whole { product, .. }: Whole) -> Product {
         weight_g: variant.weight_g,
         barcode: variant.barcode,
         available: variant.on_hand,
+        stock_policy: crate::StockPolicy::Deny,
+        taxable: true,
+        on_sale: true,
     });
     Product {
         id: ProductId::new(),

@@ -81,7 +81,7 @@ prop_compose! {
         let options = options.into_iter().map(|value| OptionValue { name: String::new(), value }).collect();
         let (price, compare_at_price) = (Money::new(price, euro()), before.map(|before| Money::new(before, euro())));
         Variant {
-            sku: "A".parse().unwrap(), name: String::new(), options, price, compare_at_price, weight_g, barcode, available,
+            sku: "A".parse().unwrap(), name: String::new(), options, price, compare_at_price, weight_g, barcode, available, stock_policy: crate::StockPolicy::Deny, taxable: true, on_sale: true,
         }
     }
 }
@@ -103,7 +103,8 @@ prop_compose! {
             variant.options.iter_mut().zip(&names).for_each(|(option, name)| option.name.clone_from(name));
             let Variant { options, price, compare_at_price, weight_g, barcode, available: on_hand, .. } = variant;
             if seen.insert(options.iter().map(|option| option.value.clone()).collect::<Vec<_>>()) {
-                told.push(NewVariant { sku: String::new(), options, price, compare_at_price, weight_g, barcode, on_hand });
+                let variant = NewVariant { sku: String::new(), options, price, compare_at_price, weight_g, barcode, on_hand, stock_policy: None, taxable: None, on_sale: None };
+                told.push(variant);
             }
         }
         let (name, description, vendor) = texts;

@@ -162,7 +162,7 @@ async fn hold_one(tx: &mut Tx, line: &StockLine) -> Result<Option<Shortage>, Err
         let available = level.ok_or_else(|| Error::SkuNotFound { sku: sku.clone() })?.available();
         // Where there is enough now, somebody gave some back in between: it is worth another try.
         if available < requested {
-            return Ok(Some(Shortage { sku, requested, available }));
+            return Ok(Some(Shortage { sku, requested, available: available.max(0) }));
         }
     }
     Ok(None)
