@@ -82,11 +82,13 @@ fn a_time_is_known_by_its_name() {
 #[test]
 fn no_field_of_a_contract_is_skipped() {
     for contract in contracts() {
-        let folder = format!("{}/modules/{}/src", env!("CARGO_MANIFEST_DIR"), contract.module);
-        for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
-            let source = if file.is_file() { std::fs::read_to_string(&file).unwrap() } else { String::new() };
+        // Where the types of a contract are.
+        for file in ["api.rs", "error.rs", "changes.rs"] {
+            let path = format!("{}/modules/{}/src/{file}", env!("CARGO_MANIFEST_DIR"), contract.module);
+            let source = std::fs::read_to_string(&path).unwrap_or_default();
             let source = source.replace(r#"skip_serializing_if = "Patch::is_absent""#, "");
-            assert!(!source.contains("serde(skip") && !source.contains(" skip_ser"), "{}", file.display());
+            assert!(!source.contains("serde(skip") && !source.contains(" skip_ser"), "{path}");
+            assert!(file == "changes.rs" || !source.is_empty(), "{path}");
         }
     }
 }
