@@ -11,7 +11,7 @@ use figment::{Figment, providers::Serialized};
 use kernel::{Caller, Host, Role, StartError};
 use users::NewUser;
 
-use crate::{app, calls::call, config, export, import, operate, serve, telemetry};
+use crate::{app, calls::call, config, export, import, mail, operate, serve, telemetry};
 
 /// The back end of an online shop: one process or seven, one story.
 ///
@@ -76,6 +76,9 @@ enum Command {
     /// Events that a module could not handle: list them, or let it try again; and the broker's copies
     #[command(subcommand)]
     Events(operate::Events),
+    /// Messages to customers that were given up: list them, or send them again
+    #[command(subcommand)]
+    Mail(mail::Mail),
     /// Brings the databases of what runs here up to this release, and exits
     Migrate,
     /// Prints every setting in force and where it comes from, secrets hidden
@@ -133,6 +136,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, StartError> {
         }
         Command::Orders(command) => return with_host(config, async |host| operate::orders(host, command).await).await,
         Command::Events(command) => return with_host(config, async |host| operate::events(host, command).await).await,
+        Command::Mail(command) => return with_host(config, async |host| mail::mail(host, command).await).await,
         Command::Migrate => {
             return with_host(config, async |host| app::migrate(host).await.map(|()| ExitCode::SUCCESS)).await;
         }

@@ -6,6 +6,7 @@ mod config;
 mod explain;
 mod export;
 mod import;
+mod mail;
 mod operate;
 mod serve;
 mod stop;

@@ -80,7 +80,7 @@ pub(crate) enum Source {
 }
 
 /// How many are asked for at a time.
-const PAGE: u32 = 100;
+pub(crate) const PAGE: u32 = 100;
 
 /// Does what was asked about orders.
 pub(crate) async fn orders(host: &mut Host, command: Orders) -> Result<ExitCode, StartError> {
@@ -178,7 +178,9 @@ impl Module {
 }
 
 /// The items of every page.
-async fn every<T>(page: impl AsyncFn(Option<String>) -> Result<Page<T>, StartError>) -> Result<Vec<T>, StartError> {
+pub(crate) async fn every<T>(
+    page: impl AsyncFn(Option<String>) -> Result<Page<T>, StartError>,
+) -> Result<Vec<T>, StartError> {
     let (mut all, mut cursor) = (Vec::new(), None);
     loop {
         let Page { items, next } = page(cursor).await?;
@@ -206,6 +208,6 @@ fn dead(module: Module, letter: &DeadLetter) -> String {
 }
 
 /// A name, as the API has it.
-fn word(name: &impl Serialize) -> String {
+pub(crate) fn word(name: &impl Serialize) -> String {
     serde_json::to_value(name).ok().and_then(|value| value.as_str().map(ToOwned::to_owned)).unwrap_or_default()
 }

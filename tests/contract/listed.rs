@@ -232,8 +232,8 @@ mod payments {
 
 mod orders {
     use ::orders::{
-        Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderChanged, OrderEvent, OrderId, OrderQuery,
-        Orders, Outcome, Quote, StuckOrder,
+        Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderChanged, OrderEvent, OrderId, OrderPatch,
+        OrderQuery, Orders, Outcome, Quote, StuckOrder,
     };
     use kernel::{Caller, Condition, DeadLetter, Event, LetterQuery, Page, PageQuery};
     use uuid::Uuid;
@@ -246,6 +246,7 @@ mod orders {
         get(caller: Caller, id: OrderId) -> Order;
         list(caller: Caller, query: OrderQuery) -> Page<Order>;
         history(caller: Caller, id: OrderId) -> Vec<OrderEvent>;
+        correct(caller: Caller, id: OrderId, patch: OrderPatch, if_match: Condition) -> Order;
         cancel(caller: Caller, id: OrderId, if_match: Condition) -> Order;
         ship(caller: Caller, id: OrderId, key: String, shipment: NewShipment, if_match: Condition) -> Order;
         refund(caller: Caller, id: OrderId, key: String, refund: NewRefund, if_match: Condition) -> Order;
@@ -259,7 +260,9 @@ mod orders {
 }
 
 mod notifications {
-    use ::notifications::{Delivery as Sent, DeliveryQuery, Error, Notification, Notifications, Preferences};
+    use ::notifications::{
+        Delivery as Sent, DeliveryQuery, Error, Notification, NotificationId, Notifications, Preferences,
+    };
     use kernel::{Caller, DeadLetter, LetterQuery, Page, PageQuery};
     use uuid::Uuid;
 
@@ -268,6 +271,7 @@ mod notifications {
     contract!(notifications: Notifications {
         list(caller: Caller, page: PageQuery) -> Page<Notification>;
         deliveries(caller: Caller, query: DeliveryQuery) -> Page<Sent>;
+        resend(caller: Caller, id: NotificationId) -> Sent;
         preferences(caller: Caller) -> Preferences;
         set_preferences(caller: Caller, preferences: Preferences) -> Preferences;
         dead_letters(caller: Caller, query: LetterQuery) -> Page<DeadLetter>;

@@ -151,5 +151,9 @@ samples! {
         Stale { version },
         EventNotFound {},
     } Refusal Fault;
-    notifications::Error { EventNotFound {} } Refusal Fault;
+    notifications::Error {
+        EventNotFound {},
+        DeliveryNotFound {},
+        NotWanted {},
+    } Refusal Fault;
 }

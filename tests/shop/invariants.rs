@@ -11,11 +11,12 @@ use crate::{
 };
 
 /// What an event of an order is published as.
-const PUBLISHED: [(&str, &str); 4] = [
+const PUBLISHED: [(&str, &str); 5] = [
     ("OrderConfirmed", "order.confirmed"),
     ("OrderCancelled", "order.cancelled"),
     ("OrderShipped", "order.shipped"),
     ("OrderRefunded", "order.refunded"),
+    ("OrderCorrected", "order.corrected"),
 ];
 
 /// What does not hold, each in a sentence.
@@ -165,7 +166,9 @@ fn mail(facts: &Facts, order: &Order, found: &mut Violations) {
     for (decided, published) in PUBLISHED {
         let kind = published.replace('.', "_");
         let decisions = facts.decisions.iter().filter(|decision| decision.order_id == id && decision.kind == decided);
-        let due = if decided == "OrderCancelled" && seen { 0 } else { decisions.count() };
+        // Of a correction nobody is told: it says where to tell.
+        let untold = decided == "OrderCorrected" || decided == "OrderCancelled" && seen;
+        let due = if untold { 0 } else { decisions.count() };
         let mails: Vec<_> =
             facts.deliveries.iter().filter(|mail| mail.order_id == Some(id) && mail.kind == kind).collect();
         found.ensure(mails.len() == due, || format!("order {id}: {} mails {kind}, not {due}", mails.len()));

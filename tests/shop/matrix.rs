@@ -145,7 +145,15 @@ const MATRIX: [(Story, &[&str]); 9] = [
             "gateway.named.answered:3",
         ],
     ),
-    (Shipped, &["orders.OrderShipped.uncommitted", "orders.OrderShipped.committed"]),
+    (
+        Shipped,
+        &[
+            "orders.OrderCorrected.uncommitted",
+            "orders.OrderCorrected.committed",
+            "orders.OrderShipped.uncommitted",
+            "orders.OrderShipped.committed",
+        ],
+    ),
     (
         Approved,
         &[

@@ -151,3 +151,34 @@ async fn a_dead_event_is_listed_and_handled_again_by_the_shop() {
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("no such event was received"));
     db.close().await;
 }
+
+/// An order that 0.1.0 took with an address that is none: its mail fails at once, and staff sees to it.
+#[tokio::test]
+async fn a_mail_that_failed_is_listed_and_sent_again() {
+    for (topology, engine) in [(Together, Sqlite), (Apart, Postgres)] {
+        let shop = Shop::open(topology, engine, &[]).await;
+        let role = if topology == Apart { "notifications" } else { "all" };
+        assert_eq!(stoa(&shop, role, &["mail", "failed"]), "");
+        let guest = guest_with_a_cup(&shop).await;
+        let placed = guest.send(Method::POST, "/v1/orders", Some(&guests("ok")), &[]).await;
+        let sam = shop.staff("joan", "staff").await;
+        sam.until("/v1/deliveries", |body| body["items"][0]["status"] == "sent").await;
+        let db = shop.database("notifications").await;
+        let sql =
+            "UPDATE deliveries SET recipient = 'a@b', status = 'queued', sent_at = NULL, attempts = 0, due_at = $1";
+        db.query(sql).bind(chrono::DateTime::UNIX_EPOCH).execute().await.unwrap();
+        until("it fails", async || stoa(&shop, role, &["mail", "failed"]).contains("order_confirmed")).await;
+        let listed = stoa(&shop, role, &["mail", "failed"]);
+        assert!(listed.contains(&placed.text("/id")) && listed.contains("must be an e-mail address"), "{listed}");
+        assert!(!listed.contains("a@b"), "no address where a terminal is logged: {listed}");
+        let again = stoa(&shop, role, &["mail", "resend", "--all"]);
+        assert!(again.lines().count() == 1 && again.ends_with(" is queued\n"), "{again}");
+        let sent = sam.until("/v1/deliveries", |body| body["items"][0]["status"] == "sent").await;
+        assert_eq!(sent.text("/items/0/recipient"), "guest@example.com", "the order's present address");
+        assert_eq!(stoa(&shop, role, &["mail", "failed"]), "");
+        let unknown = shop.stoa(role, &["mail", "resend", &Uuid::nil().to_string()], "");
+        assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no such message"));
+        assert!(!shop.stoa(role, &["mail", "resend"], "").status.success());
+        db.close().await;
+    }
+}

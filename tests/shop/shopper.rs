@@ -123,7 +123,7 @@ pub(crate) enum Story {
     Cancelled,
     /// One that is paid back by staff.
     Refunded,
-    /// One that is sent.
+    /// One whose address is corrected, and which is sent.
     Shipped,
     /// One whose payment the customer has to approve, and does.
     Approved,
@@ -231,6 +231,11 @@ impl Story {
             }
             Self::Shipped => {
                 paid().await?;
+                let email = json!({"email": "somebody@example.com"});
+                let corrected = visit.staff.ask(Method::PATCH, &path, Some(&key("email")), Some(&email)).await?;
+                if corrected.status != 200 || corrected.body["email"] != email["email"] {
+                    return Err(format!("PATCH {path} is answered {corrected:?}"));
+                }
                 let parcel = json!({"carrier": "DHL"});
                 visit.staff.told(&format!("{path}/shipments"), Some(&key("parcel")), &parcel, &[201]).await?;
                 ("shipped", "captured")

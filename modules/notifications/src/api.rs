@@ -95,6 +95,9 @@ kernel::api! {
         /// Lists deliveries to everybody, the latest first. Staff.
         read async fn deliveries(&self, caller: Caller, query: DeliveryQuery) -> Result<Page<Delivery>, Error>;
 
+        /// Sends a message again that failed, or went to an address that its order no longer has. Staff.
+        idempotent async fn resend(&self, caller: Caller, id: NotificationId) -> Result<Delivery, Error>;
+
         /// What one wants to be told.
         read async fn preferences(&self, caller: Caller) -> Result<Preferences, Error>;
 

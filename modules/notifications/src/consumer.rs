@@ -13,6 +13,9 @@ use crate::{
     store::{self, NewDelivery},
 };
 
+/// That mail about an order goes elsewhere: nothing to tell.
+const CORRECTED: &str = "order.corrected";
+
 pub(crate) struct Consumer {
     clock: Clock,
     writer: Writer,
@@ -28,8 +31,13 @@ impl Consumer {
 #[kernel::async_trait]
 impl Handler for Consumer {
     async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), Verdict> {
+        let read = || serde_json::from_value(event.data.clone()).map_err(Verdict::reject);
+        if event.kind == CORRECTED {
+            let OrderChanged { order } = read()?;
+            return Ok(store::correct(tx, &order).await?);
+        }
         let Some(kind) = Kind::of(&event.kind) else { return Ok(()) };
-        let OrderChanged { order } = serde_json::from_value(event.data.clone()).map_err(Verdict::reject)?;
+        let OrderChanged { order } = read()?;
         if !kind.is_news(&order) {
             return Ok(());
         }

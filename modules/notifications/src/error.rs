@@ -8,6 +8,12 @@ pub enum Error {
     /// No such event was ever received.
     #[error("no such event was received")]
     EventNotFound,
+    /// No such message.
+    #[error("there is no such message")]
+    DeliveryNotFound,
+    /// The message was not sent because of what its recipient chose.
+    #[error("its recipient does not want it")]
+    NotWanted,
     /// The machinery failed.
     #[error(transparent)]
     #[serde(untagged)]
@@ -20,4 +26,6 @@ pub enum Error {
 
 kernel::failure!(Error {
     EventNotFound => NOT_FOUND,
+    DeliveryNotFound => NOT_FOUND,
+    NotWanted => CONFLICT,
 });

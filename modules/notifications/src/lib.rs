@@ -5,6 +5,7 @@ mod consumer;
 mod domain;
 mod error;
 mod letter;
+mod resend;
 mod routes;
 mod sender;
 mod service;
@@ -75,13 +76,14 @@ impl kernel::Module for Module {
         let news = Arc::new(Notify::new());
         sender::Sender::new(&context, Arc::new(mailbox)).run(&context, Arc::clone(&news));
         let writer = letter::Writer::new(config.shop)?;
+        let service = Arc::new(service::Service::new(&context, Arc::clone(&orders), Arc::clone(&news)));
         let consumer = consumer::Consumer::new(&context, writer, news);
         let pull = move |after, limit, wait_ms| {
             let orders = Arc::clone(&orders);
             async move { orders.events(after, limit, wait_ms).await.map_err(fault) }
         };
         context.subscribe("orders", pull, Arc::new(consumer));
-        Ok(Arc::new(service::Service::new(&context)))
+        Ok(service)
     }
 
     fn routes(api: Arc<dyn Notifications>) -> OpenApiRouter {

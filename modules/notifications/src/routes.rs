@@ -5,7 +5,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use kernel::{Body, Caller, DeadLetter, ForeignId, LetterQuery, Page, PageQuery, Path, Problem, Query};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Delivery, DeliveryQuery, Error, Notification, Notifications, Preferences};
+use crate::{Delivery, DeliveryQuery, Error, Notification, NotificationId, Notifications, Preferences};
 
 type Api = State<Arc<dyn Notifications>>;
 type Answer<T> = Result<Json<T>, Problem<Error>>;
@@ -15,6 +15,7 @@ pub(crate) fn routes(api: Arc<dyn Notifications>) -> OpenApiRouter {
         .routes(kernel::routes!(list))
         .routes(kernel::routes!(preferences, set_preferences))
         .routes(kernel::routes!(deliveries))
+        .routes(kernel::routes!(resend))
         .routes(kernel::routes!(dead_letters))
         .routes(kernel::routes!(replay))
         .with_state(api)
@@ -45,6 +46,17 @@ async fn set_preferences(State(api): Api, caller: Caller, Body(wish): Body<Prefe
 #[utoipa::path(get, path = "/v1/deliveries", tag = "notifications", responses((status = 200, body = Page<Delivery>)))]
 async fn deliveries(State(api): Api, caller: Caller, Query(query): Query<DeliveryQuery>) -> Answer<Page<Delivery>> {
     Ok(Json(api.deliveries(caller, query).await?))
+}
+
+/// Sends a message again that failed, or went to an address that its order no longer has. Staff.
+#[utoipa::path(post, path = "/v1/deliveries/{id}/resend", tag = "notifications",
+    responses((status = 202, body = Delivery)))]
+async fn resend(
+    State(api): Api,
+    caller: Caller,
+    Path(id): Path<NotificationId>,
+) -> Result<(StatusCode, Json<Delivery>), Problem<Error>> {
+    Ok((StatusCode::ACCEPTED, Json(api.resend(caller, id).await?)))
 }
 
 /// Lists events that were received and not handled. Staff.

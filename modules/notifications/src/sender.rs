@@ -91,7 +91,7 @@ impl Sender {
         match sent {
             Ok(()) => {
                 tracing::debug!(notification.id = %id, "sent");
-                store::set_sent(&self.db, id, self.clock.now()).await?;
+                store::set_sent(&self.db, message, self.clock.now()).await?;
             }
             Err(Undelivered::ForNow(reason)) if attempts < ATTEMPTS => {
                 tracing::warn!(notification.id = %id, attempts, reason, "not sent; trying again later");
@@ -100,7 +100,7 @@ impl Sender {
             }
             Err(Undelivered::ForNow(reason) | Undelivered::ForGood(reason)) => {
                 tracing::error!(notification.id = %id, attempts, reason, "not sent; given up");
-                store::set_failed(&self.db, id, attempts, &reason).await?;
+                store::set_failed(&self.db, message, &reason).await?;
             }
         }
         Ok(())

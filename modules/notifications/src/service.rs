@@ -1,18 +1,26 @@
 //! What customers and staff can see and choose.
+use std::sync::Arc;
+
 use kernel::{Caller, Clock, Context, Db, DeadLetter, DeadLetters, LetterQuery, Page, PageQuery};
+use orders::Orders;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{Delivery, DeliveryQuery, Error, Notification, Notifications, Preferences, store};
+use crate::{Delivery, DeliveryQuery, Error, Notification, NotificationId, Notifications, Preferences, store};
 
 pub(crate) struct Service {
-    db: Db,
+    pub(crate) db: Db,
     clock: Clock,
     letters: DeadLetters,
+    pub(crate) orders: Arc<dyn Orders>,
+    /// Wakes the sender.
+    pub(crate) news: Arc<Notify>,
 }
 
 impl Service {
-    pub(crate) fn new(context: &Context) -> Self {
-        Self { db: context.db.clone(), clock: context.clock.clone(), letters: context.dead_letters() }
+    pub(crate) fn new(context: &Context, orders: Arc<dyn Orders>, news: Arc<Notify>) -> Self {
+        let (db, clock, letters) = (context.db.clone(), context.clock.clone(), context.dead_letters());
+        Self { db, clock, letters, orders, news }
     }
 }
 
@@ -37,6 +45,10 @@ impl Notifications for Service {
         let (limit, before) = read(&PageQuery { limit, cursor })?;
         let rows = store::list(&self.db, status, before, limit + 1).await?;
         Ok(Page::new(rows, limit, |delivery| delivery.notification.id))
+    }
+
+    async fn resend(&self, caller: Caller, id: NotificationId) -> Result<Delivery, Error> {
+        self.send_again(&caller, id).await
     }
 
     async fn preferences(&self, caller: Caller) -> Result<Preferences, Error> {

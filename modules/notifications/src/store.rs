@@ -70,6 +70,48 @@ pub(crate) async fn add(tx: &mut Tx, delivery: NewDelivery<'_>, now: DateTime<Ut
     .map(drop)
 }
 
+/// Notes where mail about an order goes since it was corrected, and what is not sent yet goes there; an older event does
+/// nothing any more.
+pub(crate) async fn correct(tx: &mut Tx, order: &Order) -> sqlx::Result<()> {
+    tx.query(
+        "INSERT INTO corrections (order_id, recipient, version)
+         VALUES ($1, $2, $3)
+         ON CONFLICT (order_id) DO UPDATE
+            SET recipient = excluded.recipient, version = excluded.version
+          WHERE corrections.version < excluded.version",
+    )
+    .bind(order.id)
+    .bind(&*order.email)
+    .bind(order.version)
+    .execute()
+    .await?;
+    tx.query(
+        "UPDATE deliveries
+            SET recipient = (SELECT recipient FROM corrections WHERE order_id = $1)
+          WHERE order_id = $1 AND status IN ('queued', 'failed')",
+    )
+    .bind(order.id)
+    .execute()
+    .await
+    .map(drop)
+}
+
+/// Queues a message anew that failed, or went to another than `recipient`; false if it is neither.
+pub(crate) async fn queue_again(tx: &mut Tx, id: NotificationId, recipient: &str) -> sqlx::Result<bool> {
+    let queued = tx
+        .query(
+            "UPDATE deliveries
+                SET status = 'queued', recipient = $2, attempts = 0, due_at = $3, sent_at = NULL, last_error = NULL
+              WHERE id = $1 AND (status = 'failed' OR (status = 'sent' AND recipient <> $2))",
+        )
+        .bind(id)
+        .bind(recipient)
+        .bind(DateTime::UNIX_EPOCH)
+        .execute()
+        .await?;
+    Ok(queued == 1)
+}
+
 /// Claims up to `limit` messages that are due at `now`, until `until`.
 pub(crate) async fn claim(
     tx: &mut Tx,
@@ -79,7 +121,9 @@ pub(crate) async fn claim(
 ) -> sqlx::Result<Vec<Message>> {
     let mut messages: Vec<Message> = tx
         .query(
-            "SELECT id, recipient, subject, text, html, created_at, attempts
+            "SELECT id, subject, text, html, created_at, attempts,
+                    COALESCE((SELECT c.recipient FROM corrections c WHERE c.order_id = deliveries.order_id),
+                             recipient) AS recipient
                FROM deliveries
               WHERE status = 'queued' AND due_at <= $1
               ORDER BY due_at, id
@@ -90,11 +134,18 @@ pub(crate) async fn claim(
         .for_update_skip_locked()
         .fetch_all()
         .await?;
-    tx.query("UPDATE deliveries SET attempts = attempts + 1, due_at = $1 WHERE id IN ($*)")
-        .bind(until)
-        .bind_list(messages.iter().map(|message| message.id))
-        .execute()
-        .await?;
+    // The address, too: an event from before a correction may have been handled after it.
+    tx.query(
+        "UPDATE deliveries
+            SET attempts = attempts + 1, due_at = $1,
+                recipient = COALESCE((SELECT c.recipient FROM corrections c WHERE c.order_id = deliveries.order_id),
+                                     recipient)
+          WHERE id IN ($*)",
+    )
+    .bind(until)
+    .bind_list(messages.iter().map(|message| message.id))
+    .execute()
+    .await?;
     for message in &mut messages {
         message.attempts += 1;
     }
@@ -114,15 +165,17 @@ pub(crate) async fn give_up(tx: &mut Tx, attempts: i64, now: DateTime<Utc>) -> s
     .await
 }
 
-/// Notes that a message was handed over, whoever claimed it since: it was.
-pub(crate) async fn set_sent(db: impl Executor<'_>, id: NotificationId, now: DateTime<Utc>) -> sqlx::Result<()> {
+/// Notes that a message was handed over, whoever claimed it since: it was. One whose address was corrected meanwhile was
+/// not: it went elsewhere, and is due again when its claim is over.
+pub(crate) async fn set_sent(db: impl Executor<'_>, message: &Message, now: DateTime<Utc>) -> sqlx::Result<()> {
     db.query(
         "UPDATE deliveries
             SET status = 'sent', sent_at = $2, last_error = NULL
-          WHERE id = $1 AND status IN ('queued', 'failed')",
+          WHERE id = $1 AND recipient = $3 AND status IN ('queued', 'failed')",
     )
-    .bind(id)
+    .bind(message.id)
     .bind(now)
+    .bind(&*message.recipient)
     .execute()
     .await
     .map(drop)
@@ -146,21 +199,17 @@ pub(crate) async fn set_due(
         .map(drop)
 }
 
-/// Notes that a message is given up, unless somebody else has claimed it since.
-pub(crate) async fn set_failed(
-    db: impl Executor<'_>,
-    id: NotificationId,
-    claim: i64,
-    reason: &str,
-) -> sqlx::Result<()> {
+/// Notes that a message is given up, unless somebody else has claimed it or corrected its address since.
+pub(crate) async fn set_failed(db: impl Executor<'_>, message: &Message, reason: &str) -> sqlx::Result<()> {
     db.query(
         "UPDATE deliveries
             SET status = 'failed', last_error = $3
-          WHERE id = $1 AND attempts = $2 AND status = 'queued'",
+          WHERE id = $1 AND attempts = $2 AND recipient = $4 AND status = 'queued'",
     )
-    .bind(id)
-    .bind(claim)
+    .bind(message.id)
+    .bind(message.attempts)
     .bind(reason)
+    .bind(&*message.recipient)
     .execute()
     .await
     .map(drop)
@@ -187,6 +236,20 @@ pub(crate) async fn of_customer(
         .fetch_all()
         .await?;
     Ok(rows.into_iter().map(|row| Delivery::from(row).notification).collect())
+}
+
+/// One message.
+pub(crate) async fn find(db: impl Executor<'_>, id: NotificationId) -> sqlx::Result<Option<Delivery>> {
+    let row: Option<Row> = db
+        .query(
+            "SELECT id, kind, order_id, subject, channel, status, created_at, sent_at, recipient, attempts, last_error
+               FROM deliveries
+              WHERE id = $1",
+        )
+        .bind(id)
+        .fetch_optional()
+        .await?;
+    Ok(row.map(Delivery::from))
 }
 
 /// Everybody's messages before the one with `before`, the latest first.

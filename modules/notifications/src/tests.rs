@@ -3,9 +3,13 @@ mod http;
 mod mail;
 mod paper;
 mod races;
+mod resend;
 mod settings;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 use chrono::DateTime;
 use kernel::{Caller, Context, Executor, Handler, Local, PageQuery, Refusal, Role, Verdict, Wire, testing::Folder};
@@ -13,7 +17,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use self::paper::{Broken, event, order};
+use self::paper::{Archive, Broken, event, order};
 use crate::{
     Delivery, DeliveryQuery, DeliveryStatus, Error, Module, Notifications, Preferences, Shop, channel::Mailbox,
     consumer::Consumer, letter::Writer, sender::Sender, service::Service,
@@ -24,6 +28,7 @@ struct Post {
     consumer: Arc<Consumer>,
     sender: Sender,
     api: Arc<dyn Notifications>,
+    archive: Arc<Archive>,
     folder: Folder,
 }
 
@@ -37,9 +42,10 @@ async fn posts() -> Vec<Post> {
         let mailbox = Mailbox::open(folder.0.join("mailbox"), from).await.unwrap();
         let consumer = Consumer::new(&context, writer(), Arc::new(Notify::new()));
         let sender = Sender::new(&context, Arc::new(mailbox));
-        let api = Arc::new(Service::new(&context));
+        let archive = Arc::new(Archive(Mutex::default()));
+        let api = Arc::new(Service::new(&context, archive.clone(), Arc::new(Notify::new())));
         let api = <dyn Notifications>::local(api, Local::new(context.tasks.clone(), true, 64, 256));
-        posts.push(Post { context, consumer: Arc::new(consumer), sender, api, folder });
+        posts.push(Post { context, consumer: Arc::new(consumer), sender, api, archive, folder });
     }
     posts
 }

@@ -214,6 +214,15 @@ pub struct OrderQuery {
     pub cursor: Option<String>,
 }
 
+/// What to correct of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderPatch {
+    /// Where mail about it goes: one address, ASCII before the `@`.
+    #[schema(example = "ada@example.com")]
+    pub email: String,
+}
+
 /// A shipment to note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -278,7 +287,7 @@ pub enum Outcome {
     Cancel,
 }
 
-/// Published as `order.confirmed`, `order.cancelled`, `order.shipped` and `order.refunded`.
+/// Published as `order.confirmed`, `order.cancelled`, `order.shipped`, `order.refunded` and `order.corrected`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderChanged {
     /// The order as it is after the change.
@@ -304,6 +313,9 @@ kernel::api! {
 
         /// The audit trail of an order.
         read async fn history(&self, caller: Caller, id: OrderId) -> Result<Vec<OrderEvent>, Error>;
+
+        /// Corrects where mail about an order goes, if its version is as `if_match` asks. Staff.
+        idempotent async fn correct(&self, caller: Caller, id: OrderId, patch: OrderPatch, if_match: Condition) -> Result<Order, Error>;
 
         /// Cancels an order that has not been shipped; money and stock go back.
         ///

@@ -82,6 +82,8 @@ impl State {
                 self.payment = if all { PaymentStatus::Refunded } else { PaymentStatus::PartiallyRefunded };
                 self.refunds.push(refund);
             }
+            // Where release 0.1.0 looks for it, too.
+            Event::OrderCorrected(correction) => self.created.email = correction.email,
         }
         self.version += 1;
         self.updated_at = at;

@@ -6,6 +6,7 @@ use products::Shortage;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use users::PostalAddress;
+use uuid::Uuid;
 
 use crate::{Cancellation, OrderId, OrderLine, Shipment, Totals};
 
@@ -29,6 +30,8 @@ pub(crate) enum Event {
     OrderShipped(Parcel),
     /// Some of the money was paid back.
     OrderRefunded(Refund),
+    /// Mail about it goes elsewhere.
+    OrderCorrected(Correction),
 }
 
 /// What was ordered, by whom, at which price.
@@ -84,6 +87,14 @@ pub(crate) struct Refund {
     pub(crate) reason: Option<String>,
 }
 
+/// Where mail about an order goes, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Correction {
+    pub(crate) email: String,
+    /// The account; none for the command line.
+    pub(crate) by: Option<Uuid>,
+}
+
 impl Event {
     /// Its name.
     pub(crate) fn kind(&self) -> &'static str {
@@ -96,6 +107,7 @@ impl Event {
             Self::OrderCancelled { .. } => "OrderCancelled",
             Self::OrderShipped(_) => "OrderShipped",
             Self::OrderRefunded(_) => "OrderRefunded",
+            Self::OrderCorrected(_) => "OrderCorrected",
         }
     }
 
@@ -107,6 +119,11 @@ impl Event {
         }
     }
 
+    /// Whether release 0.1.0 has no word for it.
+    pub(crate) fn is_later(&self) -> bool {
+        matches!(self, Self::OrderCorrected(_))
+    }
+
     /// What the other modules are told, where they are.
     pub(crate) fn published(&self) -> Option<&'static str> {
         match self {
@@ -114,6 +131,7 @@ impl Event {
             Self::OrderCancelled { .. } => Some("order.cancelled"),
             Self::OrderShipped(_) => Some("order.shipped"),
             Self::OrderRefunded(_) => Some("order.refunded"),
+            Self::OrderCorrected(_) => Some("order.corrected"),
             _ => None,
         }
     }
@@ -136,6 +154,8 @@ impl Event {
                 json!({ "amount": amount, "reason": reason })
             }
             Self::OrderRefunded(Refund { amount, .. }) => json!({ "amount": amount }),
+            Self::OrderCorrected(Correction { email, by }) if to_staff => json!({ "email": email, "by": by }),
+            Self::OrderCorrected(Correction { email, .. }) => json!({ "email": email }),
             Self::PaymentActionRequired { .. } | Self::OrderConfirmed {} | Self::PaymentCaptured {} => json!({}),
         }
     }

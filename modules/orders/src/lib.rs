@@ -2,6 +2,7 @@
 mod api;
 mod checkout;
 mod consumer;
+mod correct;
 mod decisions;
 mod domain;
 mod error;

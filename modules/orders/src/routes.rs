@@ -1,4 +1,5 @@
 //! The public endpoints of orders.
+mod correct;
 mod operations;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(crate) fn routes(api: Api) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(kernel::routes!(place, list))
         .routes(kernel::routes!(quote))
-        .routes(kernel::routes!(get))
+        .routes(kernel::routes!(get, correct::correct))
         .routes(kernel::routes!(events))
         .routes(kernel::routes!(cancel))
         .routes(kernel::routes!(ship))

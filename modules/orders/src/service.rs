@@ -13,8 +13,8 @@ use users::{UserId, Users};
 use uuid::Uuid;
 
 use crate::{
-    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, Orders, Outcome, Quote,
-    StuckOrder,
+    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderPatch, OrderQuery, Orders,
+    Outcome, Quote, StuckOrder,
     checkout::{in_stock, number, price},
     domain::State,
     event::{Created, Event, Reason},
@@ -123,6 +123,16 @@ impl Orders for Service {
             data: event.shown(staff),
         });
         Ok(shown.collect())
+    }
+
+    async fn correct(
+        &self,
+        caller: Caller,
+        id: OrderId,
+        patch: OrderPatch,
+        if_match: Condition,
+    ) -> Result<Order, Error> {
+        self.correct_order(&caller, id, patch, &if_match).await
     }
 
     async fn cancel(&self, caller: Caller, id: OrderId, if_match: Condition) -> Result<Order, Error> {

@@ -71,6 +71,7 @@ stories! {
     orders::a_reply_that_got_lost,
     orders::one_key_one_order,
     orders::refunds,
+    contact::an_address_that_was_wrong,
     contact::where_parcels_and_mail_can_go,
     operators::what_operators_see_and_may_do,
     refusals::every_refusal,

@@ -1,10 +1,10 @@
 //! What must hold when many do it at once, and what happens without the guard; and the whole module at work.
-use std::{collections::BTreeSet, sync::Mutex, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use kernel::{LetterQuery, Module as _};
 use tokio::{sync::Barrier, task::JoinSet};
 
-use super::{paper::Archive, *};
+use super::*;
 
 /// Lets eight replicas hear, each by an event of its own, that one order is confirmed.
 async fn hear_eight_times(post: &Post) {

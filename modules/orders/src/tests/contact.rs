@@ -1,10 +1,10 @@
 //! Where an order goes, and where mail about it does.
 use axum::http::StatusCode;
-use kernel::{Caller, Refusal};
+use kernel::{Caller, Condition, Executor, Refusal};
 use serde_json::{Value, json};
 
-use super::shop::{tell, wish};
-use crate::{Error, NewOrder, NewQuote, Orders};
+use super::shop::{customer, staff, tell, wish};
+use crate::{Error, NewOrder, NewQuote, OrderPatch, Orders};
 
 fn guest() -> Caller {
     Caller::Guest { cart: "f".repeat(64) }
@@ -123,6 +123,99 @@ async fn an_account_s_address_from_before_there_was_a_rule_is_refused_before_any
                 (refused, Ok(_)) => panic!("{refused:?}"),
             }
         }
+    })
+    .await;
+}
+
+fn patch(email: &str) -> OrderPatch {
+    OrderPatch { email: email.into() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn staff_corrects_where_mail_about_an_order_goes() {
+    tell(|shop| async move {
+        let (ada, bob) = (shop.ada(), staff());
+        let order = shop.place(&ada, "1", "ok").await.unwrap();
+        let correct = |who: &Caller, email: &str, condition: Condition| {
+            let (orders, who, patch) = (shop.orders.clone(), who.clone(), patch(email));
+            async move { orders.correct(who, order.id, patch, condition).await }
+        };
+        let now = Condition::version(order.version);
+        for (stranger, refusal) in [
+            (ada.clone(), Refusal::Forbidden),
+            (customer(), Refusal::Forbidden),
+            (Caller::Anonymous, Refusal::Unauthenticated),
+            (guest(), Refusal::Unauthenticated),
+        ] {
+            assert_eq!(correct(&stranger, "eve@example.com", now.clone()).await, Err(refusal.into()));
+        }
+        assert_eq!(flaws(correct(&bob, "a@b", now.clone()).await), flaw("/email", "not_an_email"));
+        let unknown = shop.orders.correct(bob.clone(), crate::OrderId::new(), patch("ada@example.com"), now.clone());
+        assert_eq!(unknown.await, Err(Error::OrderNotFound));
+        let before = Condition::version(order.version - 1);
+        let stale = Err(Error::Stale { version: order.version });
+        assert_eq!(correct(&bob, "ada@b\u{fc}cher.de", before.clone()).await, stale);
+
+        let corrected = correct(&bob, "ada@b\u{fc}cher.de", now).await.unwrap();
+        assert_eq!((&*corrected.email, corrected.version), ("ada@xn--bcher-kva.de", order.version + 1));
+        assert_eq!(correct(&bob, "ada@B\u{dc}CHER.de", before).await.unwrap(), corrected, "done already");
+        assert_eq!(shop.orders.get(ada.clone(), order.id).await.unwrap(), corrected);
+        assert_eq!(shop.place(&ada, "1", "ok").await.unwrap(), corrected, "the same key, the same order");
+        assert_eq!(shop.published().await, ["order.confirmed", "order.corrected"]);
+
+        let told = |events: Vec<crate::OrderEvent>| events.last().map(|last| (last.kind.clone(), last.data.clone()));
+        let email = json!("ada@xn--bcher-kva.de");
+        let theirs = told(shop.orders.history(ada.clone(), order.id).await.unwrap()).unwrap();
+        assert_eq!(theirs, ("OrderCorrected".into(), json!({ "email": email })));
+        let ours = told(shop.orders.history(bob.clone(), order.id).await.unwrap()).unwrap();
+        assert_eq!(ours.1, json!({ "email": email, "by": bob.account().unwrap() }));
+        shop.audit().await;
+
+        let cancelled = shop.orders.cancel(ada, order.id, Condition::default()).await.unwrap();
+        assert_eq!(cancelled.email, "ada@xn--bcher-kva.de");
+        let late = correct(&bob, "late@example.com", Condition::default()).await.unwrap();
+        assert_eq!((late.status, &*late.email), (cancelled.status, "late@example.com"), "it is still written to");
+        shop.audit().await;
+    })
+    .await;
+}
+
+/// As release 0.1.0 reads: it knows these kinds, and the state.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_release_before_reads_an_order_that_was_corrected() {
+    tell(|shop| async move {
+        let ada = shop.ada();
+        let order = shop.place(&ada, "1", "ok").await.unwrap();
+        shop.orders.correct(staff(), order.id, patch("new@example.com"), Condition::default()).await.unwrap();
+        let sql = "SELECT kind FROM order_events WHERE order_id = $1 ORDER BY version";
+        let kinds: Vec<(String,)> = shop.context.db.query(sql).bind(order.id).fetch_all().await.unwrap();
+        let kinds: Vec<_> = kinds.iter().map(|(kind,)| &**kind).collect();
+        assert_eq!(kinds, ["OrderCreated", "OrderConfirmed", "PaymentCaptured"]);
+        let sql = "SELECT state FROM orders WHERE id = $1";
+        let row = shop.context.db.query(sql).bind(order.id).fetch_one::<(sqlx::types::Json<Value>,)>().await.unwrap();
+        assert_eq!(row.0.0["created"]["email"], "new@example.com", "where it finds the address");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_is_a_patch_with_a_condition() {
+    tell(|shop| async move {
+        let order = shop.place(&shop.ada(), "1", "ok").await.unwrap();
+        let path = format!("/v1/orders/{}", order.id);
+        for (body, pointer) in [
+            (json!({}), "/email"),
+            (json!({ "email": null }), "/email"),
+            (json!({ "email": "ada@example.com", "status": "shipped" }), "/status"),
+        ] {
+            let (status, _, problem) = shop.send(&staff(), "PATCH", &path, "", &body).await;
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+            assert_eq!(problem["errors"][0]["pointer"], pointer);
+        }
+        let body = json!({ "email": "new@example.com" });
+        let (status, etag, corrected) = shop.send(&staff(), "PATCH", &path, "", &body).await;
+        assert_eq!((status, &corrected["email"]), (StatusCode::OK, &json!("new@example.com")));
+        assert!(etag.starts_with("\"4-"), "{etag}");
     })
     .await;
 }
