@@ -52,6 +52,9 @@ enum Command {
     /// Every good row is kept; each bad one is reported with its line and column. It takes as long as it takes; stopped
     /// by a signal or an error, it says how much is in, and the same file once more goes on from there.
     ///
+    /// A note is no flaw: it names columns that are not read, and variants that are sent although they need not be. A
+    /// gift card is refused. A variant whose inventory tracker is blank is sold without being counted.
+    ///
     /// Exits with 0 if all of the file is in; with 1 if a row or a product is not, if there is nothing below the header,
     /// or after an error; with 130 or 143 after SIGINT or SIGTERM.
     Import {

@@ -34,9 +34,10 @@ struct Part {
 struct Tally {
     done: ImportReport,
     flaws: u64,
+    notes: u64,
 }
 
-/// Brings in the file; every good row is kept, and each bad one reported.
+/// Brings in the file; every good row is kept, and each bad one reported. What has no place here is noted, and no flaw.
 ///
 /// What is in stays in, however it ends. The same file once more goes on where it stopped: what is in is as it is already.
 pub(crate) async fn import(host: &mut Host, path: &Path) -> Result<ExitCode, StartError> {
@@ -52,11 +53,11 @@ pub(crate) async fn import(host: &mut Host, path: &Path) -> Result<ExitCode, Sta
     let (progress, mut tally) = (bar(length)?, Tally::default());
     let outcome = bring(&*products, parts(source, host.settings().currency), stop, &progress, &mut tally).await;
     progress.finish_and_clear();
-    let Tally { done: ImportReport { created, updated, unchanged, refused }, flaws } = tally;
-    let refused = refused.len();
-    println!(
-        "{created} products created, {updated} updated, {unchanged} unchanged; {refused} refused, {flaws} flaws in rows"
-    );
+    let Tally { done: ImportReport { created, updated, unchanged, refused }, flaws, notes } = tally;
+    let (done, refused) =
+        (format!("{created} products created, {updated} updated, {unchanged} unchanged"), refused.len());
+    let notes = if notes == 0 { String::new() } else { format!(", {notes} notes") };
+    println!("{done}; {refused} refused, {flaws} flaws in rows{notes}");
     let again = "what is in stays; import the file again to go on";
     match outcome {
         Ok(None) if refused == 0 && flaws == 0 => Ok(ExitCode::SUCCESS),
@@ -86,7 +87,7 @@ async fn bring(
         let Some(part) = part else { return Ok(None) };
         let Part { products: batch, lines, flaws, position } = part.map_err(|report| shown(&report))?;
         for flaw in flaws {
-            tally.flaws += 1;
+            *(if flaw.note { &mut tally.notes } else { &mut tally.flaws }) += 1;
             progress.suspend(|| eprintln!("{}", shown(&flaw)));
         }
         send(products, &batch, &lines, progress, &mut tally.done).await?;
@@ -159,9 +160,9 @@ fn is_named(imported: &ImportedProduct, slug: &str) -> bool {
     imported.product.slug.as_ref().value().is_some_and(|own| own == slug)
 }
 
-fn shown(RowReport { line, column, handle, detail, .. }: &RowReport) -> String {
+fn shown(RowReport { line, column, handle, detail, note, .. }: &RowReport) -> String {
     let place = [handle, column].map(|text| if text.is_empty() { String::new() } else { format!(", {text}") }).concat();
-    format!("line {line}{place}: {detail}")
+    format!("{}line {line}{place}: {detail}", if *note { "note: " } else { "" })
 }
 
 fn bar(length: Option<u64>) -> Result<ProgressBar, StartError> {

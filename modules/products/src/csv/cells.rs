@@ -7,10 +7,14 @@ use super::{
     header::{Broken, Column, Row},
     limits,
 };
-use crate::{ImportedProduct, OptionValue, ProductPatch, ProductStatus, slug::from_name as slug};
+use crate::{ImportedProduct, OptionValue, ProductPatch, ProductStatus, StockPolicy, slug::from_name as slug};
 
 /// What the row says of the product, but for its variants and pictures.
 pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken> {
+    if row.parsed(Column::GiftCard, truth)? == Some(true) {
+        let detail = "the product is refused: a gift card would be sold as goods that are sent";
+        return Err(Broken(Column::GiftCard, Flaw::new("gift_card", detail)));
+    }
     let tags = tags(row)?;
     let category_name = category(row, &tags)?;
     let name = if row.header.has(Column::Title) { Some(row.text(Column::Title, 1, limits::NAME)?) } else { None };
@@ -77,15 +81,8 @@ fn category(row: Row, tags: &[String]) -> Result<Option<String>, Broken> {
 
 /// Active only if neither column says otherwise; `None` if both say nothing.
 fn status(row: Row) -> Result<Option<ProductStatus>, Broken> {
-    let unknown = |text: &str, known: &str| {
-        let text: String = text.chars().take(40).collect();
-        Flaw::new("unknown_value", format!("`{}` is none of {known}", text.escape_debug()))
-    };
-    let published = row.parsed(Column::Published, |text| match text.to_ascii_lowercase().as_str() {
-        "true" => Ok(ProductStatus::Active),
-        "false" => Ok(ProductStatus::Draft),
-        _ => Err(unknown(text, "TRUE, FALSE")),
-    })?;
+    let published = row.parsed(Column::Published, truth)?;
+    let published = published.map(|yes| if yes { ProductStatus::Active } else { ProductStatus::Draft });
     let status = row.parsed(Column::Status, |text| match text.to_ascii_lowercase().as_str() {
         "active" => Ok(ProductStatus::Active),
         "draft" | "unlisted" => Ok(ProductStatus::Draft),
@@ -96,6 +93,31 @@ fn status(row: Row) -> Result<Option<ProductStatus>, Broken> {
         Some(ProductStatus::Active) | None => published.or(status),
         _ => status,
     })
+}
+
+fn unknown(text: &str, known: &str) -> Flaw {
+    let text: String = text.chars().take(40).collect();
+    Flaw::new("unknown_value", format!("`{}` is none of {known}", text.escape_debug()))
+}
+
+/// What spreadsheets call true and false.
+pub(super) fn truth(text: &str) -> Result<bool, Flaw> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(unknown(text, "TRUE, FALSE")),
+    }
+}
+
+/// What happens when there are none. What nobody counts is never out of stock, whatever its policy says.
+pub(super) fn policy(row: Row) -> Result<Option<StockPolicy>, Broken> {
+    let policy = row.parsed(Column::Policy, |text| match text.to_ascii_lowercase().as_str() {
+        "deny" | "false" => Ok(StockPolicy::Deny),
+        "continue" | "true" => Ok(StockPolicy::Continue),
+        _ => Err(unknown(text, "deny, continue")),
+    })?;
+    let uncounted = row.header.has(Column::Tracker) && !row.has(Column::Tracker);
+    Ok(if uncounted { Some(StockPolicy::Continue) } else { policy })
 }
 
 /// What options are called, and what is chosen of each; empty where there is none.

@@ -5,7 +5,7 @@ use kernel::{Currency, Flaw, Patch};
 
 use super::{
     RowReport,
-    cells::{Texts, barcode, grams, options, product, quantity, url},
+    cells::{Texts, barcode, grams, options, policy, product, quantity, truth, url},
     header::{Broken, Column, Row},
     limits, price,
     sku::sku,
@@ -66,6 +66,10 @@ impl Draft {
         if variant && let Err(broken) = self.variant(row, currency, skus) {
             ready.push_back(Err(row.report(broken)));
         }
+        if variant && let Ok(Some(false)) = row.parsed(Column::RequiresShipping, truth) {
+            let flaw = Flaw::new("always_shipped", "the variant is sent, and sending it is charged, as with any other");
+            ready.push_back(Err(RowReport { note: true, ..row.report(Broken(Column::RequiresShipping, flaw)) }));
+        }
         if image && let Err(broken) = self.image(row) {
             ready.push_back(Err(row.report(broken)));
         }
@@ -111,6 +115,9 @@ impl Draft {
         let weight_g = row.parsed(Column::Grams, grams)?.unwrap_or_default();
         let on_hand = row.parsed(Column::Quantity, quantity)?.unwrap_or_default();
         let barcode = row.parsed(Column::Barcode, barcode)?;
+        let (policy, taxable) = (policy(row)?, row.parsed(Column::Taxable, truth)?);
+        let on_sale = row.parsed(Column::OnSale, truth)?;
+        row.parsed(Column::RequiresShipping, truth)?;
         let given = row.parsed(Column::Sku, |text| text.trim_start_matches('\'').parse::<Sku>())?;
         let chooses = row.header.chooses();
         if chooses && self.choices.contains(&choices) {
@@ -142,7 +149,9 @@ impl Draft {
             weight_g: row.says(Column::Grams, Some(weight_g)),
             barcode: row.says(Column::Barcode, barcode),
             on_hand: row.says(Column::Quantity, Some(on_hand)),
-            ..VariantPatch::default()
+            stock_policy: policy.map_or(Patch::Absent, Patch::Value),
+            taxable: taxable.map_or(Patch::Absent, Patch::Value),
+            on_sale: on_sale.map_or(Patch::Absent, Patch::Value),
         });
         Ok(())
     }

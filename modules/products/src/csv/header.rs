@@ -35,10 +35,16 @@ pub(super) enum Column {
     ImageSrc,
     ImagePosition,
     ImageAlt,
+    Policy,
+    Tracker,
+    Taxable,
+    OnSale,
+    RequiresShipping,
+    GiftCard,
 }
 
 /// Each column with its name, and the name that the newer template gives it where that differs.
-const COLUMNS: [(Column, &str, &str); 28] = [
+const COLUMNS: [(Column, &str, &str); 34] = [
     (Column::Handle, "Handle", "URL handle"),
     (Column::Title, "Title", ""),
     (Column::Body, "Body (HTML)", "Description"),
@@ -67,6 +73,19 @@ const COLUMNS: [(Column, &str, &str); 28] = [
     (Column::ImageSrc, "Image Src", "Product image URL"),
     (Column::ImagePosition, "Image Position", ""),
     (Column::ImageAlt, "Image Alt Text", ""),
+    (Column::Policy, "Variant Inventory Policy", "Continue selling when out of stock"),
+    (Column::Tracker, "Variant Inventory Tracker", "Inventory tracker"),
+    (Column::Taxable, "Variant Taxable", "Charge tax"),
+    (Column::OnSale, "Variant On Sale", ""),
+    (Column::RequiresShipping, "Variant Requires Shipping", "Requires shipping"),
+    (Column::GiftCard, "Gift Card", "Gift card"),
+];
+
+/// What every export says where it has nothing to say, so that nothing is lost with it.
+const FILLING: [(&str, &[&str]); 2] = [
+    ("Variant Fulfillment Service", &["manual"]),
+    // Grams are grams, in whatever unit they are shown.
+    ("Variant Weight Unit", &["g", "kg", "oz", "lb"]),
 ];
 
 /// A row with any of these has a variant.
@@ -83,7 +102,7 @@ const VARIANT: [Column; 10] = [
     Column::Quantity,
 ];
 /// So has one with any of these, in a file without those: some exporters fill them in everywhere.
-const SILENT: [Column; 1] = [Column::Grams];
+const SILENT: [Column; 4] = [Column::Grams, Column::Policy, Column::Taxable, Column::OnSale];
 /// What rows say of a product as a whole.
 const PRODUCT: [Column; 9] = [
     Column::Title,
@@ -124,11 +143,17 @@ impl Column {
 pub(super) struct Broken(pub(super) Column, pub(super) Flaw);
 
 /// The first row: where each column is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Header {
     places: [Option<usize>; COLUMNS.len()],
     /// What the file calls its columns.
     names: Vec<String>,
+}
+
+impl Default for Header {
+    fn default() -> Self {
+        Self { places: [None; COLUMNS.len()], names: Vec::new() }
+    }
 }
 
 impl Header {
@@ -174,6 +199,15 @@ impl Header {
     /// What the file calls the column at `place`.
     pub(super) fn name(&self, place: usize) -> &str {
         self.names.get(place).map_or("", String::as_str)
+    }
+
+    /// Whether this cell says something that means nothing to us.
+    pub(super) fn is_lost(&self, place: usize, cell: &[u8]) -> bool {
+        let Some(name) = self.names.get(place) else { return false };
+        let cell = String::from_utf8_lossy(cell);
+        let filling =
+            FILLING.iter().any(|(column, words)| name.eq_ignore_ascii_case(column) && words.contains(&&*cell));
+        !self.places.contains(&Some(place)) && !name.is_empty() && !cell.trim().is_empty() && !filling
     }
 
     /// Whether this shop wrote the file: Shopify knows no fourth option.

@@ -2,7 +2,7 @@
 //!
 //! A product is one or more rows with the same `Handle`, one after the other. Its first row says what
 //! the product is; each row may carry one variant, one picture, or both. Columns are found by name,
-//! in any order and case; those not listed here are ignored.
+//! in any order and case; those not listed here that say something are named in a note.
 //!
 //! | column | becomes |
 //! | --- | --- |
@@ -15,6 +15,8 @@
 //! | `Variant Price`*, `Variant Compare At Price` | decimal text in the shop's currency; before `0`: none |
 //! | `Variant Grams` | the weight, rounded to grams |
 //! | `Variant Inventory Qty` | on hand; what was oversold (below zero) counts as none |
+//! | `Variant Inventory Policy`, `Variant Inventory Tracker` | `deny` or `continue`; where the tracker is blank nobody counts, so `continue` |
+//! | `Variant Taxable` | whether it is taxed |
 //! | `Variant Barcode` | the bar code |
 //! | `Image Src`, `Image Position`, `Image Alt Text` | pictures, in order of position, then of the file |
 //!
@@ -43,7 +45,10 @@
 //! **Formulas.** What a spreadsheet would run (a cell that begins with `=`, `+`, `-`, `@` or the like) is written with
 //! an apostrophe before it, and read back without. Other apostrophes stay as they are.
 //!
-//! **What is our own.** A fourth and a fifth option; names of options in a later row, where a variant has others than
+//! **What has no place here.** A gift card is refused. A variant that need not be sent comes in as one that is sent, and
+//! columns that mean nothing to us are left out: each is a note ([`RowReport::note`]), and no flaw.
+//!
+//! **What is our own.** `Variant On Sale`; a fourth and a fifth option; names of options in a later row, where a variant has others than
 //! the first; quotes around a tag that has a comma. So an export holds whatever the catalogue does.
 mod cells;
 mod draft;

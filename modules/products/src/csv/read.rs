@@ -1,6 +1,6 @@
 //! Reading: one product at a time, in bounded memory.
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{BTreeSet, HashSet, VecDeque},
     io,
     ops::Range,
 };
@@ -17,6 +17,9 @@ use super::{
 };
 use crate::{ImportedProduct, slug};
 
+/// So many columns that are not read are named.
+const NAMED: usize = 20;
+
 /// What is wrong with a row, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("line {line}, {column}: {detail}")]
@@ -31,11 +34,15 @@ pub struct RowReport {
     pub code: String,
     /// The same for a person.
     pub detail: String,
+    /// Whether the row comes in all the same: what it says has no place here.
+    #[serde(default)]
+    pub note: bool,
 }
 
 impl RowReport {
     pub(super) fn new(line: u64, column: impl Into<String>, handle: impl Into<String>, flaw: Flaw) -> Self {
-        Self { line, column: column.into(), handle: handle.into(), code: flaw.code.into(), detail: flaw.detail }
+        let (code, detail) = (flaw.code.into(), flaw.detail);
+        Self { line, column: column.into(), handle: handle.into(), code, detail, note: false }
     }
 }
 
@@ -46,6 +53,8 @@ pub struct Read {
     pub products: Vec<ImportedProduct>,
     /// What was wrong, in the order of the file; a single one if the file could not be read at all.
     pub refused: Vec<RowReport>,
+    /// What came in, but not whole.
+    pub notes: Vec<RowReport>,
 }
 
 /// Reads a whole file; prices are in `currency`. For long ones there is [`Reader`].
@@ -57,6 +66,7 @@ pub fn read(reader: impl io::Read, currency: Currency) -> Read {
             for product in reader {
                 match product {
                     Ok(product) => read.products.push(product),
+                    Err(report) if report.note => read.notes.push(report),
                     Err(report) => read.refused.push(report),
                 }
             }
@@ -65,7 +75,7 @@ pub fn read(reader: impl io::Read, currency: Currency) -> Read {
     read
 }
 
-/// Yields the products of a file one by one, and a report for each flaw, in the order of the file.
+/// Yields the products of a file one by one, and a report for each flaw and each note, in the order of the file.
 ///
 /// It holds one product, and of those before it only handles and SKUs. It blocks as its source does.
 #[derive(Debug)]
@@ -81,6 +91,8 @@ pub struct Reader<R> {
     line: u64,
     slugs: HashSet<String>,
     skus: HashSet<String>,
+    /// The columns that said something which means nothing to us.
+    lost: BTreeSet<usize>,
     /// Whether there was a row below the header with anything in it.
     filled: bool,
     done: bool,
@@ -103,6 +115,7 @@ impl<R: io::Read> Reader<R> {
             line: 1,
             slugs: HashSet::new(),
             skus: HashSet::new(),
+            lost: BTreeSet::new(),
             filled: false,
             done: false,
         };
@@ -162,6 +175,13 @@ impl<R: io::Read> Reader<R> {
         self.done = true;
         self.ready.extend(self.draft.take().and_then(Draft::finish));
         self.ready.extend(last.map(|(line, flaw)| Err(RowReport::new(line, "", "", flaw))));
+        if !self.lost.is_empty() {
+            let names: Vec<_> = self.lost.iter().take(NAMED).map(|place| self.header.name(*place)).collect();
+            let more = self.lost.len() - names.len();
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let flaw = Flaw::new("columns_not_read", format!("not read: {}{more}", names.join(", ")));
+            self.ready.push_back(Err(RowReport { note: true, ..RowReport::new(1, "", "", flaw) }));
+        }
     }
 
     fn row(&mut self, line: u64, row: Range<usize>) {
@@ -172,6 +192,8 @@ impl<R: io::Read> Reader<R> {
             return;
         }
         self.filled = true;
+        let lost = self.record.iter().enumerate().filter(|(place, cell)| self.header.is_lost(*place, cell));
+        self.lost.extend(lost.map(|(place, _)| place));
         let row = Row { header: &self.header, cells: &self.record, line };
         let handle = match row.handle() {
             Ok(handle) => handle,

@@ -10,11 +10,12 @@ use super::{
     formulas, price, read, tags,
 };
 use crate::{
-    Category, ImportedProduct, NewProduct, NewVariant, Product, ProductStatus, Variant, slug::from_name as slug,
+    Category, ImportedProduct, NewProduct, NewVariant, Product, ProductStatus, StockPolicy, Variant,
+    slug::from_name as slug,
 };
 
-/// The columns of an export, in Shopify's order; the last four are ours.
-const COLUMNS: [&str; 36] = [
+/// The columns of an export, in Shopify's order; the last five are ours.
+const COLUMNS: [&str; 37] = [
     "Handle",
     "Title",
     "Body (HTML)",
@@ -51,6 +52,7 @@ const COLUMNS: [&str; 36] = [
     "Option4 Value",
     "Option5 Name",
     "Option5 Value",
+    "Variant On Sale",
 ];
 
 /// A product that the format cannot hold, so that the file is without it.
@@ -177,11 +179,13 @@ fn cell(column: &str, product: &Product, kind: &str, row: usize) -> String {
         "Variant Grams" => of(|variant| variant.weight_g.to_string()),
         "Variant Inventory Tracker" => of(|_| "shopify".into()),
         "Variant Inventory Qty" => of(|variant| variant.available.max(0).to_string()),
-        "Variant Inventory Policy" => of(|_| "deny".into()),
+        "Variant Inventory Policy" => of(|variant| policy(variant.stock_policy).into()),
         "Variant Fulfillment Service" => of(|_| "manual".into()),
         "Variant Price" => of(|variant| price::text(variant.price)),
         "Variant Compare At Price" => of(|variant| before(variant).map(price::text).unwrap_or_default()),
-        "Variant Requires Shipping" | "Variant Taxable" => of(|_| "true".into()),
+        "Variant Requires Shipping" => of(|_| "true".into()),
+        "Variant Taxable" => of(|variant| variant.taxable.to_string()),
+        "Variant On Sale" => of(|variant| variant.on_sale.to_string()),
         "Variant Barcode" => of(|variant| variant.barcode.as_deref().map(barcode_cell).unwrap_or_default()),
         "Variant Weight Unit" => of(|_| "g".into()),
         "Image Src" => image.map(|image| image.url.clone()).unwrap_or_default(),
@@ -207,6 +211,13 @@ fn before(variant: &Variant) -> Option<Money> {
     variant.compare_at_price.filter(|before| before.amount > 0)
 }
 
+fn policy(policy: StockPolicy) -> &'static str {
+    match policy {
+        StockPolicy::Deny => "deny",
+        StockPolicy::Continue => "continue",
+    }
+}
+
 fn status(status: ProductStatus) -> &'static str {
     match status {
         ProductStatus::Active => "active",
@@ -225,9 +236,9 @@ fn expected(product: &Product, kind: &str) -> ImportedProduct {
         weight_g: variant.weight_g,
         barcode: variant.barcode.clone(),
         on_hand: variant.available.max(0),
-        stock_policy: None,
-        taxable: None,
-        on_sale: None,
+        stock_policy: Some(variant.stock_policy),
+        taxable: Some(variant.taxable),
+        on_sale: Some(variant.on_sale),
     });
     let new = NewProduct {
         slug: Some(product.slug.clone()),

@@ -2,7 +2,7 @@
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use super::*;
-use crate::{Image, ImportReport, NewCategory, ProductPatch, ProductStatus, csv};
+use crate::{Image, ImportReport, NewCategory, ProductPatch, ProductStatus, StockPolicy, csv};
 
 /// What `stoa export` writes.
 async fn export(shop: &Shop) -> Vec<u8> {
@@ -25,7 +25,7 @@ async fn export(shop: &Shop) -> Vec<u8> {
 
 /// What `stoa import` does.
 async fn import(shop: &Shop, file: &[u8]) -> ImportReport {
-    let csv::Read { products, refused } = csv::read(file, shop.currency);
+    let csv::Read { products, refused, .. } = csv::read(file, shop.currency);
     assert_eq!(refused, []);
     let mut report = ImportReport::default();
     for part in products.chunks(2) {
@@ -90,10 +90,13 @@ prop_compose! {
         weight_g in 0..=10_000_000_i64,
         barcode in prop::option::of("['=0-9A-Z]{1,14}"),
         on_hand in 0..=1_000_000_000_i64,
+        policy in prop::sample::select(vec![StockPolicy::Deny, StockPolicy::Continue]),
+        (taxable, on_sale) in any::<(bool, bool)>(),
     ) -> NewVariant {
         let options = names.into_iter().zip(values).map(|(name, value)| OptionValue { name: name.into(), value });
         NewVariant {
-            options: options.collect(), compare_at_price: before.map(euro), weight_g, barcode, ..variant("", price, on_hand)
+            options: options.collect(), compare_at_price: before.map(euro), weight_g, barcode,
+            stock_policy: Some(policy), taxable: Some(taxable), on_sale: Some(on_sale), ..variant("", price, on_hand)
         }
     }
 }
@@ -111,6 +114,8 @@ prop_compose! {
     ) -> (NewProduct, Option<usize>) {
         let mut seen = std::collections::HashSet::new();
         variants.retain(|variant| seen.insert(format!("{:?}", variant.options)));
+        // Something of a product must be on sale.
+        variants[0].on_sale = Some(true);
         let image = |(place, alt)| Image { url: format!("https://x.example/{}.jpg?a=1,2", place / 2), alt };
         let images = alts.into_iter().enumerate().map(image).collect();
         (NewProduct { description, vendor, tags, images, variants, status: Some(status), ..product(&name) }, shelf)

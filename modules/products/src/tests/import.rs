@@ -215,7 +215,7 @@ async fn a_product_that_is_new_needs_a_name_a_variant_and_its_price() {
 
 /// What a file makes of the catalogue: counts, and what was refused.
 async fn file(shop: &Shop, file: &str) -> (ImportReport, Vec<u64>) {
-    let csv::Read { products, refused } = csv::read(file.as_bytes(), shop.currency);
+    let csv::Read { products, refused, .. } = csv::read(file.as_bytes(), shop.currency);
     let report = shop.import(Caller::System, products).await.unwrap();
     (report, refused.into_iter().map(|report| report.line).collect())
 }

@@ -49,7 +49,7 @@ struct Whole {
 }
 
 fn read(reader: impl io::Read, currency: Currency) -> Told {
-    let Read { products, refused } = super::read(reader, currency);
+    let Read { products, refused, .. } = super::read(reader, currency);
     Told { products: products.into_iter().map(Whole::from).collect(), refused }
 }
 
@@ -105,9 +105,9 @@ fn stored(Whole { product, .. }: Whole) -> Product {
         weight_g: variant.weight_g,
         barcode: variant.barcode,
         available: variant.on_hand,
-        stock_policy: crate::StockPolicy::Deny,
-        taxable: true,
-        on_sale: true,
+        stock_policy: variant.stock_policy.unwrap_or_default(),
+        taxable: variant.taxable.unwrap_or(true),
+        on_sale: variant.on_sale.unwrap_or(true),
     });
     Product {
         id: ProductId::new(),

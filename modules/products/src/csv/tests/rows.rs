@@ -1,7 +1,7 @@
 use kernel::{Money, Patch};
 
 use super::*;
-use crate::{OptionValue, ProductPatch, VariantPatch};
+use crate::{OptionValue, ProductPatch, StockPolicy, VariantPatch};
 
 #[test]
 fn a_bad_variant_costs_itself_alone() {
@@ -259,7 +259,7 @@ fn a_product_has_bounds() {
 #[test]
 fn a_column_that_is_absent_says_nothing_and_one_that_is_blank_empties() {
     let patch = |file: &str| {
-        let super::Read { mut products, refused } = super::super::read(file.as_bytes(), euro());
+        let super::Read { mut products, refused, .. } = super::super::read(file.as_bytes(), euro());
         assert_eq!((products.len(), refused), (1, vec![]), "{file}");
         products.remove(0)
     };
@@ -309,4 +309,43 @@ fn prices_may_come_in_any_order_and_without_skus() {
     let blank = list("Handle,Variant SKU,Variant Price\ntee,A,\n");
     let codes: Vec<_> = blank.refused.iter().map(|report| &*report.code).collect();
     assert_eq!(codes, ["required", "no_variant"], "a price cannot be emptied");
+}
+
+#[test]
+fn what_a_variant_is_sold_without_is_carried() {
+    let file = "Handle,Title,Variant SKU,Variant Price,Variant Inventory Tracker,Variant Inventory Policy,Variant Taxable\n\
+                a,A,A-1,1,shopify,deny,TRUE\n\
+                b,B,B-1,1,shopify,CONTINUE,false\n\
+                c,C,C-1,1,,deny,\n\
+                d,D,D-1,1,shopify,,\n\
+                e,E,E-1,1,shopify,never,\n";
+    let read = super::super::read(file.as_bytes(), euro());
+    let told: Vec<_> =
+        read.products.iter().flat_map(|imported| imported.product.variants.as_ref().value().unwrap()).collect();
+    let policies: Vec<_> = told.iter().map(|variant| variant.stock_policy.as_ref().value().copied()).collect();
+    assert_eq!(
+        policies,
+        [Some(StockPolicy::Deny), Some(StockPolicy::Continue), Some(StockPolicy::Continue), None],
+        "what nobody counts is never out of stock"
+    );
+    let taxed: Vec<_> = told.iter().map(|variant| variant.taxable.as_ref().value().copied()).collect();
+    assert_eq!(taxed, [Some(true), Some(false), None, None]);
+    let refused: Vec<_> = read.refused.iter().map(|report| (report.line, &*report.column, &*report.code)).collect();
+    assert_eq!(refused, [(6, "Variant Inventory Policy", "unknown_value"), (6, "", "no_variant")]);
+}
+
+#[test]
+fn what_has_no_place_here_is_noted_and_a_gift_card_refused() {
+    let file = "Handle,Title,Variant SKU,Variant Price,Variant Requires Shipping,Gift Card,SEO Title,SEO Description,Variant Weight Unit\n\
+                a,A,A-1,1,true,false,Best A,,kg\n\
+                b,B,B-1,1,FALSE,false,,,g\n\
+                c,C,C-1,1,true,TRUE,,,g\n";
+    let read = super::super::read(file.as_bytes(), euro());
+    let told = |reports: &[super::super::RowReport]| -> Vec<_> {
+        reports.iter().map(|report| (report.line, report.code.clone(), report.note)).collect()
+    };
+    assert_eq!(told(&read.refused), [(4, "gift_card".into(), false)]);
+    assert_eq!(told(&read.notes), [(3, "always_shipped".into(), true), (1, "columns_not_read".into(), true)]);
+    assert_eq!(read.notes[1].detail, "not read: SEO Title");
+    assert_eq!(read.products.len(), 2);
 }

@@ -2,7 +2,7 @@ use kernel::Money;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Category, Image, NewProduct, OptionValue};
+use crate::{Category, Image, NewProduct, OptionValue, StockPolicy};
 
 #[test]
 fn the_demo_is_as_an_export_would_write_it() {
@@ -77,11 +77,14 @@ prop_compose! {
         weight_g in 0..=10_000_000_i64,
         barcode in prop::option::of("[0-9A-Z]{1,14}"),
         available in 0..=1_000_000_000_i64,
+        stock_policy in prop::sample::select(vec![StockPolicy::Deny, StockPolicy::Continue]),
+        (taxable, on_sale) in any::<(bool, bool)>(),
     ) -> Variant {
         let options = options.into_iter().map(|value| OptionValue { name: String::new(), value }).collect();
         let (price, compare_at_price) = (Money::new(price, euro()), before.map(|before| Money::new(before, euro())));
         Variant {
-            sku: "A".parse().unwrap(), name: String::new(), options, price, compare_at_price, weight_g, barcode, available, stock_policy: crate::StockPolicy::Deny, taxable: true, on_sale: true,
+            sku: "A".parse().unwrap(), name: String::new(), options, price, compare_at_price, weight_g, barcode, available,
+            stock_policy, taxable, on_sale,
         }
     }
 }
@@ -101,10 +104,13 @@ prop_compose! {
         for mut variant in variants {
             variant.options.truncate(names.len());
             variant.options.iter_mut().zip(&names).for_each(|(option, name)| option.name.clone_from(name));
+            let (stock_policy, taxable, on_sale) = (Some(variant.stock_policy), Some(variant.taxable), Some(variant.on_sale));
             let Variant { options, price, compare_at_price, weight_g, barcode, available: on_hand, .. } = variant;
             if seen.insert(options.iter().map(|option| option.value.clone()).collect::<Vec<_>>()) {
-                let variant = NewVariant { sku: String::new(), options, price, compare_at_price, weight_g, barcode, on_hand, stock_policy: None, taxable: None, on_sale: None };
-                told.push(variant);
+                told.push(NewVariant {
+                    sku: String::new(), options, price, compare_at_price, weight_g, barcode, on_hand,
+                    stock_policy, taxable, on_sale,
+                });
             }
         }
         let (name, description, vendor) = texts;
