@@ -1,72 +1,84 @@
-//! The composition root: which modules there are, and which calls which.
+//! The registry: which roles there are, and which calls which. Everything else asks here.
 use std::sync::Arc;
 
 use axum::Router;
-use cart::Carts;
-use kernel::{Host, Module, StartError, Wire};
-use notifications::Notifications;
-use orders::Orders;
-use payments::Payments;
-use products::Products;
-use users::Users;
+use kernel::{Deployable, Edge, Host, Module, StartError, Wire};
 
-/// What a role can be made of.
-pub(crate) const NAMES: [&str; 7] = [
-    "gateway",
-    <dyn Products>::NAME,
-    <dyn Users>::NAME,
-    <dyn Carts>::NAME,
-    <dyn Payments>::NAME,
-    <dyn Orders>::NAME,
-    <dyn Notifications>::NAME,
-];
+/// One line a role: its name, its type, and what it calls, which stands above it.
+macro_rules! roles {
+    (
+        modules { $($module:ident: $Module:ty $(=> $($callee:ident),+)?;)* }
+        edges { $($edge:ident: $Edge:ty $(=> $($served:ident),+)?;)* }
+    ) => {
+        /// Every role, the edges first.
+        pub(crate) const ROLES: &[Deployable] = &[
+            $(Deployable { calls: &[$($(stringify!($served)),+)?], ..Deployable::edge(<$Edge as Edge>::NAME) },)*
+            $(Deployable {
+                calls: &[$($(stringify!($callee)),+)?],
+                hears: <$Module as Module>::HEARS,
+                ..Deployable::module(name::<$Module>())
+            },)*
+        ];
 
-/// What the edge itself calls, and what commands do.
-pub(crate) struct App {
-    users: Arc<dyn Users>,
-    cart: Arc<dyn Carts>,
-    pub(crate) orders: Arc<dyn Orders>,
-    pub(crate) notifications: Arc<dyn Notifications>,
+        /// Every module, here or over there.
+        pub(crate) struct App {
+            $(pub(crate) $module: Arc<<$Module as Module>::Api>,)*
+        }
+
+        /// Starts the modules that run here and connects to the rest.
+        pub(crate) async fn start(host: &mut Host) -> Result<App, StartError> {
+            $(let $module = host.module::<$Module>(($($(Arc::clone(&$callee)),+)?)).await?;)*
+            Ok(App { $($module),* })
+        }
+
+        /// What this process shows to the outside, if it is an edge.
+        pub(crate) async fn edge(host: &mut Host, app: App) -> Result<Option<Router>, StartError> {
+            let App { $($module),* } = app;
+            let _not_every_edge_calls_each = ($(&$module,)*);
+            $(if let Some(router) = host.edge::<$Edge>(($($(Arc::clone(&$served)),+)?)).await? {
+                return Ok(Some(router));
+            })*
+            Ok(None)
+        }
+
+        /// Brings the databases of what runs here up to this release; nothing is started.
+        pub(crate) async fn migrate(host: &mut Host) -> Result<(), StartError> {
+            $(host.migrate(<$Edge as Edge>::NAME, &<$Edge as Edge>::MIGRATIONS).await?;)*
+            $(host.migrate(name::<$Module>(), &<$Module as Module>::MIGRATIONS).await?;)*
+            Ok(())
+        }
+    };
 }
 
-/// Starts the modules that run here and connects to the rest.
-///
-/// One line a module; it can only call those above it.
-pub(crate) async fn start(host: &mut Host) -> Result<App, StartError> {
-    let products = host.module::<products::Module>(()).await?;
-    let users = host.module::<users::Module>(()).await?;
-    let cart = host.module::<cart::Module>(Arc::clone(&products)).await?;
-    let payments = host.module::<payments::Module>(()).await?;
-    let deps = (products, Arc::clone(&users), Arc::clone(&cart), payments);
-    let orders = host.module::<orders::Module>(deps).await?;
-    let notifications = host.module::<notifications::Module>(Arc::clone(&orders)).await?;
-    Ok(App { users, cart, orders, notifications })
+/// The name of a module.
+const fn name<M: Module>() -> &'static str {
+    <M::Api as Wire>::NAME
 }
 
-/// The public API, where this process is the edge.
-pub(crate) async fn edge(host: &mut Host, App { users, cart, .. }: App) -> Result<Option<Router>, StartError> {
-    if !host.hosts("gateway") {
-        return Ok(None);
+roles! {
+    modules {
+        products: products::Module;
+        users: users::Module;
+        cart: cart::Module => products;
+        payments: payments::Module;
+        orders: orders::Module => products, users, cart, payments;
+        notifications: notifications::Module => orders;
     }
-    let context = host.context("gateway", &gateway::MIGRATIONS).await?;
-    Ok(Some(gateway::start(context, users, cart, host.take_public()).await?))
+    edges {
+        gateway: gateway::Edge => users, cart;
+    }
 }
 
-/// Brings the databases of what runs here up to this release; nothing is started.
-pub(crate) async fn migrate(host: &mut Host) -> Result<(), StartError> {
-    let migrations = [
-        ("gateway", gateway::MIGRATIONS),
-        (<dyn Products>::NAME, products::Module::MIGRATIONS),
-        (<dyn Users>::NAME, users::Module::MIGRATIONS),
-        (<dyn Carts>::NAME, cart::Module::MIGRATIONS),
-        (<dyn Payments>::NAME, payments::Module::MIGRATIONS),
-        (<dyn Orders>::NAME, orders::Module::MIGRATIONS),
-        (<dyn Notifications>::NAME, notifications::Module::MIGRATIONS),
-    ];
-    for (name, migrations) in &migrations {
-        if host.hosts(name) {
-            host.context(name, migrations).await?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_called_or_heard_is_a_module_with_that_name() {
+        let is_module = |name: &&str| ROLES.iter().any(|role| role.name == *name && !role.edge);
+        for role in ROLES {
+            assert!(role.calls.iter().chain(role.hears).all(is_module), "{role:?}");
+            assert!(role.hears.iter().all(|source| role.calls.contains(source)), "it reads what it hears of: {role:?}");
         }
     }
-    Ok(())
 }

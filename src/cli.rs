@@ -8,7 +8,7 @@ use std::{
 
 use clap::{Parser, Subcommand, ValueEnum};
 use figment::{Figment, providers::Serialized};
-use kernel::{Caller, Host, Role, StartError};
+use kernel::{Caller, Deployable, Edge, Host, Role, StartError};
 use users::NewUser;
 
 use crate::{app, calls::call, config, export, import, mail, operate, serve, telemetry};
@@ -84,6 +84,8 @@ enum Command {
     Mail(mail::Mail),
     /// Brings the databases of what runs here up to this release, and exits
     Migrate,
+    /// Prints what a role can be made of: a line each with its name, its kind, what it calls and whose events it hears
+    Roles,
     /// Prints every setting in force and where it comes from, secrets hidden
     Config,
     /// Prints the description of the public API (OpenAPI 3.1)
@@ -143,6 +145,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, StartError> {
         Command::Migrate => {
             return with_host(config, async |host| app::migrate(host).await.map(|()| ExitCode::SUCCESS)).await;
         }
+        Command::Roles => print!("{}", roles()),
         Command::Config => print!("{}", config::describe(&config)?),
         Command::Openapi => openapi(config).await?,
     }
@@ -158,7 +161,7 @@ async fn with_host(
     work: impl AsyncFnOnce(&mut Host) -> Result<ExitCode, StartError>,
 ) -> Result<ExitCode, StartError> {
     // The demo catalogue comes with the shop, not with a command.
-    let mut host = Host::for_command(config.merge(Serialized::default("products.demo", false)), &app::NAMES)?;
+    let mut host = Host::for_command(config.merge(Serialized::default("products.demo", false)), app::ROLES)?;
     let outcome = work(&mut host).await;
     host.tasks().shutdown(Duration::from_secs(5)).await;
     for (_, db) in host.databases() {
@@ -181,9 +184,18 @@ async fn create(host: &mut Host, email: String, role: Role, name: Option<String>
     Ok(ExitCode::SUCCESS)
 }
 
+/// What a role can be made of, with tabs between the fields of a line.
+fn roles() -> String {
+    let line = |role: &Deployable| {
+        let kind = if role.edge { "edge" } else { "module" };
+        format!("{}\t{kind}\tcalls {}\thears {}\n", role.name, role.calls.join(","), role.hears.join(","))
+    };
+    app::ROLES.iter().map(line).collect()
+}
+
 async fn openapi(config: Figment) -> Result<(), StartError> {
     // As an edge that calls everything elsewhere, it needs no database.
-    let mut host = Host::new(config.merge(Serialized::default("role", "gateway")), &app::NAMES)?;
+    let mut host = Host::new(config.merge(Serialized::default("role", <gateway::Edge as Edge>::NAME)), app::ROLES)?;
     app::start(&mut host).await?;
     let text = gateway::openapi(host.take_public()).to_pretty_json()?;
     writeln!(std::io::stdout(), "{text}")?;

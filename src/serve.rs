@@ -44,11 +44,11 @@ const HEAD: Duration = Duration::from_secs(10);
 pub(crate) async fn run(config: Figment) -> Result<(), StartError> {
     let listen: Listen = config.extract_inner("listen")?;
     let metrics = crate::telemetry::metrics()?;
-    let mut host = Host::new(config, &app::NAMES)?;
+    let mut host = Host::new(config, app::ROLES)?;
     let settings = host.settings().clone();
     // Bound first: a port that is taken is better known before anything is started.
     let internal = bind("listen.internal", &listen.internal).await?;
-    let public = if host.hosts("gateway") { Some(bind("listen.public", &listen.public).await?) } else { None };
+    let public = if host.is_edge() { Some(bind("listen.public", &listen.public).await?) } else { None };
     let app = app::start(&mut host).await?;
     let edge = app::edge(&mut host, app).await?;
     let tasks = host.tasks().clone();

@@ -29,7 +29,7 @@ pub(crate) enum Engine {
 const PRODUCTS: usize = 10_000;
 /// The one that is looked at and ordered.
 pub(crate) const PRODUCT: (&str, &str) = ("/v1/products/product-5000", "SKU-5000");
-const ROLES: [&str; 7] = ["gateway", "products", "users", "cart", "payments", "orders", "notifications"];
+const STOA: &str = env!("CARGO_BIN_EXE_stoa");
 
 pub(crate) struct Shop {
     pub(crate) address: String,
@@ -40,7 +40,12 @@ pub(crate) struct Shop {
 impl Shop {
     pub(crate) async fn open(topology: Topology, engine: Engine) -> Self {
         let folder = Folder::new();
-        let roles: &[&str] = if matches!(topology, Topology::Apart) { &ROLES } else { &["all"] };
+        let known = kernel::testing::roles(STOA);
+        let roles: Vec<_> = if matches!(topology, Topology::Apart) {
+            known.iter().map(|role| role.name).collect()
+        } else {
+            vec!["all"]
+        };
         let ports: Vec<u16> = roles.iter().map(|_| port()).collect();
         let address = format!("127.0.0.1:{}", port());
         let mut environment = vec![
@@ -53,7 +58,7 @@ impl Shop {
             environment.push(("STOA_DATABASE__URL".to_owned(), postgres().await));
         }
         let stoa = |role: &str| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_stoa"));
+            let mut command = Command::new(STOA);
             command.env_clear().envs(environment.iter().cloned()).env("ROLE", role).current_dir(&folder.0);
             command
         };
@@ -71,7 +76,8 @@ impl Shop {
             db.query("ANALYZE").execute().await.expect("statistics");
             db.close().await;
         }
-        let peers = roles.iter().zip(&ports).filter(|(role, _)| roles.len() > 1 && **role != "gateway");
+        let called = |name: &str| known.iter().any(|role| role.name == name && !role.edge);
+        let peers = roles.iter().zip(&ports).filter(|(role, _)| called(role));
         let peers: Vec<_> = peers
             .map(|(role, port)| (format!("STOA_PEERS__{}", role.to_uppercase()), format!("http://127.0.0.1:{port}")))
             .collect();

@@ -15,6 +15,7 @@ use crate::{
         Engine::{self, Postgres, Sqlite},
         OURS, Shop,
         Topology::{self, Apart, Together},
+        roles,
     },
 };
 
@@ -32,7 +33,7 @@ async fn last_release() -> PathBuf {
 
 /// Adds to every table what a later release may add: a column that is null for those who do not know it.
 async fn expand(shop: &Shop) {
-    for module in ["gateway", "products", "users", "cart", "payments", "orders", "notifications"] {
+    for module in roles().iter().map(|role| role.name) {
         let db = shop.database(module).await;
         expand_tables(&db).await.expect("every table takes another column");
         db.close().await;

@@ -8,14 +8,14 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::{
-        Mutex,
+        LazyLock, Mutex,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use kernel::{
-    Db,
+    Db, Deployable,
     testing::{Folder, nats, postgres},
 };
 
@@ -68,16 +68,34 @@ impl Bus {
 /// The binary of this release.
 pub(crate) const OURS: &str = env!("CARGO_BIN_EXE_stoa");
 
+/// Every role there is.
+pub(crate) fn roles() -> &'static [Deployable] {
+    static ROLES: LazyLock<Vec<Deployable>> = LazyLock::new(|| kernel::testing::roles(OURS));
+    &ROLES
+}
+
 impl Topology {
     /// The role of each process.
-    fn roles(self) -> &'static [&'static str] {
+    fn roles(self) -> Vec<&'static str> {
         match self {
-            Self::Together | Self::Checked => &["all"],
-            Self::Apart => &["gateway", "products", "users", "cart", "payments", "orders", "notifications"],
-            Self::Twice => &["all", "all"],
-            Self::Mixed => &["gateway,cart", "users,products,notifications", "payments,orders"],
+            Self::Together | Self::Checked => vec!["all"],
+            Self::Apart => roles().iter().map(|role| role.name).collect(),
+            Self::Twice => vec!["all", "all"],
+            Self::Mixed => mixed(),
         }
     }
+}
+
+/// Three processes that host the modules by turns, so that each calls every other; the first is the edge as well.
+fn mixed() -> Vec<&'static str> {
+    let mut parts = [const { Vec::new() }; 3];
+    let (edges, modules): (Vec<_>, Vec<_>) =
+        roles().iter().map(|role| (role.edge, role.name)).partition(|(edge, _)| *edge);
+    parts[0].extend(edges.into_iter().map(|(_, name)| name));
+    for (index, (_, name)) in modules.into_iter().enumerate() {
+        parts[index % parts.len()].push(name);
+    }
+    parts.into_iter().map(|names| &*names.join(",").leak()).collect()
 }
 
 /// One process of the shop.
@@ -138,7 +156,7 @@ impl Shop {
         }
         let mut processes: Vec<_> = topology
             .roles()
-            .iter()
+            .into_iter()
             .map(|role| Process {
                 role,
                 internal: port(),
@@ -149,8 +167,9 @@ impl Shop {
             })
             .collect();
         for Process { role, internal, .. } in &processes {
-            // The gateway is nobody's peer, and neither is one process alone.
-            for module in role.split(',').filter(|name| !["all", "gateway"].contains(name)) {
+            // An edge is nobody's peer, and neither is one process alone.
+            let called = |name: &&str| roles().iter().any(|role| role.name == *name && !role.edge);
+            for module in role.split(',').filter(called) {
                 let name = format!("STOA_PEERS__{}", module.to_uppercase());
                 environment.push((name, format!("http://127.0.0.1:{internal}")));
             }

@@ -34,21 +34,22 @@ use crate::{caller::Gate, config::Config, idempotency::Ledger, keys::Keys};
 pub use error::Error;
 pub use openapi::openapi;
 
-/// The migrations of the edge's own database.
-pub const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/gateway");
+/// The public edge: it finds out who asks, and hands each request to the module that it is for.
+#[derive(Debug)]
+pub struct Edge;
 
-/// Puts the edge around the public routes of all modules.
-///
-/// It never waits for a module: where one is not there yet, what needs it is answered 503.
-#[expect(clippy::unused_async, reason = "it starts as every module does")]
-pub async fn start(
-    context: Context,
-    users: Arc<dyn users::Users>,
-    cart: Arc<dyn cart::Carts>,
-    public: OpenApiRouter,
-) -> Result<Router, StartError> {
-    let config = context.config()?;
-    assemble(&context, &config, users, cart, public)
+impl kernel::Edge for Edge {
+    const NAME: &'static str = "gateway";
+    type Deps = (Arc<dyn users::Users>, Arc<dyn cart::Carts>);
+    const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/gateway");
+
+    /// Puts the edge around the public routes of all modules.
+    ///
+    /// It never waits for a module: where one is not there yet, what needs it is answered 503.
+    async fn start(context: Context, (users, cart): Self::Deps, public: OpenApiRouter) -> Result<Router, StartError> {
+        let config = context.config()?;
+        assemble(&context, &config, users, cart, public)
+    }
 }
 
 fn assemble(

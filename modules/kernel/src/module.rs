@@ -13,7 +13,10 @@ use serde::de::DeserializeOwned;
 use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Clock, Currency, Db, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire, bus::Bus, failpoint};
+use crate::{
+    Clock, Currency, Db, Deployable, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire, bus::Bus, failpoint,
+    role,
+};
 
 /// Why a process could not start: one sentence that names the setting.
 pub type StartError = Box<dyn std::error::Error + Send + Sync>;
@@ -26,10 +29,28 @@ pub trait Module {
     type Deps: Send;
     /// The migrations of its database, numbered from 0100; those before are the kernel's.
     const MIGRATIONS: Migrator;
+    /// The modules whose events it hears of.
+    const HEARS: &'static [&'static str] = &[];
     /// Starts it in this process.
     fn start(context: Context, deps: Self::Deps) -> impl Future<Output = Result<Arc<Self::Api>, StartError>> + Send;
     /// Its public endpoints, served at the edge whoever hosts the module.
     fn routes(api: Arc<Self::Api>) -> OpenApiRouter;
+}
+
+/// What faces the outside: it serves the public listener.
+pub trait Edge {
+    /// Its name: role, config section, schema and Deployment.
+    const NAME: &'static str;
+    /// The modules that it calls itself.
+    type Deps: Send;
+    /// The migrations of its database, numbered from 0100; those before are the kernel's.
+    const MIGRATIONS: Migrator;
+    /// Starts it in this process, around the public endpoints of every module.
+    fn start(
+        context: Context,
+        deps: Self::Deps,
+        public: OpenApiRouter,
+    ) -> impl Future<Output = Result<Router, StartError>> + Send;
 }
 
 /// What a module is given to start with.
@@ -71,7 +92,9 @@ impl Context {
 pub struct Host {
     config: Figment,
     settings: Settings,
-    roles: BTreeSet<String>,
+    hosted: BTreeSet<&'static str>,
+    /// Whether what comes from outside arrives here.
+    is_edge: bool,
     seal: Seal,
     clock: Clock,
     tasks: Tasks,
@@ -85,18 +108,20 @@ pub struct Host {
 const KERNEL_MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/kernel");
 
 impl Host {
-    /// The process that `config` describes. `known` are the names that a role may have.
-    pub fn new(config: Figment, known: &[&str]) -> Result<Self, StartError> {
+    /// The process that `config` describes, hosting some of `known`.
+    pub fn new(config: Figment, known: &[Deployable]) -> Result<Self, StartError> {
         let settings: Settings = config.extract()?;
         settings.check()?;
         failpoint::arm(&settings.testing.failpoint, settings.mode)?;
-        let roles = parse_roles(&settings.role, known)?;
-        if let Some(stranger) = settings.peers.keys().find(|name| !known.contains(&&***name)) {
-            return Err(format!("`peers.{stranger}` names no module; there are {}", known.join(", ")).into());
+        let hosted = role::hosted(&settings.role, known)?;
+        for stranger in settings.peers.keys().filter(|name| known.iter().all(|known| known.name != **name)) {
+            // Of a release that has more modules, most likely: one setting serves the whole shop.
+            tracing::warn!("`peers.{stranger}` names no module of this release; there are {}", role::names(known));
         }
         std::fs::create_dir_all(&settings.data_dir)
             .map_err(|error| format!("`data_dir` {} cannot be used: {error}", settings.data_dir.display()))?;
-        let alone = known.iter().all(|name| roles.contains(*name));
+        let alone = hosted.len() == known.len();
+        let is_edge = known.iter().any(|known| known.edge && hosted.contains(known.name));
         let given = settings.service_secret.clone().filter(|secret| !secret.is_empty());
         let service_secret = match (settings.mode, alone, &given) {
             (Mode::Production, true, None) => None,
@@ -116,7 +141,8 @@ impl Host {
         Ok(Self {
             config,
             settings,
-            roles,
+            hosted,
+            is_edge,
             seal,
             clock,
             tasks: Tasks::default(),
@@ -130,14 +156,20 @@ impl Host {
 
     /// The process of one command: it can call every module of the role, here and on the same databases, but leaves
     /// what modules do by themselves, such as to go on with orders, to the processes that serve.
-    pub fn for_command(config: Figment, known: &[&str]) -> Result<Self, StartError> {
+    pub fn for_command(config: Figment, known: &[Deployable]) -> Result<Self, StartError> {
         Ok(Self { tasks: Tasks::idle(), ..Self::new(config, known)? })
     }
 
     /// Whether the role includes `name`.
     #[must_use]
     pub fn hosts(&self, name: &str) -> bool {
-        self.roles.contains(name)
+        self.hosted.contains(name)
+    }
+
+    /// Whether the role includes an edge: what comes from outside arrives here.
+    #[must_use]
+    pub fn is_edge(&self) -> bool {
+        self.is_edge
     }
 
     /// What the kernel was told.
@@ -168,10 +200,27 @@ impl Host {
         } else {
             M::Api::connect(Remote::new(self.http.clone(), self.address(name)?, name, self.seal.clone()))
         };
-        if self.hosts("gateway") {
+        if self.is_edge {
             self.public = std::mem::take(&mut self.public).merge(M::routes(Arc::clone(&api)));
         }
         Ok(api)
+    }
+
+    /// Starts `E` here, around what the modules have put up so far; nothing where the role does not include it.
+    pub async fn edge<E: Edge>(&mut self, deps: E::Deps) -> Result<Option<Router>, StartError> {
+        if !self.hosts(E::NAME) {
+            return Ok(None);
+        }
+        let context = self.context(E::NAME, &E::MIGRATIONS).await?;
+        Ok(Some(E::start(context, deps, self.take_public()).await?))
+    }
+
+    /// Brings the database of `name`, if that runs here, up to this release.
+    pub async fn migrate(&mut self, name: &'static str, migrations: &Migrator) -> Result<(), StartError> {
+        if self.hosts(name) {
+            self.context(name, migrations).await?;
+        }
+        Ok(())
     }
 
     /// A database and a name for something that runs here, a module or not.
@@ -239,27 +288,6 @@ impl Host {
     }
 }
 
-fn parse_roles(role: &str, known: &[&str]) -> Result<BTreeSet<String>, StartError> {
-    let names = role.split(',').map(str::trim).filter(|name| !name.is_empty());
-    let mut roles = BTreeSet::new();
-    for name in names {
-        match name {
-            "all" => roles.extend(known.iter().map(ToString::to_string)),
-            _ if known.contains(&name) => drop(roles.insert(name.to_owned())),
-            _ => {
-                return Err(
-                    format!("`role` (ROLE) names `{name}`, but there are only all, {}", known.join(", ")).into()
-                );
-            }
-        }
-    }
-    if roles.is_empty() {
-        Err(format!("`role` (ROLE) is empty; say all, or some of {}", known.join(", ")).into())
-    } else {
-        Ok(roles)
-    }
-}
-
 /// The shortest secret that is taken, in characters.
 const SECRET_LENGTH: usize = 32;
 
@@ -295,16 +323,6 @@ fn keep(path: &Path) -> Result<String, StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_role_is_all_or_some_of_the_known() {
-        let known = ["cart", "orders"];
-        let parse = |role: &str| parse_roles(role, &known).map(|roles| roles.into_iter().collect::<Vec<_>>().join("+"));
-        assert_eq!(parse("all").unwrap(), "cart+orders");
-        assert_eq!(parse("orders, cart").unwrap(), "cart+orders");
-        assert!(parse("carts").unwrap_err().to_string().contains("`carts`"));
-        assert!(parse(" ").unwrap_err().to_string().contains("`role`"));
-    }
 
     #[test]
     fn outside_dev_a_secret_must_be_given_and_long() {

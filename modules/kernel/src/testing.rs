@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
-use crate::{Context, Db, Executor, Host};
+use crate::{Context, Db, Deployable, Executor, Host};
 
 /// The checkout that the tests are of.
 fn root() -> PathBuf {
@@ -153,6 +153,24 @@ pub fn address(hosts: &[&str]) -> String {
     format!("postgres://stoa@{}/postgres", hosts.join(","))
 }
 
+/// What the binary `stoa` says that a role can be made of.
+#[must_use]
+pub fn roles(stoa: &str) -> Vec<Deployable> {
+    let said = std::process::Command::new(stoa).arg("roles").output().expect("the binary runs");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    // They last as long as the test program.
+    let text: &'static str = String::from_utf8(said.stdout).expect("it speaks UTF-8").leak();
+    let list = |field: &'static str| -> &'static [&'static str] {
+        let names = field.split_once(' ').map_or("", |(_, names)| names);
+        names.split(',').filter(|name| !name.is_empty()).collect::<Vec<_>>().leak()
+    };
+    let role = |line: &'static str| {
+        let [name, kind, calls, hears] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        Deployable { name, edge: kind == "edge", calls: list(calls), hears: list(hears) }
+    };
+    text.lines().map(role).collect()
+}
+
 /// The context of the module `name` on SQLite and on PostgreSQL, with the shop's own settings in dev mode.
 pub async fn contexts(name: &'static str, migrations: &Migrator) -> Vec<(Context, Folder)> {
     let mut contexts = Vec::new();
@@ -167,6 +185,6 @@ pub async fn context(name: &'static str, migrations: &Migrator, settings: &str) 
     let folder = Folder::new();
     let own = format!("mode = \"dev\"\ndata_dir = {:?}\n{settings}", folder.0.display().to_string());
     let config = Figment::from(Toml::file_exact(root().join("src/config.toml"))).merge(Toml::string(&own));
-    let mut host = Host::new(config, &[name]).expect("the settings are good");
+    let mut host = Host::new(config, &[Deployable::module(name)]).expect("the settings are good");
     (host.context(name, migrations).await.expect("the module has a database"), folder)
 }

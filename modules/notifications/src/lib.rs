@@ -15,7 +15,7 @@ mod tests;
 
 use std::{fmt::Display, sync::Arc};
 
-use kernel::{Context, Email, Failure, Fault, Flaw, StartError};
+use kernel::{Context, Email, Failure, Fault, Flaw, StartError, Wire};
 use lettre::{address::AddressError, message::Mailbox};
 use orders::Orders;
 use serde::{Deserialize, Serialize};
@@ -68,6 +68,7 @@ impl kernel::Module for Module {
     type Api = dyn Notifications;
     type Deps = Arc<dyn Orders>;
     const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/notifications");
+    const HEARS: &'static [&'static str] = &[<dyn Orders>::NAME];
 
     async fn start(context: Context, orders: Self::Deps) -> Result<Arc<dyn Notifications>, StartError> {
         let config: Config = context.config()?;
@@ -82,7 +83,7 @@ impl kernel::Module for Module {
             let orders = Arc::clone(&orders);
             async move { orders.events(after, limit, wait_ms).await.map_err(fault) }
         };
-        context.subscribe("orders", pull, Arc::new(consumer));
+        context.subscribe(<dyn Orders>::NAME, pull, Arc::new(consumer));
         Ok(service)
     }
 

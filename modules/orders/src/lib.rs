@@ -29,7 +29,7 @@ pub use api::*;
 use cart::Carts;
 use consumer::Consumer;
 pub use error::Error;
-use kernel::{Context, StartError};
+use kernel::{Context, StartError, Wire};
 use payments::Payments;
 use products::Products;
 use saga::Saga;
@@ -50,6 +50,7 @@ impl kernel::Module for Module {
     type Api = dyn Orders;
     type Deps = Deps;
     const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/orders");
+    const HEARS: &'static [&'static str] = &[<dyn Payments>::NAME];
 
     async fn start(context: Context, deps: Deps) -> Result<Arc<dyn Orders>, StartError> {
         let payments = Arc::clone(&deps.3);
@@ -61,7 +62,7 @@ impl kernel::Module for Module {
             let payments = Arc::clone(&payments);
             async move { payments.events(after, limit, wait_ms).await.map_err(fault) }
         };
-        context.subscribe("payments", pull, Arc::new(consumer));
+        context.subscribe(<dyn Payments>::NAME, pull, Arc::new(consumer));
         reconciler::start(&context.tasks, Arc::clone(&service.saga), wake);
         stuck::watch(&context.tasks, context.db.clone());
         Ok(service)

@@ -15,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use kernel::{Call, Caller, Context, Role, testing::Folder};
+use kernel::{Call, Caller, Context, Edge as _, Role, testing::Folder};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -25,7 +25,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::fakes::{Accounts, Baskets};
-use crate::{MIGRATIONS, assemble, config::Config};
+use crate::{Edge, assemble, config::Config};
 
 /// The account that signs in.
 pub(super) const ADA: Uuid = Uuid::from_u128(0xada);
@@ -88,7 +88,7 @@ impl Shop {
 
     pub(super) async fn with(timeout_ms: u64, origins: &[&str]) -> Vec<Self> {
         let mut shops = Vec::new();
-        for (context, folder) in kernel::testing::contexts("gateway", &MIGRATIONS).await {
+        for (context, folder) in kernel::testing::contexts(Edge::NAME, &Edge::MIGRATIONS).await {
             let (accounts, carts) = (Accounts::new(), Arc::new(Baskets::default()));
             let permits = Semaphore::new(Semaphore::MAX_PERMITS);
             let orders = Arc::new(Orders { begun: AtomicUsize::new(0), ended: AtomicUsize::new(0), permits });

@@ -25,7 +25,6 @@ async fn a_broken_setting_is_named_in_one_sentence() {
         ("role = \"bakc\"", "`role`", "`bakc`"),
         ("role = \"back,,frnt\"", "`role`", "`frnt`"),
         ("role = \"\"", "`role`", "edge, back, front"),
-        ("peers.frnt = \"http://x:1\"", "`peers.frnt`", "edge, back, front"),
         ("role = \"front\"\npeers.back = \"ftp://x\"", "`peers.back`", "http://"),
         ("role = \"front\"\npeers.back = \"x:8081\"", "`peers.back`", "http://"),
         ("role = \"front\"\npeer_template = \"\"", "`peers.back`", "http://"),
@@ -56,6 +55,7 @@ async fn what_can_work_starts() {
     for settings in [
         "role = \"back, front\"",
         "role = \"front\"",
+        "peers.of_a_later_release = \"http://x:1\"",
         "role = \"edge\"\npeer_template = \"http://{name}.shop.svc:8081\"",
         "mode = \"production\"",
         &format!("mode = \"production\"\nrole = \"front\"\nservice_secret = {SECRET:?}"),

@@ -6,7 +6,7 @@ use figment::{
     Figment,
     providers::{Format, Toml},
 };
-use kernel::{Call, Delivery, Host, Tasks, testing::Folder};
+use kernel::{Call, Delivery, Deployable, Host, Tasks, testing::Folder};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// What a role may be made of.
-pub(crate) const KNOWN: [&str; 3] = ["edge", "back", "front"];
+pub(crate) const KNOWN: [Deployable; 3] =
+    [Deployable::edge("edge"), Deployable::module("back"), Deployable::module("front")];
 /// What the processes of one shop share.
 pub(crate) const SECRET: &str = "a secret of thirty-two characters";
 
