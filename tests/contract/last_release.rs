@@ -49,10 +49,10 @@ struct Field {
 impl Written {
     fn of(part: &Part) -> Self {
         let mut random = Random::new(0);
-        let values: Vec<Value> = SEEDS.map(|_| json(&(part.travel)(&mut random))).collect();
+        let values: Vec<Value> = SEEDS.map(|_| json(&part.travel(&mut random))).collect();
         let words = random.enums.into_keys();
         let words = words.map(|(name, words)| (name.to_owned(), words.iter().map(ToString::to_string).collect()));
-        let samples = KEPT.map(|seed| json(&(part.travel)(&mut Random::new(seed)))).collect();
+        let samples = KEPT.map(|seed| json(&part.travel(&mut Random::new(seed)))).collect();
         Self { samples, words: words.collect(), objects: forms(&values) }
     }
 }
@@ -132,7 +132,7 @@ fn last() -> Release {
 fn this_release_reads_what_the_last_one_writes() {
     let last = last();
     for (place, written) in &last.parts {
-        let part = parts().find(|part| part.place == place);
+        let part = parts().find(|part| part.place == *place);
         let part = part.unwrap_or_else(|| panic!("{place} is gone, and the last release still calls it"));
         for sample in &written.samples {
             let read = (part.reread)(&sample.to_string());
@@ -140,7 +140,8 @@ fn this_release_reads_what_the_last_one_writes() {
         }
     }
     for contract in contracts() {
-        for problem in &last.problems[contract.module] {
+        // A module that the last release did not have wrote none.
+        for problem in last.problems.get(contract.module).into_iter().flatten() {
             let read = (contract.reread)(&problem.to_string());
             assert_eq!(read.ok().map(|text| json(&text)).as_ref(), Some(problem), "{}", contract.module);
         }
@@ -151,9 +152,9 @@ fn this_release_reads_what_the_last_one_writes() {
 fn the_last_release_reads_what_this_one_writes() {
     let last = last();
     for part in parts() {
-        let Some(written) = last.parts.get(part.place) else { continue };
+        let Some(written) = last.parts.get(&part.place) else { continue };
         let mut unreadable = unreadable(written, &Written::of(&part));
-        unreadable.retain(|flaw| !(EMPTIED.contains(&part.place) && flaw.ends_with("of the type null")));
+        unreadable.retain(|flaw| !(EMPTIED.contains(&&*part.place) && flaw.ends_with("of the type null")));
         assert_eq!(unreadable, [""; 0], "{}", part.place);
     }
 }
@@ -180,7 +181,7 @@ fn what_the_last_release_could_not_read_is_found() {
 #[test]
 fn what_is_kept_is_complete() {
     let release = || Release {
-        parts: parts().map(|part| (part.place.to_owned(), Written::of(&part))).collect(),
+        parts: parts().map(|part| (part.place.clone(), Written::of(&part))).collect(),
         problems: contracts()
             .into_iter()
             .map(|contract| {
@@ -194,5 +195,5 @@ fn what_is_kept_is_complete() {
     }
     let kept = last();
     assert!(kept.parts.len() > 50 && kept.parts.values().all(|written| !written.samples.is_empty()));
-    assert_eq!(kept.problems.len(), contracts().len());
+    assert!(kept.problems.len() > 5 && kept.problems.values().all(|problems| !problems.is_empty()));
 }

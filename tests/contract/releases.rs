@@ -19,7 +19,7 @@ fn an_answer_may_have_fields_that_a_later_release_adds() {
     let mut refused = BTreeSet::new();
     for part in parts().filter(|part| part.side == Side::Answer) {
         for seed in FEW {
-            let text = (part.travel)(&mut Random::new(seed));
+            let text = part.travel(&mut Random::new(seed));
             refused.extend(refusals(&text, part.reread).into_iter().map(|flaw| format!("{}{flaw}", part.place)));
         }
     }
@@ -40,7 +40,7 @@ fn a_problem_may_have_fields_that_a_later_release_adds() {
 fn a_field_that_may_be_null_may_be_absent() {
     for part in parts() {
         for seed in SEEDS {
-            let text = (part.travel)(&mut Random::new(seed));
+            let text = part.travel(&mut Random::new(seed));
             let bare = without_nulls(serde_json::from_str(&text).unwrap());
             if bare.is_null() {
                 continue;
@@ -56,7 +56,7 @@ fn a_field_that_may_be_null_may_be_absent() {
 fn no_argument_is_free_in_form() {
     for part in parts().filter(|part| part.side == Side::Argument) {
         let mut random = Random::new(0);
-        SEEDS.for_each(|_| drop((part.travel)(&mut random)));
+        SEEDS.for_each(|_| drop(part.travel(&mut random)));
         assert!(!random.free, "{}", part.place);
     }
 }

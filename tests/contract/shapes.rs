@@ -54,7 +54,7 @@ fn flaws(name: &str, value: &Value) -> Vec<String> {
 fn numbers_are_whole_money_has_a_currency_and_times_are_utc() {
     for part in parts() {
         for seed in SEEDS {
-            let text = (part.travel)(&mut Random::new(seed));
+            let text = part.travel(&mut Random::new(seed));
             let value: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(flaws("", &value), [""; 0], "{}", part.place);
         }
@@ -71,7 +71,7 @@ fn numbers_are_whole_money_has_a_currency_and_times_are_utc() {
 fn a_time_is_known_by_its_name() {
     let mut random = Random::new(0);
     for part in parts() {
-        (0..20).for_each(|_| drop((part.travel)(&mut random)));
+        (0..20).for_each(|_| drop(part.travel(&mut random)));
     }
     assert!(random.times.len() > 5, "{:?}", random.times);
     assert!(random.times.iter().all(|name| is_time(name)), "{:?}", random.times);

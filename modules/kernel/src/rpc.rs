@@ -27,6 +27,16 @@ pub trait Wire: Send + Sync + 'static {
     fn connect(remote: Remote) -> Arc<Self>;
     /// The routes that [`Wire::connect`]'s client calls.
     fn serve(api: Arc<Self>) -> Router;
+    /// Tells `survey` of every type that crosses, method by method.
+    fn survey(survey: &mut impl Survey);
+}
+
+/// Is told of every type that crosses a process boundary: the contract between two processes, and two releases.
+pub trait Survey {
+    /// `method` is called with a `T` that it calls `argument`.
+    fn argument<T: Serialize + DeserializeOwned + PartialEq>(&mut self, method: &'static str, argument: &'static str);
+    /// `method` answers with a `T`.
+    fn answer<T: Serialize + DeserializeOwned + PartialEq>(&mut self, method: &'static str);
 }
 
 /// What may be done to a call: the word before a method of [`api!`](crate::api).
@@ -222,6 +232,12 @@ macro_rules! api {
                         })
                     }))*
                 }
+                fn survey(survey: &mut impl $crate::rpc::Survey) {
+                    $(
+                        $(survey.argument::<$ty>(stringify!($method), stringify!($arg));)*
+                        survey.answer::<$Value>(stringify!($method));
+                    )*
+                }
             }
 
             struct InProcess {
@@ -265,5 +281,12 @@ macro_rules! delivery {
     };
     (once) => {
         $crate::Delivery::Once
+    };
+    ($other:ident) => {
+        compile_error!(concat!(
+            "a method begins with `read`, `idempotent` or `once`, and not with `",
+            stringify!($other),
+            "`"
+        ))
     };
 }
