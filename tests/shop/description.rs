@@ -77,6 +77,25 @@ fn every_argument_of_every_handler_is_described() {
     assert_eq!(seen, operations.len(), "each is found in the source");
 }
 
+/// A number or a text that is to be an object as well could be nothing at all.
+#[test]
+fn no_schema_contradicts_itself() {
+    fn look(schema: &Value, seen: &mut usize) {
+        let types = schema["allOf"].as_array().into_iter().flatten().filter_map(|one| one["type"].as_str());
+        let types: std::collections::BTreeSet<_> = types.collect();
+        assert!(types.len() < 2, "{schema}");
+        *seen += usize::from(schema["pattern"].is_string() && schema["description"].is_string());
+        match schema {
+            Value::Object(fields) => fields.values().for_each(|field| look(field, seen)),
+            Value::Array(items) => items.iter().for_each(|item| look(item, seen)),
+            _ => {}
+        }
+    }
+    let mut seen = 0;
+    look(&described()["components"]["schemas"], &mut seen);
+    assert!(seen >= 5, "{seen} fields have a form and a word about it");
+}
+
 fn files(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
