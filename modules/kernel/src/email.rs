@@ -3,7 +3,7 @@ use std::{fmt, str::FromStr};
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-use crate::{Flaw, text};
+use crate::{Flaw, line};
 
 /// The longest address (RFC 5321, section 4.5.3.1.3, without its brackets), in bytes.
 const LENGTH: usize = 254;
@@ -75,10 +75,7 @@ impl FromStr for Email {
     type Err = Flaw;
 
     fn from_str(given: &str) -> Result<Self, Flaw> {
-        let given = text(given, 1, LENGTH)?;
-        if given.contains(char::is_control) {
-            return Err(Flaw::new("control_character", "must be a single line"));
-        }
+        let given = line(given, 1, LENGTH)?;
         let none = || Flaw::new("not_an_email", "must be an e-mail address, as ada@example.com");
         let (local, domain) = given.rsplit_once('@').ok_or_else(none)?;
         if !local.is_ascii() {

@@ -11,20 +11,28 @@ use utoipa::{
 
 use crate::{Flaw, input};
 
-/// Text of `MIN` to `MAX` characters once trimmed, without control characters; see [`text`](crate::text).
+/// One line of `MIN` to `MAX` characters once trimmed, without control characters; see [`line`](crate::line).
 #[derive(Debug)]
-pub struct Text<const MIN: usize, const MAX: usize>;
+pub struct Line<const MIN: usize, const MAX: usize>;
 
-impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
-    /// The text without stray blanks, or what is wrong with it.
+impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
+    /// The most characters.
+    pub const MAX: usize = MAX;
+
+    /// The line without stray blanks, or what is wrong with it.
     pub fn read(given: &str) -> Result<String, Flaw> {
-        input::text(given, MIN, MAX)
+        input::line(given, MIN, MAX)
+    }
+
+    /// The line, if there is anything in it.
+    pub fn filled(given: &str) -> Result<Option<String>, Flaw> {
+        Ok(Some(Self::read(given)?).filter(|line| !line.is_empty()))
     }
 }
 
-/// No control character but tabs and line breaks, and where something must be there, something to be seen.
-const ANYTHING: &str = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
-const SOMETHING: &str = r"^[^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u0008\u000b-\u001f\u007f-\u009f]*$";
+/// No control character and no end of line but around it, and where something must be there, something to be seen.
+const ANYTHING: &str = r"^\s*[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*\s*$";
+const SOMETHING: &str = r"^\s*[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f\u2028\u2029]*\s*$";
 
 /// A schema that stands where it is used, and so has no name.
 macro_rules! inline {
@@ -45,7 +53,7 @@ macro_rules! inline {
 }
 
 inline!(
-    Text<const MIN: usize, const MAX: usize>,
+    Line<const MIN: usize, const MAX: usize>,
     ObjectBuilder::new()
         .schema_type(Type::String)
         .min_length((MIN > 0).then_some(MIN))
@@ -101,10 +109,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_is_taken_where_its_pattern_matches() {
+        let [some, any] = [SOMETHING, ANYTHING].map(|pattern| regex::Regex::new(pattern).unwrap());
+        for text in [
+            "",
+            " ",
+            "a",
+            " a b\n",
+            "a\nb",
+            "a\tb",
+            "a\r\nb",
+            "\u{7}",
+            "a\u{2028}b",
+            "\u{2029}a",
+            "é\u{301}\u{200b}",
+            "\n\n",
+        ] {
+            assert_eq!(some.is_match(text), Line::<1, 9>::read(text).is_ok(), "{text:?}");
+            assert_eq!(any.is_match(text), Line::<0, 9>::read(text).is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_form_is_described_as_it_is_checked() {
-        let text = serde_json::to_value(Text::<1, 3>::schema()).unwrap();
-        assert_eq!((&text["minLength"], &text["maxLength"]), (&json!(1), &json!(3)));
-        assert!(Text::<1, 3>::read("abc").is_ok() && Text::<1, 3>::read("abcd").is_err());
+        let line = serde_json::to_value(Line::<1, 3>::schema()).unwrap();
+        assert_eq!((&line["minLength"], &line["maxLength"]), (&json!(1), &json!(3)));
+        assert!(Line::<1, 3>::read("abc").is_ok() && Line::<1, 3>::read("abcd").is_err());
+        assert_eq!((Line::<0, 3>::filled(" \n"), Line::<0, 3>::filled(" a ")), (Ok(None), Ok(Some("a".into()))));
         let visible = serde_json::to_value(Visible::<1, 255>::schema()).unwrap();
         assert_eq!(visible["pattern"], "^[!-~]{1,255}$");
         assert!(Visible::<1, 2>::fits(b"!~") && !Visible::<1, 2>::fits(b"a b") && !Visible::<1, 2>::fits(b"abc"));

@@ -88,7 +88,7 @@ impl Checks {
     }
 }
 
-/// Text between `min` and `max` characters once trimmed, without control characters.
+/// Text between `min` and `max` characters once trimmed, without control characters but tabs and line breaks.
 pub fn text(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     let trimmed = text.trim();
     let length = trimmed.chars().count();
@@ -101,6 +101,15 @@ pub fn text(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
         _ if length > max => Err(Flaw::new("too_long", format!("must have at most {max} characters"))),
         _ => Ok(trimmed.to_owned()),
     }
+}
+
+/// Text of one line, likewise: it ends up in a mail's header, a cell or a list, which a line break or a tab would break.
+pub fn line(line: &str, min: usize, max: usize) -> Result<String, Flaw> {
+    let line = text(line, min, max)?;
+    if line.contains(['\n', '\t', '\u{2028}', '\u{2029}']) {
+        return Err(Flaw::new("control_character", "must be a single line, without tabs"));
+    }
+    Ok(line)
 }
 
 /// For fields whose null is as good as none: what is absent is there by `#[serde(default)]`.
@@ -351,6 +360,26 @@ mod tests {
             panic!("a hundred unknown fields")
         };
         assert_eq!(errors.len(), NAMED);
+    }
+
+    #[test]
+    fn a_line_is_one() {
+        for (given, read) in [
+            (" Ada\n", Ok("Ada")),
+            ("Ad\u{e1} \u{200d}L.", Ok("Ad\u{e1} \u{200d}L.")),
+            ("Ada\nBob", Err("control_character")),
+            ("Ada\r\nBob", Err("control_character")),
+            ("Ada\tBob", Err("control_character")),
+            ("Ada\u{b}Bob", Err("control_character")),
+            ("Ada\u{85}Bob", Err("control_character")),
+            ("Ada\u{2028}Bob", Err("control_character")),
+            ("Ada\u{2029}Bob", Err("control_character")),
+            ("\n", Err("required")),
+            ("0123456789", Err("too_long")),
+        ] {
+            assert_eq!(line(given, 1, 9).as_deref().map_err(|flaw| flaw.code), read, "{given:?}");
+        }
+        assert_eq!(text("Ada\nBob\tX", 1, 9).as_deref(), Ok("Ada\nBob\tX"), "text has lines");
     }
 
     #[test]

@@ -48,11 +48,11 @@ pub use email::Email;
 pub use etag::{EntityTag, EntityTags, IdempotencyKey, PACKED, Tagged};
 pub use event::{Event, Outbox};
 pub use fault::{Failure, Fault, Problem, Refusal};
-pub use forms::{Text, Visible, Whole};
+pub use forms::{Line, Visible, Whole};
 pub use id::ForeignId;
 pub use inbox::{Handler, Verdict};
 pub use input::{
-    BODY_LIMIT, Body, Checks, Flaw, Invalid, Malformed, Path, Query, Violation, or_default, problem, text,
+    BODY_LIMIT, Body, Checks, Flaw, Invalid, Malformed, Path, Query, Violation, line, or_default, problem, text,
 };
 pub use later::Later;
 pub use letters::{DeadLetter, DeadLetters, LetterQuery, LetterState};

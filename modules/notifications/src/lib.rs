@@ -15,7 +15,7 @@ mod tests;
 
 use std::{fmt::Display, sync::Arc};
 
-use kernel::{Context, Email, Failure, Fault, Flaw, StartError, Wire};
+use kernel::{Context, Email, Failure, Fault, Flaw, StartError, Wire, line};
 use lettre::{address::AddressError, message::Mailbox};
 use orders::Orders;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), StartError> {
+        line(&self.shop.shop_name, 1, 100).map_err(|flaw| format!("`notifications.shop_name` {flaw}"))?;
         let url = &self.shop.shop_url;
         if url.starts_with("https://") || url.starts_with("http://") {
             Ok(())

@@ -8,7 +8,10 @@ use users::PostalAddress;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{
+    Error,
+    decisions::{Carrier, RefundReason, TrackingNumber},
+};
 
 kernel::id! {
     /// Identifies an order.
@@ -227,10 +230,11 @@ pub struct OrderPatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewShipment {
-    /// Who carries it.
-    #[schema(example = "DHL")]
+    /// Who carries it, such as `DHL`.
+    #[schema(value_type = Carrier, inline)]
     pub carrier: String,
     /// The carrier's number.
+    #[schema(value_type = Option<TrackingNumber>, inline)]
     pub tracking_number: Option<String>,
 }
 
@@ -241,6 +245,7 @@ pub struct NewRefund {
     /// How much; what is left where absent.
     pub amount: Option<Money>,
     /// Why.
+    #[schema(value_type = Option<RefundReason>, inline)]
     pub reason: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! What staff do to an order under a key: parcels and refunds, each once for who sends the key.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Condition, text};
+use kernel::{Caller, Condition, line};
 
 use crate::{
     Error, NewRefund, NewShipment, Order, OrderId,
@@ -59,7 +59,7 @@ pub(crate) struct Taken<'a> {
 
 /// The key of a request, as a client may choose it.
 pub(crate) fn checked(key: String) -> Result<String, Error> {
-    let checked = text(&key, 1, 255);
+    let checked = line(&key, 1, 255);
     checked.map_err(|flaw| kernel::Invalid::one("Idempotency-Key", flaw.code, flaw.detail).into())
 }
 

@@ -44,7 +44,7 @@ impl Settings {
         for method in &mut self.shipping_methods {
             let at = |rule: &str| format!("`orders.shipping_methods` `{}`: {rule}", method.code);
             ensure((1..=50).contains(&method.code.len()), &at("`code` must have 1 to 50 characters"))?;
-            ensure(!method.name.is_empty(), &at("`name` must not be empty"))?;
+            kernel::line(&method.name, 1, 100).map_err(|flaw| at(&format!("`name` {flaw}")))?;
             ensure(method.price >= 0, &at("`price` must not be negative"))?;
             ensure(method.free_from.is_none_or(|from| from >= 0), &at("`free_from` must not be negative"))?;
             for country in method.countries.iter_mut().flatten() {
@@ -150,6 +150,8 @@ mod tests {
             (|all| all["shipping_methods"] = json!([]), "`orders.shipping_methods`"),
             (|all| all["shipping_methods"][1]["code"] = json!("standard"), "`orders.shipping_methods`"),
             (|all| all["shipping_methods"][0]["price"] = json!(-1), "`price`"),
+            (|all| all["shipping_methods"][0]["name"] = json!("By\nbike"), "`standard`: `name` must be a single line"),
+            (|all| all["shipping_methods"][0]["name"] = json!(" "), "`standard`: `name` must not be empty"),
             (|all| all["shipping_methods"][1]["countries"] = json!(["DE", "UK"]), "`bike`: `countries` names `UK`"),
             (|all| all["shipping_methods"][1]["countries"] = json!(["Germany"]), "`countries` names `Germany`"),
             (|all| all["tax_rates"][1]["country"] = json!("FR"), "`*`"),

@@ -1,6 +1,6 @@
 //! What is paid back: promised first, so that all refunds together never exceed what was taken.
 use chrono::{DateTime, Utc};
-use kernel::{Checks, Fault, Flaw, Invalid, Money, Tx, text};
+use kernel::{Checks, Fault, Flaw, Invalid, Money, Tx, line};
 use uuid::Uuid;
 
 use crate::{
@@ -172,7 +172,7 @@ fn provider_key(order_id: Uuid, key: &str) -> String {
 
 fn vet(key: &str, amount: Money) -> Result<String, Invalid> {
     let mut checks = Checks::new();
-    let key = checks.field("/key", text(key, 1, 100).and_then(not_reserved));
+    let key = checks.field("/key", line(key, 1, 100).and_then(not_reserved));
     checks.ensure(amount.amount > 0, "/amount", "too_small", "must be more than nothing");
     checks.finish(key)
 }

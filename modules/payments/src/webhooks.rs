@@ -1,5 +1,5 @@
 //! What providers tell of their own accord. It comes late, twice and in any order.
-use kernel::{Checks, Invalid, text};
+use kernel::{Checks, Invalid, line};
 
 use crate::{Error, domain::Answer, provider::Notice, service::Service, store};
 
@@ -43,10 +43,10 @@ impl Service {
 /// Even who signs well may send what cannot be kept.
 fn vet(notice: &Notice) -> Result<(), Invalid> {
     let mut checks = Checks::new();
-    checks.field("/id", text(&notice.event_id, 1, 255));
-    checks.field("/type", text(&notice.kind, 1, 255));
+    checks.field("/id", line(&notice.event_id, 1, 255));
+    checks.field("/type", line(&notice.kind, 1, 255));
     if let Some(news) = &notice.news {
-        checks.field("/reference", text(&news.charge.reference, 1, 255));
+        checks.field("/reference", line(&news.charge.reference, 1, 255));
     }
     checks.finish(Some(()))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{Error, ImportReport, ImportedProduct, NewProduct, ProductPatch, Sku};
+use crate::{Error, ImportReport, ImportedProduct, NewProduct, ProductPatch, Sku, shelves::ShelfName};
 
 kernel::id! {
     /// Identifies a product for as long as anything refers to it.
@@ -142,6 +142,7 @@ pub struct NewCategory {
     /// Its name in addresses, in any script; made from the name, in Latin letters, where absent.
     pub slug: Option<String>,
     /// What the customer sees.
+    #[schema(value_type = ShelfName, inline)]
     pub name: String,
 }
 

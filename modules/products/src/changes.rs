@@ -3,7 +3,10 @@ use kernel::{Money, Patch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Image, OptionValue, ProductStatus, StockPolicy};
+use crate::{
+    Image, OptionValue, ProductStatus, StockPolicy,
+    fields::{Barcode, Name, Tag, Vendor},
+};
 
 /// A product to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -12,16 +15,19 @@ pub struct NewProduct {
     /// Its name in addresses and files, in any script; made from the name, in Latin letters, where absent.
     pub slug: Option<String>,
     /// What the customer sees.
+    #[schema(value_type = Name, inline)]
     pub name: String,
     /// HTML; what is dangerous in it is removed.
     #[serde(default)]
     pub description: String,
     /// Who makes it.
+    #[schema(value_type = Option<Vendor>, inline)]
     pub vendor: Option<String>,
     /// The slug of its category; it must exist.
     pub category: Option<String>,
     /// Words to find it by.
     #[serde(default)]
+    #[schema(value_type = Vec<Tag>, inline)]
     pub tags: Vec<String>,
     /// Pictures, the main one first.
     #[serde(default)]
@@ -51,6 +57,7 @@ pub struct NewVariant {
     #[serde(default)]
     pub weight_g: i64,
     /// The number under its bar code.
+    #[schema(value_type = Option<Barcode>, inline)]
     pub barcode: Option<String>,
     /// How many are on hand to begin with.
     #[serde(default)]
@@ -73,7 +80,7 @@ pub struct ProductPatch {
     pub slug: Patch<String>,
     /// Its new name.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Name, required = false, inline)]
     pub name: Patch<String>,
     /// HTML; what is dangerous in it is removed.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
@@ -81,7 +88,7 @@ pub struct ProductPatch {
     pub description: Patch<String>,
     /// Who makes it; empty, as null, for nobody.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Vendor>, inline)]
     pub vendor: Patch<String>,
     /// The slug of its category; empty, as null, for none.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
@@ -89,7 +96,7 @@ pub struct ProductPatch {
     pub category: Patch<String>,
     /// Words to find it by.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<Vec<String>>)]
+    #[schema(value_type = Option<Vec<Tag>>, inline)]
     pub tags: Patch<Vec<String>>,
     /// Pictures, the main one first.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
@@ -129,7 +136,7 @@ pub struct VariantPatch {
     pub weight_g: Patch<i64>,
     /// The number under its bar code; empty, as null, for none.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<Barcode>, inline)]
     pub barcode: Patch<String>,
     /// How many are on hand to begin with. The stock of a variant that there is already is not touched.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]

@@ -1,9 +1,9 @@
 //! The rules of the catalogue: what a product may be, and what a change makes of it.
-use kernel::{Checks, Currency, Flaw, Invalid, Patch, text};
+use kernel::{Checks, Currency, Flaw, Invalid, Patch};
 
 use crate::{
     Image, NewProduct, OptionValue, ProductPatch, ProductStatus, Sku, StockPolicy, Variant,
-    fields::{MAX_VARIANTS, category, description, filled, held, images, tags, variants, words},
+    fields::{MAX_VARIANTS, Name, Vendor, category, description, filled, held, images, tags, variants},
     slug,
 };
 
@@ -70,12 +70,12 @@ impl Change {
         let mut checks = Checks::new();
         let change = Self {
             slug: held(&mut checks, "/slug", patch.slug, |given| slug::parse(&given)),
-            name: held(&mut checks, "/name", patch.name, |given| text(&given, 1, 200)),
+            name: held(&mut checks, "/name", patch.name, |given| Name::read(&given)),
             description: patch
                 .description
                 .or_empty(String::new())
                 .and_then(|given| checks.field("/description", description(&given))),
-            vendor: filled(&mut checks, "/vendor", patch.vendor, |given| words(&given, 100)),
+            vendor: filled(&mut checks, "/vendor", patch.vendor, |given| Vendor::filled(&given)),
             category: filled(&mut checks, "/category", patch.category, |given| category(&given)),
             tags: patch.tags.or_empty(Vec::new()).map(|given| tags(&mut checks, given)),
             images: patch.images.or_empty(Vec::new()).map(|given| images(&mut checks, given)),
@@ -137,8 +137,8 @@ impl Change {
         checks.ensure(variants.len() <= MAX_VARIANTS, "/variants", "too_many", format!("at most {MAX_VARIANTS}"));
         // Only now, for what counts is how they end up.
         for (index, change) in chosen {
-            let options = variants.iter().find(|known| known.sku == change.sku).map(|known| &known.options);
-            let twin = variants.iter().any(|other| other.sku != change.sku && Some(&other.options) == options);
+            let Some(one) = variants.iter().find(|known| known.sku == change.sku) else { continue };
+            let twin = variants.iter().any(|other| other.sku != one.sku && are_twins(&other.options, &one.options));
             let pointer = format!("/variants/{index}/options");
             checks.ensure(!twin, pointer, "duplicate_options", "another variant of the product has the same options");
         }
@@ -222,6 +222,11 @@ impl Details {
 /// `Small / Red`; empty where there is no choice.
 pub(crate) fn variant_name(options: &[OptionValue]) -> String {
     options.iter().map(|option| option.value.as_str()).collect::<Vec<_>>().join(" / ")
+}
+
+/// Whether these are the same choices, in whatever order; a variant names none twice.
+pub(crate) fn are_twins(some: &[OptionValue], others: &[OptionValue]) -> bool {
+    some.len() == others.len() && some.iter().all(|option| others.contains(option))
 }
 
 /// The price that a product is sorted by.

@@ -1,7 +1,7 @@
 //! What each field of a product may hold; every flaw is noted where it stands.
 use std::collections::HashSet;
 
-use kernel::{Checks, Currency, Flaw, Money, Patch, text};
+use kernel::{Checks, Currency, Flaw, Line, Money, Patch, line, text};
 
 use crate::{Image, OptionValue, Sku, VariantPatch, domain::VariantChange, slug};
 
@@ -13,6 +13,11 @@ pub(crate) const MAX_STOCK: i64 = 1_000_000_000;
 pub(crate) const MAX_VARIANTS: usize = 100;
 /// Ten tonnes.
 const MAX_WEIGHT_G: i64 = 10_000_000;
+/// What a product is called, who makes it, a word to find it by, the number under a bar code.
+pub(crate) type Name = Line<1, 200>;
+pub(crate) type Vendor = Line<0, 100>;
+pub(crate) type Tag = Line<1, 50>;
+pub(crate) type Barcode = Line<0, 64>;
 const MAX_DESCRIPTION: usize = 50_000;
 /// Tags within tags cost the parser the square of their number; each may have one that closes it.
 const MAX_TAGS_OF_HTML: usize = 4_000;
@@ -57,7 +62,7 @@ pub(crate) fn tags(checks: &mut Checks, given: Vec<String>) -> Vec<String> {
     at_most(checks, "/tags", given.len(), MAX_TAGS);
     let mut seen = HashSet::new();
     let tags = given.iter().take(MAX_TAGS).enumerate();
-    let tags = tags.filter_map(|(index, tag)| checks.field(format!("/tags/{index}"), text(tag, 1, 50)));
+    let tags = tags.filter_map(|(index, tag)| checks.field(format!("/tags/{index}"), Tag::read(tag)));
     tags.filter(|tag| seen.insert(tag.to_lowercase())).collect()
 }
 
@@ -66,7 +71,7 @@ pub(crate) fn images(checks: &mut Checks, given: Vec<Image>) -> Vec<Image> {
     at_most(checks, "/images", given.len(), MAX_IMAGES);
     let images = given.into_iter().take(MAX_IMAGES).enumerate().filter_map(|(index, image)| {
         let url = checks.field(format!("/images/{index}/url"), url(&image.url));
-        let alt = checks.field(format!("/images/{index}/alt"), text(&image.alt, 0, 500));
+        let alt = checks.field(format!("/images/{index}/alt"), line(&image.alt, 0, 500));
         Some(Image { url: url?, alt: alt? })
     });
     images.collect()
@@ -95,7 +100,7 @@ fn variant(checks: &mut Checks, at: &str, given: VariantPatch, currency: Currenc
     let compare_at_price = filled(checks, &before, given.compare_at_price, |before| amount(before, currency).map(Some));
     let weight = given.weight_g.or_empty(0).map(|weight| within(weight, MAX_WEIGHT_G)).transpose();
     let weight_g = checks.field(format!("{at}/weight_g"), weight).flatten();
-    let barcode = filled(checks, &format!("{at}/barcode"), given.barcode, |barcode| words(&barcode, 64));
+    let barcode = filled(checks, &format!("{at}/barcode"), given.barcode, |barcode| Barcode::filled(&barcode));
     let on_hand = checks.field(format!("{at}/on_hand"), within(given.on_hand.value().unwrap_or(0), MAX_STOCK));
     let options = given.options.or_empty(Vec::new()).map(|given| options(checks, at, given));
     let stock_policy = held(checks, &format!("{at}/stock_policy"), given.stock_policy, Ok);
@@ -143,19 +148,14 @@ pub(crate) fn filled<T, U>(
     }
 }
 
-/// Text of at most `max` characters, if there is any.
-pub(crate) fn words(given: &str, max: usize) -> Result<Option<String>, Flaw> {
-    text(given, 0, max).map(|text| Some(text).filter(|text| !text.is_empty()))
-}
-
 fn options(checks: &mut Checks, at: &str, given: Vec<OptionValue>) -> Vec<OptionValue> {
     at_most(checks, &format!("{at}/options"), given.len(), MAX_OPTIONS);
     let mut seen = HashSet::new();
     let mut options = Vec::new();
     for (index, option) in given.into_iter().take(MAX_OPTIONS).enumerate() {
         let at = format!("{at}/options/{index}");
-        let name = checks.field(format!("{at}/name"), text(&option.name, 1, 50));
-        let value = checks.field(format!("{at}/value"), text(&option.value, 1, 100));
+        let name = checks.field(format!("{at}/name"), line(&option.name, 1, 50));
+        let value = checks.field(format!("{at}/value"), line(&option.value, 1, 100));
         let (Some(name), Some(value)) = (name, value) else { continue };
         checks.ensure(seen.insert(name.clone()), format!("{at}/name"), "duplicate_option", "is chosen twice");
         options.push(OptionValue { name, value });
@@ -165,7 +165,7 @@ fn options(checks: &mut Checks, at: &str, given: Vec<OptionValue>) -> Vec<Option
 
 /// An address on the web, and so nothing that a browser would run.
 fn url(given: &str) -> Result<String, Flaw> {
-    let given = text(given, 1, 2000)?;
+    let given = line(given, 1, 2000)?;
     let uri: Option<axum::http::Uri> = given.parse().ok();
     match uri {
         Some(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(given),

@@ -1,11 +1,9 @@
 //! Bringing in a whole catalogue, again and again if need be.
-use std::collections::BTreeSet;
-
 use kernel::{Invalid, Patch, Refusal, Tx};
 
 use crate::{
-    Error, ImportRefusal, ImportReport, ImportedProduct, OptionValue, ProductId, Sku, Variant,
-    domain::Change,
+    Error, ImportRefusal, ImportReport, ImportedProduct, ProductId, Sku, Variant,
+    domain::{Change, are_twins},
     service::Service,
     slug,
     store::{self, Key, Row},
@@ -110,7 +108,7 @@ fn keep_skus(change: &mut Change, made: &[String], has: &[Variant]) -> Result<()
         }
         let mut free = has.iter().filter(|known| !named.contains(&known.sku));
         let same = match (&variant.options, has.len()) {
-            (Some(options), _) => free.find(|known| choices(&known.options) == choices(options)),
+            (Some(options), _) => free.find(|known| are_twins(&known.options, options)),
             (None, 0 | 1) => free.next(),
             (None, _) => {
                 let detail = "the product has several variants, and the file says neither SKU nor options";
@@ -122,11 +120,6 @@ fn keep_skus(change: &mut Change, made: &[String], has: &[Variant]) -> Result<()
         }
     }
     Ok(())
-}
-
-/// Options without regard to their order.
-fn choices(options: &[OptionValue]) -> BTreeSet<(&str, &str)> {
-    options.iter().map(|option| (&*option.name, &*option.value)).collect()
 }
 
 /// Why a product was refused: the first flaw, where it stands.

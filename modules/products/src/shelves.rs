@@ -1,17 +1,17 @@
 //! Categories: each has a name, by which files know it, and a slug, by which addresses do.
-use kernel::{Checks, Flaw, Invalid, Tx, text};
+use kernel::{Checks, Flaw, Invalid, Tx};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
 use crate::{Category, Error, NewCategory, service::Service, slug, store};
 
-/// The most characters of a category's name.
-const MAX_NAME: usize = 100;
+/// What a category is called.
+pub(crate) type ShelfName = kernel::Line<1, 100>;
 
 /// A category's name; letters that Unicode calls equivalent are the same.
 fn name(given: &str) -> Result<String, Flaw> {
     let composed: String = given.nfc().collect();
-    text(&composed, 1, MAX_NAME)
+    ShelfName::read(&composed)
 }
 
 impl Service {

@@ -1,7 +1,7 @@
 //! Postal addresses: which can be delivered to, as far as that shows.
-use kernel::{Checks, Country, Flaw, PostalCode};
+use kernel::{Checks, Country, Flaw, PostalCode, line};
 
-use crate::{PostalAddress, domain::line};
+use crate::PostalAddress;
 
 /// The longest telephone number, in characters: people write beside it when, and for whom, to call.
 const PHONE_LENGTH: usize = 60;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use crate::Error;
+use crate::{Error, domain::Name};
 
 kernel::id! {
     /// Identifies an account.
@@ -51,6 +51,7 @@ pub struct NewUser {
     #[schema(format = Password)]
     pub password: String,
     /// What to call them.
+    #[schema(value_type = Name, inline)]
     pub name: String,
 }
 
@@ -59,6 +60,7 @@ pub struct NewUser {
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
     /// What to call them.
+    #[schema(value_type = Option<Name>, inline)]
     pub name: Option<String>,
     /// The new password; every other session ends.
     #[schema(format = Password)]

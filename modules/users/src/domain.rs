@@ -1,30 +1,17 @@
 //! What an account may be called, and what may open it.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Digest, Email, Flaw, text};
+use kernel::{Digest, Email, Flaw, Line};
 
 /// How long a password may be, in characters (NIST SP 800-63B, section 3.1.1.2).
 const PASSWORD: std::ops::RangeInclusive<usize> = 10..=256;
-/// The longest name, in characters.
-const NAME_LENGTH: usize = 100;
 /// How much of what a client says of itself is kept, in characters.
 const USER_AGENT_LENGTH: usize = 200;
 
 /// The common passwords of ten characters and more, in lower case: most of them from zxcvbn's list (MIT).
 const COMMON: &str = include_str!("common.txt");
 
-/// Text of one line, from `min` to `max` characters once trimmed.
-pub(crate) fn line(given: &str, min: usize, max: usize) -> Result<String, Flaw> {
-    let line = text(given, min, max)?;
-    if line.contains(['\n', '\t']) {
-        return Err(Flaw::new("control_character", "must be a single line"));
-    }
-    Ok(line)
-}
-
-/// What to call somebody. One line: it ends up in the headers of a mail.
-pub(crate) fn name(given: &str) -> Result<String, Flaw> {
-    line(given, 1, NAME_LENGTH)
-}
+/// What to call somebody.
+pub(crate) type Name = Line<1, 100>;
 
 /// Under which the wrong passwords for an address are counted, however it is spelled and whether it has an account or
 /// not.

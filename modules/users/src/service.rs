@@ -79,7 +79,7 @@ impl Service {
         let judged = domain::password(password, &email, &name);
         let parsed = checks.field("/email", email.parse::<Email>());
         let password = checks.field("/password", judged);
-        let name = checks.field("/name", domain::name(&name));
+        let name = checks.field("/name", domain::Name::read(&name));
         let (parsed, password, name) = checks.finish(parsed.zip(password).zip(name).map(|((e, p), n)| (e, p, n)))?;
         // Asked before the password is hashed, which costs; decided by the insertion.
         if store::find_by_email(&self.db, &Email::keys(&email)).await?.is_some() {
@@ -101,7 +101,7 @@ impl Service {
         let account = find(&self.db, id).await?;
         let mut checks = Checks::new();
         let name = match patch.name {
-            Some(name) => checks.field("/name", domain::name(&name)),
+            Some(name) => checks.field("/name", domain::Name::read(&name)),
             None => Some(account.user.name.clone()),
         };
         let shown = name.as_deref().unwrap_or_default();

@@ -20,7 +20,7 @@ impl Service {
     pub(crate) async fn begin_session(&self, given: Credentials, user_agent: &str) -> Result<Tokens, Error> {
         let mut checks = Checks::new();
         // Any text: whether it is an address says nothing about whether it has an account.
-        let email = checks.field("/email", domain::line(&given.email, 1, 254));
+        let email = checks.field("/email", kernel::line(&given.email, 1, 254));
         let password = checks.field("/password", domain::attempt(given.password));
         let (email, password) = checks.finish(email.zip(password))?;
         let seen = store::find_by_email(&self.db, &Email::keys(&email)).await?;

@@ -23,6 +23,27 @@ pub(super) async fn every_refusal(shop: &Shop) {
     guest.get("/v1/products?cursor=broken").await;
     guest.get("/v1/products?colour=red").await;
     guest.get("/v1/products?sort=best").await;
+    shop.note("What is one line has no line breaks and no tabs, and the same choices in another order are the same.");
+    let price = json!({"amount": 1250, "currency": "EUR"});
+    let variant = |sku: &str, options: [(&str, &str); 2]| {
+        let options = options.map(|(name, value)| json!({"name": name, "value": value}));
+        json!({"sku": sku, "price": price, "options": options})
+    };
+    let odd = json!({
+        "name": "Clay\nJug", "vendor": "Hephaistos\t& Sons", "tags": ["clay\njug"],
+        "images": [{"url": "https://images.example.com/jug.jpg", "alt": "A\njug"}],
+        "variants": [{"sku": "JUG", "price": price, "barcode": "40\n06", "options": [{"name": "Si\nze", "value": "S\tM"}]}],
+    });
+    staff.post("/v1/products", odd).await;
+    staff.post("/v1/categories", json!({"name": "Clay\nand glass"})).await;
+    let twins =
+        [variant("JUG-1", [("Size", "S"), ("Colour", "Red")]), variant("JUG-2", [("Colour", "Red"), ("Size", "S")])];
+    staff.post("/v1/products", json!({"name": "Clay Jug", "variants": twins})).await;
+    staff.patch("/v1/users/me", json!({"name": "Sam\nBcc: all@example.com"})).await;
+    let parcel = json!({"carrier": "DHL\nExpress", "tracking_number": "00\t34"});
+    staff.post("/v1/orders/019376b1-7c4e-7c4e-9d2b-3f1e5a6b7c8d/shipments", parcel).await;
+    let refund = json!({"reason": "broken\nin two"});
+    staff.post("/v1/orders/019376b1-7c4e-7c4e-9d2b-3f1e5a6b7c8d/refunds", refund).await;
     shop.note("Method and address.");
     guest.put("/v1/products", json!({})).await;
     guest.get("/v1/nothing").await;

@@ -85,6 +85,11 @@ async fn a_parcel_is_noted_once_and_then_the_order_cannot_be_cancelled() {
         assert_eq!(ship("1", parcel()).await.unwrap(), shipped, "the same key is the same parcel");
         let other = NewShipment { carrier: "UPS".into(), tracking_number: None };
         assert_eq!(ship("1", other.clone()).await, Err(Error::KeyReused));
+        for (carrier, number) in [("U\nPS", None), ("UPS", Some("1Z\t9")), ("UPS\u{2028}", Some("\u{2029}x\ny"))] {
+            let odd = NewShipment { carrier: carrier.into(), tracking_number: number.map(Into::into) };
+            let refused = ship("3", odd).await;
+            assert!(matches!(refused, Err(Error::Refusal(Refusal::InvalidInput { .. }))), "{refused:?}");
+        }
         assert_eq!(ship("2", other).await.unwrap().shipments.len(), 2);
         let wrong = Error::WrongState { state: "shipped".into() };
         assert_eq!(shop.orders.cancel(ada.clone(), order.id, Condition::default()).await, Err(wrong));
@@ -121,6 +126,8 @@ async fn a_refund_is_paid_once_and_never_more_than_was_taken() {
         assert_eq!(refund("1", some(1)).await, Err(Error::KeyReused));
         assert_eq!(refund("2", some(2001)).await, Err(Error::RefundTooLarge { left: eur(2000) }));
         assert!(matches!(refund("2", some(-1)).await, Err(Error::Refusal(Refusal::InvalidInput { .. }))));
+        let odd = refund("2", NewRefund { amount: None, reason: Some("a\nb".into()) }).await;
+        assert!(matches!(odd, Err(Error::Refusal(Refusal::InvalidInput { .. }))), "{odd:?}");
         let rest = refund("2", NewRefund { amount: None, reason: None }).await.unwrap();
         assert_eq!((rest.payment.status, rest.payment.refunded), (PaymentStatus::Refunded, order.totals.total));
         assert_eq!(refund("2", NewRefund { amount: None, reason: None }).await.unwrap(), rest);

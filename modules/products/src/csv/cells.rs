@@ -17,8 +17,8 @@ pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken>
     }
     let tags = tags(row)?;
     let category_name = category(row, &tags)?;
-    let name = if row.header.has(Column::Title) { Some(row.text(Column::Title, 1, limits::NAME)?) } else { None };
-    let vendor = Some(row.text(Column::Vendor, 0, limits::VENDOR)?).filter(|vendor| !vendor.is_empty());
+    let name = if row.header.has(Column::Title) { Some(row.line(Column::Title, 1, limits::NAME)?) } else { None };
+    let vendor = Some(row.line(Column::Vendor, 0, limits::VENDOR)?).filter(|vendor| !vendor.is_empty());
     let category = match &category_name {
         Some(name) => Patch::Value(self::slug(name)),
         None if row.header.has(Column::Type) => Patch::Empty,
@@ -54,7 +54,7 @@ fn description(row: Row) -> Result<String, Broken> {
 fn tags(row: Row) -> Result<Vec<String>, Broken> {
     let (mut tags, mut seen) = (Vec::new(), HashSet::new());
     for tag in super::tags::split(row.cell(Column::Tags)?) {
-        let tag = kernel::text(&tag, 1, limits::TAG).map_err(|flaw| Broken(Column::Tags, flaw))?;
+        let tag = kernel::line(&tag, 1, limits::TAG).map_err(|flaw| Broken(Column::Tags, flaw))?;
         if seen.insert(tag.to_lowercase()) {
             tags.push(tag);
         }
@@ -68,9 +68,9 @@ fn tags(row: Row) -> Result<Vec<String>, Broken> {
 
 /// The name of the category: the shop's own type, else the last part of Shopify's, else an only tag.
 fn category(row: Row, tags: &[String]) -> Result<Option<String>, Broken> {
-    let own = row.text(Column::Type, 0, limits::NAME)?;
+    let own = row.line(Column::Type, 0, limits::NAME)?;
     let standard = row.cell(Column::ProductCategory)?.rsplit('>').next().unwrap_or_default();
-    let standard = kernel::text(standard, 0, limits::NAME).map_err(|flaw| Broken(Column::ProductCategory, flaw))?;
+    let standard = kernel::line(standard, 0, limits::NAME).map_err(|flaw| Broken(Column::ProductCategory, flaw))?;
     let only = match tags {
         [only] if row.header.has(Column::Type) && !row.header.has(Column::ProductCategory) => only.clone(),
         _ => String::new(),
@@ -130,8 +130,8 @@ const NONE: (&str, &str) = ("Title", "Default Title");
 pub(super) fn options(row: Row, names: &mut Texts, first: bool) -> Result<Vec<OptionValue>, Broken> {
     let (mut said, mut values) = (Texts::default(), Texts::default());
     for (place, (name, value)) in Column::OPTIONS.into_iter().enumerate() {
-        said[place] = row.text(name, 0, limits::OPTION)?;
-        values[place] = row.text(value, 0, limits::VALUE)?;
+        said[place] = row.line(name, 0, limits::OPTION)?;
+        values[place] = row.line(value, 0, limits::VALUE)?;
     }
     if first {
         let named = names.iter_mut().zip(&said).filter(|(_, said)| !said.is_empty());
@@ -212,7 +212,7 @@ fn malformed(most: i64) -> Flaw {
 
 /// A bar code without the apostrophe that keeps spreadsheets from making a sum of it.
 pub(super) fn barcode(text: &str) -> Result<String, Flaw> {
-    kernel::text(text.strip_prefix('\'').unwrap_or(text), 1, limits::BARCODE)
+    kernel::line(text.strip_prefix('\'').unwrap_or(text), 1, limits::BARCODE)
 }
 
 /// The cell of a bar code: one that begins with an apostrophe has another, or it would lose it.
@@ -222,7 +222,7 @@ pub(super) fn barcode_cell(barcode: &str) -> String {
 
 /// An address on the web, and so nothing that a browser would run.
 pub(super) fn url(text: &str) -> Result<String, Flaw> {
-    let url = kernel::text(text, 1, limits::ADDRESS)?;
+    let url = kernel::line(text, 1, limits::ADDRESS)?;
     let uri: Option<axum::http::Uri> = url.parse().ok();
     let web = |uri: axum::http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
     if uri.is_some_and(web) {

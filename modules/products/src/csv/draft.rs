@@ -10,7 +10,7 @@ use super::{
     limits, price,
     sku::sku,
 };
-use crate::{Image, ImportedProduct, Sku, VariantPatch};
+use crate::{Image, ImportedProduct, Sku, VariantPatch, domain::are_twins};
 
 /// Where what is done, each product with its first line, and what is wrong waits to be asked for.
 pub(super) type Ready = VecDeque<Result<(u64, ImportedProduct), RowReport>>;
@@ -25,8 +25,6 @@ pub(super) struct Draft {
     imported: Option<ImportedProduct>,
     /// What its options are called, as its first rows say.
     options: Texts,
-    /// The choices that its variants are.
-    choices: HashSet<Vec<(String, String)>>,
     /// By position; those without one last.
     images: Vec<(u64, Image)>,
     variants: Vec<VariantPatch>,
@@ -47,9 +45,9 @@ impl Draft {
 
     /// A product that is refused before any of its rows is read.
     pub(super) fn refused(handle: String, line: u64) -> Self {
-        let (options, choices, images, variants) = (Texts::default(), HashSet::new(), Vec::new(), Vec::new());
+        let (options, images, variants) = (Texts::default(), Vec::new(), Vec::new());
         let (imported, made, sells, shows) = (None, Vec::new(), false, false);
-        Self { handle, line, imported, options, choices, images, variants, made, sells, shows }
+        Self { handle, line, imported, options, images, variants, made, sells, shows }
     }
 
     /// Refuses it as a whole; why is for the caller to say.
@@ -106,7 +104,6 @@ impl Draft {
             return Err(Broken(Column::Handle, flaw));
         }
         let options = options(row, &mut self.options, first)?;
-        let choices: Vec<_> = options.iter().map(|option| (option.name.clone(), option.value.clone())).collect();
         let price = row.parsed(Column::Price, |text| price::parse(text, currency))?;
         if row.header.has(Column::Price) && price.is_none() {
             return Err(Broken(Column::Price, Flaw::new("required", "a variant needs a price")));
@@ -120,7 +117,9 @@ impl Draft {
         row.parsed(Column::RequiresShipping, truth)?;
         let given = row.parsed(Column::Sku, |text| text.trim_start_matches('\'').parse::<Sku>())?;
         let chooses = row.header.chooses();
-        if chooses && self.choices.contains(&choices) {
+        let twin =
+            |known: &VariantPatch| known.options.as_ref().value().is_some_and(|known| are_twins(known, &options));
+        if chooses && self.variants.iter().any(twin) {
             let flaw = Flaw::new("duplicate_variant", "the product has a variant with these options already");
             return Err(Broken(Column::Option1Value, flaw));
         }
@@ -139,7 +138,6 @@ impl Draft {
             let flaw = Flaw::new("sku_repeated", format!("the SKU `{sku}` is another variant's"));
             return Err(Broken(Column::Sku, flaw));
         }
-        self.choices.insert(choices);
         self.made.extend((!own).then(|| sku.clone()));
         self.variants.push(VariantPatch {
             sku,
@@ -160,7 +158,7 @@ impl Draft {
         let Some(url) = row.parsed(Column::ImageSrc, url)? else { return Ok(()) };
         let number = |text: &str| text.parse().map_err(|_| Flaw::new("malformed_number", "write a position from 1"));
         let position = row.parsed(Column::ImagePosition, number)?.unwrap_or(u64::MAX);
-        let alt = row.text(Column::ImageAlt, 0, limits::ALT)?;
+        let alt = row.line(Column::ImageAlt, 0, limits::ALT)?;
         if self.images.iter().any(|(place, image)| *place == position && image.url == url) {
             return Ok(()); // Some exporters repeat the picture in the row of every variant.
         }

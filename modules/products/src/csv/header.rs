@@ -257,7 +257,7 @@ impl<'a> Row<'a> {
             let detail = format!("the row has {cells} cells, the header {width}; look for a stray quote or comma");
             return Err(Broken(Column::Handle, Flaw::new("wrong_width", detail)));
         }
-        self.text(Column::Handle, 1, limits::HANDLE)
+        self.line(Column::Handle, 1, limits::HANDLE)
     }
 
     /// The cell as it was before it was made safe; empty where the file has no such column.
@@ -272,9 +272,9 @@ impl<'a> Row<'a> {
         self.raw(column).map(str::trim)
     }
 
-    /// The cell as text of `min` to `max` characters.
-    pub(super) fn text(self, column: Column, min: usize, max: usize) -> Result<String, Broken> {
-        kernel::text(self.cell(column)?, min, max).map_err(|flaw| Broken(column, flaw))
+    /// The cell as one line of `min` to `max` characters.
+    pub(super) fn line(self, column: Column, min: usize, max: usize) -> Result<String, Broken> {
+        kernel::line(self.cell(column)?, min, max).map_err(|flaw| Broken(column, flaw))
     }
 
     /// The cell as `parse` reads it; `None` where it is empty.

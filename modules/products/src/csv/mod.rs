@@ -71,16 +71,18 @@ use crate::ImportedProduct;
 
 /// What the catalogue takes; checked here already, to name the line and to lose no more than must be.
 mod limits {
+    use crate::fields::{Barcode, Name, Tag, Vendor};
+
     pub(super) const COLUMNS: usize = 2_000;
     /// Characters.
     pub(super) const HANDLE: usize = 255;
-    pub(super) const NAME: usize = 200;
+    pub(super) const NAME: usize = Name::MAX;
     pub(super) const DESCRIPTION: usize = 50_000;
-    pub(super) const VENDOR: usize = 100;
-    pub(super) const TAG: usize = 50;
+    pub(super) const VENDOR: usize = Vendor::MAX;
+    pub(super) const TAG: usize = Tag::MAX;
     pub(super) const OPTION: usize = 50;
     pub(super) const VALUE: usize = 100;
-    pub(super) const BARCODE: usize = 64;
+    pub(super) const BARCODE: usize = Barcode::MAX;
     pub(super) const ADDRESS: usize = 2_000;
     pub(super) const ALT: usize = 500;
     /// Of each product.

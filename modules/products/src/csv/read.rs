@@ -230,7 +230,7 @@ impl<R: io::Read> Reader<R> {
         self.record.truncate(place);
         self.record.push_field(&word);
         let row = Row { header: &self.header, cells: &self.record, line };
-        let handle = row.text(Column::Handle, 1, limits::HANDLE).unwrap_or_default();
+        let handle = row.line(Column::Handle, 1, limits::HANDLE).unwrap_or_default();
         match &mut self.draft {
             Some(draft) if draft.handle == handle => draft.refuse(),
             _ if handle.is_empty() => {}

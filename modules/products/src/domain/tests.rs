@@ -133,6 +133,25 @@ fn twins_of_old_may_still_be_changed_in_what_tells_nothing_of_it() {
 }
 
 #[test]
+fn the_same_choices_in_another_order_are_a_twin() {
+    let pair = |sku: &str, pairs: [(&str, &str); 2]| {
+        let options = pairs.map(|(name, value)| OptionValue { name: name.into(), value: value.into() });
+        VariantPatch::from(NewVariant { options: options.into(), ..variant(sku, "") })
+    };
+    let (s_red, red_s) = ([("Size", "S"), ("Colour", "Red")], [("Colour", " Red "), ("Size", "S\n")]);
+    let code = |result: Result<_, Invalid>| result.map(|_: Vec<Draft>| ()).map_err(|invalid| invalid.0[0].code.clone());
+    let twin = Err("duplicate_options".to_owned());
+    assert_eq!(code(of(vec![pair("A", s_red), pair("B", red_s)]).merge(vec![])), twin, "new ones");
+    let before = of(vec![pair("A", s_red), pair("B", [("Size", "M"), ("Colour", "Red")])]).merge(vec![]).unwrap();
+    assert_eq!(code(of(vec![pair("B", red_s)]).merge(before.clone())), twin, "one that becomes so");
+    assert_eq!(code(of(vec![pair("C", red_s)]).merge(before.clone())), twin, "one that is added");
+    for other in [[("Colour", "S"), ("Size", "Red")], [("Colour", "red"), ("Size", "S")]] {
+        assert_eq!(code(of(vec![pair("C", other)]).merge(before.clone())), Ok(()), "{other:?}");
+    }
+    assert_eq!(code(of(vec![pair("A", red_s)]).merge(before)), Ok(()), "its own in another order");
+}
+
+#[test]
 fn one_variant_is_on_sale_or_the_product_is_not() {
     let before = of(vec![variant("A", "S").into(), variant("B", "M").into()]).merge(vec![]).unwrap();
     let off = |sku: &str| VariantPatch { on_sale: Patch::Value(false), ..named(sku) };

@@ -287,6 +287,14 @@ async fn an_absurd_product_is_refused_with_a_pointer() {
             "duplicate_option",
         ),
         (|p| p.variants[1].options = p.variants[0].options.clone(), "/variants/0/options", "duplicate_options"),
+        (|p| p.name = "Soft\nShirt".into(), "/name", "control_character"),
+        (|p| p.vendor = Some("A\tB".into()), "/vendor", "control_character"),
+        (|p| p.tags[0] = "a\nb".into(), "/tags/0", "control_character"),
+        (|p| p.images[0].alt = "A\u{2028}B".into(), "/images/0/alt", "control_character"),
+        (|p| p.images[0].url += "?a\tb", "/images/0/url", "control_character"),
+        (|p| p.variants[0].barcode = Some("1\n2".into()), "/variants/0/barcode", "control_character"),
+        (|p| p.variants[0].options[0].name = "Si\nze".into(), "/variants/0/options/0/name", "control_character"),
+        (|p| p.variants[0].options[0].value = "S\tM".into(), "/variants/0/options/0/value", "control_character"),
     ];
     for shop in shops().await {
         for (spoil, pointer, code) in matrix {

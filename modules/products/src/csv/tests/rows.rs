@@ -136,6 +136,38 @@ fn options_are_named_once_and_told_apart() {
 }
 
 #[test]
+fn the_same_choices_in_another_order_are_refused_by_their_line() {
+    let columns =
+        "Handle,Title,Option1 Name,Option1 Value,Option2 Name,Option2 Value,Option4 Name,Variant SKU,Variant Price";
+    let file = [
+        columns,
+        "tee,Tee,Size,S,Colour,Red,,A,5",
+        "tee,,Colour,Red,Size,S,,B,5",
+        "tee,,Colour,S,Size,Red,,C,5",
+        "tee,,Colour, Blue ,Size,S,,D,5",
+    ];
+    let read = super::read(file.join("\n").as_bytes(), euro());
+    assert_eq!((skus(&read), codes(&read)), (vec!["A", "C", "D"], vec![(3, "Option1 Value", "duplicate_variant")]));
+}
+
+#[test]
+fn what_is_one_line_has_no_line_break_in_its_cell() {
+    for column in ["Vendor", "Type", "Tags", "Variant Barcode", "Option1 Name", "Option1 Value", "Image Src"] {
+        for cell in ["a\nb", "a\tb", "a\r\nb", "a\u{2028}b"] {
+            let read = with(column, cell);
+            assert!(codes(&read).contains(&(2, column, "control_character")), "{column} {cell:?}: {:?}", read.refused);
+        }
+    }
+    let alt = "Handle,Title,Variant Price,Image Src,Image Alt Text\ntee,Tee,5,https://x.example/1.jpg,\"a\nb\"\n";
+    assert_eq!(codes(&super::read(alt.as_bytes(), euro())), [(2, "Image Alt Text", "control_character")]);
+    let two = "Handle,Title,Body (HTML),Variant Price\ntee,\"Te\ne\",\"<p>a\nb</p>\",5\n";
+    assert_eq!(codes(&super::read(two.as_bytes(), euro())), [(2, "Title", "control_character")]);
+    let around = "Handle,Title,Body (HTML),Variant Price\ntee,\"Tee\n\",\"<p>a\nb</p>\",5\n";
+    let read = only(super::read(around.as_bytes(), euro()));
+    assert_eq!((&*read.product.name, &*read.product.description), ("Tee", "<p>a\nb</p>"));
+}
+
+#[test]
 fn pictures_come_in_the_order_of_their_positions() {
     let read = rows(&[
         "tee,Tee,,,,A,5,https://x.example/last.jpg,",
