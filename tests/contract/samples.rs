@@ -109,6 +109,7 @@ samples! {
         Stale { version },
         SoldOut { lines },
         BelowReserved { reserved },
+        KeyReused {},
         Released {},
     } Refusal Fault;
     users::Error {

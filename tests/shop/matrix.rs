@@ -11,7 +11,9 @@ use crate::{
     invariants::{audit, contradictions, furnish},
     shopper::{
         Shopper,
-        Story::{self, Abandoned, Approved, Bought, Cancelled, Declined, Overtaken, Refreshed, Refunded, Shipped},
+        Story::{
+            self, Abandoned, Approved, Bought, Cancelled, Declined, Overtaken, Recounted, Refreshed, Refunded, Shipped,
+        },
         Visit,
     },
     world::{
@@ -36,7 +38,7 @@ pub(crate) const SETTINGS: [(&str, &str); 9] = [
 ];
 
 /// Each story, and where a process dies in it. A name begins with the module whose process that is.
-const MATRIX: [(Story, &[&str]); 9] = [
+const MATRIX: [(Story, &[&str]); 10] = [
     // First, because it is watched for a while whether its charge comes late.
     (Overtaken, &["payments.find.intended", "payments.find.answered", "payments.find.recorded"]),
     (
@@ -154,6 +156,7 @@ const MATRIX: [(Story, &[&str]); 9] = [
             "orders.OrderShipped.committed",
         ],
     ),
+    (Recounted, &["products.adjust.uncommitted", "products.adjust.committed", "products.adjust.committed:2"]),
     (
         Approved,
         &[

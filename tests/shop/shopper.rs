@@ -131,6 +131,8 @@ pub(crate) enum Story {
     Abandoned,
     /// One that is cancelled before its slow provider has answered.
     Overtaken,
+    /// One while staff finds three more, and then misses three.
+    Recounted,
     /// One of a customer whose session is refreshed before it.
     Refreshed,
 }
@@ -172,7 +174,7 @@ impl Visit {
 }
 
 impl Story {
-    /// Each that a shop keeps also while its releases change: 0.1.0 ends a session that is refreshed twice.
+    /// Each that a shop keeps also while its releases change: 0.1.0 ends a session that is refreshed twice, and has no differences.
     pub(crate) const ALL: [Self; 10] = [
         Self::Bought,
         Self::Lost,
@@ -188,7 +190,7 @@ impl Story {
 
     fn method(self) -> &'static str {
         match self {
-            Self::Bought | Self::Cancelled | Self::Refunded | Self::Shipped | Self::Refreshed => "ok",
+            Self::Bought | Self::Cancelled | Self::Refunded | Self::Shipped | Self::Recounted | Self::Refreshed => "ok",
             Self::Lost => "lost_reply",
             Self::Slow | Self::Overtaken => "slow",
             Self::Declined => "declined",
@@ -223,6 +225,14 @@ impl Story {
                 paid().await?;
                 cancel().await?;
                 ("cancelled", "refunded")
+            }
+            Self::Recounted => {
+                paid().await?;
+                let path = format!("/v1/variants/{}/stock/adjustments", visit.sku);
+                for (name, delta) in [("found", 3), ("missed", -3)] {
+                    visit.staff.told(&path, Some(&key(name)), &json!({ "delta": delta }), &[201]).await?;
+                }
+                ("confirmed", "captured")
             }
             Self::Refunded => {
                 paid().await?;

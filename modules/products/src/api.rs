@@ -177,6 +177,9 @@ pub struct Stock {
     pub reserved: i64,
     /// How many can be sold now.
     pub available: i64,
+    /// Counts the ledger's movements, and not what is reserved; the `ETag`.
+    #[serde(default)]
+    pub version: i64,
 }
 
 /// Why the level of a variant's stock changed.
@@ -306,8 +309,15 @@ kernel::api! {
         /// Tells how many of a variant there are. Staff.
         read async fn stock(&self, caller: Caller, sku: Sku) -> Result<Stock, Error>;
 
-        /// Sets how many of a variant are on hand; not fewer than are reserved. Staff.
-        idempotent async fn set_stock(&self, caller: Caller, sku: Sku, on_hand: i64) -> Result<Stock, Error>;
+        /// Sets how many of a variant are on hand, if its version is as `if_match` asks; not fewer than are reserved. Staff.
+        ///
+        /// What is so already is fine at any version, so that asking twice is too.
+        idempotent async fn set_stock(&self, caller: Caller, sku: Sku, on_hand: i64, if_match: Condition) -> Result<Stock, Error>;
+
+        /// Changes how many of a variant are on hand by a difference, once for each of the caller's keys. Staff.
+        ///
+        /// Another difference, or another variant, under the same key is refused with [`Error::KeyReused`].
+        idempotent async fn adjust_stock(&self, caller: Caller, sku: Sku, key: String, delta: i64, if_match: Condition) -> Result<Stock, Error>;
 
         /// Lists a variant's ledger, the latest movement first. Staff.
         read async fn ledger(&self, caller: Caller, sku: Sku, page: PageQuery) -> Result<Page<StockMovement>, Error>;

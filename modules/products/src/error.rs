@@ -49,6 +49,9 @@ pub enum Error {
         /// How many are reserved.
         reserved: i64,
     },
+    /// The key was of another change of stock.
+    #[error("the Idempotency-Key was used for another change of stock")]
+    KeyReused,
     /// The order gave its stock back before.
     #[error("the order's stock was released")]
     Released,
@@ -70,5 +73,6 @@ kernel::failure!(Error {
     Stale => PRECONDITION_FAILED,
     SoldOut => CONFLICT,
     BelowReserved => CONFLICT,
+    KeyReused => UNPROCESSABLE_ENTITY,
     Released => CONFLICT,
 });

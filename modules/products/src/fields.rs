@@ -1,7 +1,7 @@
 //! What each field of a product may hold; every flaw is noted where it stands.
 use std::collections::HashSet;
 
-use kernel::{Checks, Currency, Flaw, Line, Money, Patch, line, text};
+use kernel::{Checks, Currency, Flaw, Line, Money, Patch, Whole, line, text};
 
 use crate::{Image, OptionValue, Sku, VariantPatch, domain::VariantChange, slug};
 
@@ -9,6 +9,8 @@ use crate::{Image, OptionValue, Sku, VariantPatch, domain::VariantChange, slug};
 const MAX_PRICE: i64 = 1_000_000_000_000;
 /// The most of one variant that a shop has.
 pub(crate) const MAX_STOCK: i64 = 1_000_000_000;
+/// By how much what is on hand may change at a time.
+pub(crate) type Difference = Whole<{ -MAX_STOCK }, MAX_STOCK>;
 /// The most variants of one product.
 pub(crate) const MAX_VARIANTS: usize = 100;
 /// Ten tonnes.

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
-use kernel::{Body, Caller, Condition, Location, Page, PageQuery, Path, Problem, Query, Tagged};
+use kernel::{Body, Caller, Condition, IdempotencyKey, Location, Page, PageQuery, Path, Problem, Query, Tagged};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Category, Error, NewCategory, NewProduct, Product, ProductPatch, ProductQuery, Products, Sku, Stock, StockMovement,
-    slug, slug::Slug,
+    fields::Difference, slug, slug::Slug,
 };
 
 type Api = State<Arc<dyn Products>>;
@@ -24,6 +24,7 @@ pub(crate) fn routes(api: Arc<dyn Products>) -> OpenApiRouter {
         .routes(kernel::routes!(get, update, archive))
         .routes(kernel::routes!(categories, create_category))
         .routes(kernel::routes!(stock, set_stock))
+        .routes(kernel::routes!(adjust_stock))
         .routes(kernel::routes!(ledger))
         .with_state(api)
 }
@@ -117,8 +118,13 @@ async fn create_category(
 
 /// Tells how many of a variant there are. Staff.
 #[utoipa::path(get, path = "/v1/variants/{sku}/stock", tag = "products", responses((status = 200, body = Stock)))]
-async fn stock(State(api): Api, caller: Caller, Path(sku): Path<Sku>) -> Answer<Json<Stock>> {
-    Ok(Json(api.stock(caller, sku).await?))
+async fn stock(State(api): Api, caller: Caller, Path(sku): Path<Sku>) -> Answer<Tagged<Stock>> {
+    Ok(tagged(api.stock(caller, sku).await?))
+}
+
+/// With the ledger's length for a version: what is reserved is nobody's count, and refuses none.
+fn tagged(stock: Stock) -> Tagged<Stock> {
+    Tagged(stock.version, stock)
 }
 
 /// A count of what is on hand.
@@ -130,15 +136,39 @@ struct Count {
     on_hand: i64,
 }
 
-/// Sets how many of a variant are on hand. Staff.
+/// Sets how many of a variant are on hand; with `If-Match` only if none came or went meanwhile. Staff.
 #[utoipa::path(put, path = "/v1/variants/{sku}/stock", tag = "products", responses((status = 200, body = Stock)))]
 async fn set_stock(
     State(api): Api,
     caller: Caller,
     Path(sku): Path<Sku>,
+    if_match: Condition,
     Body(count): Body<Count>,
-) -> Answer<Json<Stock>> {
-    Ok(Json(api.set_stock(caller, sku, count.on_hand).await?))
+) -> Answer<Tagged<Stock>> {
+    Ok(tagged(api.set_stock(caller, sku, count.on_hand, if_match).await?))
+}
+
+/// A difference in what is on hand.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Adjustment {
+    /// How many came, or, below 0, went; not 0.
+    #[schema(value_type = Difference, inline)]
+    delta: i64,
+}
+
+/// Changes how many of a variant are on hand by a difference. Staff.
+#[utoipa::path(post, path = "/v1/variants/{sku}/stock/adjustments", tag = "products",
+    responses((status = 201, body = Stock)))]
+async fn adjust_stock(
+    State(api): Api,
+    caller: Caller,
+    IdempotencyKey(key): IdempotencyKey,
+    Path(sku): Path<Sku>,
+    if_match: Condition,
+    Body(Adjustment { delta }): Body<Adjustment>,
+) -> Answer<(StatusCode, Tagged<Stock>)> {
+    Ok((StatusCode::CREATED, tagged(api.adjust_stock(caller, sku, key, delta, if_match).await?)))
 }
 
 /// Lists a variant's ledger, the latest movement first. Staff.

@@ -116,9 +116,21 @@ impl Products for Service {
         self.level(sku).await
     }
 
-    async fn set_stock(&self, caller: Caller, sku: Sku, on_hand: i64) -> Result<Stock, Error> {
+    async fn set_stock(&self, caller: Caller, sku: Sku, on_hand: i64, if_match: Condition) -> Result<Stock, Error> {
         caller.staff()?;
-        self.count(sku, on_hand).await
+        self.count(sku, on_hand, &if_match).await
+    }
+
+    async fn adjust_stock(
+        &self,
+        caller: Caller,
+        sku: Sku,
+        key: String,
+        delta: i64,
+        if_match: Condition,
+    ) -> Result<Stock, Error> {
+        caller.staff()?;
+        self.adjust(&caller, sku, &key, delta, &if_match).await
     }
 
     async fn ledger(&self, caller: Caller, sku: Sku, page: PageQuery) -> Result<Page<StockMovement>, Error> {

@@ -7,6 +7,7 @@ mod policy;
 mod races;
 mod reservations;
 mod routes;
+mod stock;
 
 use kernel::{
     Caller, Condition, Context, Currency, Executor, Module as _, Money, Page, PageQuery, Patch, Role, testing::Folder,

@@ -58,6 +58,18 @@ pub(super) async fn running_the_catalogue(shop: &Shop) {
     staff.put("/v1/variants/LANTERN-S/stock", json!({"on_hand": 12})).await;
     staff.put("/v1/variants/LANTERN-S/stock", json!({"on_hand": 12})).await;
     staff.get("/v1/variants/LANTERN-S/ledger").await;
+    shop.note("Three are broken: that is a difference, made once however often it is sent.");
+    let seen = staff.get("/v1/variants/LANTERN-S/stock").await.header("etag");
+    let (broken, adjust) = (json!({"delta": -3}), "/v1/variants/LANTERN-S/stock/adjustments");
+    let named = staff.clone().with("idempotency-key", "broken-lanterns");
+    named.post(adjust, broken.clone()).await;
+    named.post(adjust, broken).await;
+    staff.clone().with("idempotency-key", "broken-lanterns").post(adjust, json!({"delta": -4})).await;
+    staff.post(adjust, json!({"delta": -10})).await;
+    staff.post(adjust, json!({"delta": 0})).await;
+    shop.note("Whoever counted before that is told so.");
+    staff.clone().with("if-match", &seen).put("/v1/variants/LANTERN-S/stock", json!({"on_hand": 20})).await;
+    staff.clone().with("if-match", "*").put("/v1/variants/LANTERN-S/stock", json!({"on_hand": 20})).await;
     shop.note("A draft is for staff only, and so is what is archived.");
     staff.patch(&path, json!({"status": "draft"})).await;
     visitor.get(&path).await;
@@ -72,6 +84,7 @@ pub(super) async fn running_the_catalogue(shop: &Shop) {
     eve.delete("/v1/products/bell").await;
     eve.put("/v1/variants/BELL/stock", json!({"on_hand": 1})).await;
     eve.get("/v1/variants/BELL/stock").await;
+    eve.post("/v1/variants/BELL/stock/adjustments", json!({"delta": 1})).await;
     visitor.put("/v1/variants/BELL/stock", json!({"on_hand": 1})).await;
 }
 

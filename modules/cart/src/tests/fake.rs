@@ -94,7 +94,11 @@ impl Products for Shelf {
     async fn stock(&self, _: Caller, _: Sku) -> Result<Stock, Error> {
         unreachable!("a cart asks for offers alone")
     }
-    async fn set_stock(&self, _: Caller, _: Sku, _: i64) -> Result<Stock, Error> {
+    async fn set_stock(&self, _: Caller, _: Sku, _: i64, _: Condition) -> Result<Stock, Error> {
+        unreachable!("a cart asks for offers alone")
+    }
+
+    async fn adjust_stock(&self, _: Caller, _: Sku, _: String, _: i64, _: Condition) -> Result<Stock, Error> {
         unreachable!("a cart asks for offers alone")
     }
     async fn ledger(&self, _: Caller, _: Sku, _: PageQuery) -> Result<Page<StockMovement>, Error> {

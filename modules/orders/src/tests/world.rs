@@ -269,7 +269,11 @@ impl Products for World {
     async fn stock(&self, _: Caller, _: Sku) -> Result<Stock, products::Error> {
         unreachable!()
     }
-    async fn set_stock(&self, _: Caller, _: Sku, _: i64) -> Result<Stock, products::Error> {
+    async fn set_stock(&self, _: Caller, _: Sku, _: i64, _: Condition) -> Result<Stock, products::Error> {
+        unreachable!()
+    }
+
+    async fn adjust_stock(&self, _: Caller, _: Sku, _: String, _: i64, _: Condition) -> Result<Stock, products::Error> {
         unreachable!()
     }
     async fn ledger(&self, _: Caller, _: Sku, _: PageQuery) -> Result<Page<StockMovement>, products::Error> {

@@ -12,6 +12,8 @@ pub(crate) struct Level {
     pub(crate) on_hand: i64,
     pub(crate) reserved: i64,
     pub(crate) policy: StockPolicy,
+    /// How many lines its ledger has.
+    pub(crate) movements: i64,
 }
 
 impl Level {
@@ -29,7 +31,8 @@ impl Level {
     }
 
     pub(crate) fn of(self, sku: &Sku) -> Stock {
-        Stock { sku: sku.clone(), on_hand: self.on_hand, reserved: self.reserved, available: self.available() }
+        let Self { on_hand, reserved, movements: version, .. } = self;
+        Stock { sku: sku.clone(), on_hand, reserved, available: self.available(), version }
     }
 }
 
@@ -47,16 +50,19 @@ pub(crate) async fn open(
         .bind(policy)
         .execute()
         .await?;
-    record(tx, sku, 1, on_hand, MovementReason::Initial, None, at).await
+    record(tx, sku, 1, on_hand, MovementReason::Initial, Cause::default(), at).await
 }
 
 pub(crate) async fn level(on: impl Executor<'_>, sku: &Sku) -> sqlx::Result<Option<Level>> {
-    on.query("SELECT on_hand, reserved, policy FROM stock WHERE sku = $1").bind(sku.clone()).fetch_optional().await
+    on.query("SELECT on_hand, reserved, policy, movements FROM stock WHERE sku = $1")
+        .bind(sku.clone())
+        .fetch_optional()
+        .await
 }
 
 /// The same, and nobody else changes it until the transaction ends.
 pub(crate) async fn lock(tx: &mut Tx, sku: &Sku) -> sqlx::Result<Option<Level>> {
-    tx.query("SELECT on_hand, reserved, policy FROM stock WHERE sku = $1")
+    tx.query("SELECT on_hand, reserved, policy, movements FROM stock WHERE sku = $1")
         .bind(sku.clone())
         .for_update()
         .fetch_optional()
@@ -78,8 +84,21 @@ pub(crate) async fn set_policy(tx: &mut Tx, sku: &Sku, policy: StockPolicy) -> s
     Ok(())
 }
 
-/// Corrects what is on hand, after a count.
-pub(crate) async fn adjust(tx: &mut Tx, sku: &Sku, delta: i64, at: DateTime<Utc>) -> sqlx::Result<()> {
+/// What a movement comes from: an order, or a request that may be sent again; of a count neither.
+#[derive(Debug, Default)]
+struct Cause {
+    order: Option<Uuid>,
+    request: Option<String>,
+}
+
+/// Corrects what is on hand, after a count, or by a difference that a request asks for.
+pub(crate) async fn adjust(
+    tx: &mut Tx,
+    sku: &Sku,
+    delta: i64,
+    request: Option<String>,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
     let (number,): (i64,) = tx
         .query(
             "UPDATE stock
@@ -94,7 +113,13 @@ pub(crate) async fn adjust(tx: &mut Tx, sku: &Sku, delta: i64, at: DateTime<Utc>
         .bind(delta)
         .fetch_one()
         .await?;
-    record(tx, sku, number, delta, MovementReason::Adjustment, None, at).await
+    record(tx, sku, number, delta, MovementReason::Adjustment, Cause { request, order: None }, at).await
+}
+
+/// What a request has moved, if it has.
+pub(crate) async fn moved(tx: &mut Tx, request: &str) -> sqlx::Result<Option<(Sku, i64)>> {
+    let moved = tx.query("SELECT sku, delta FROM stock_ledger WHERE request = $1").bind(request.to_owned());
+    moved.fetch_optional().await
 }
 
 /// Promises a line to an order; false where fewer are left.
@@ -136,7 +161,7 @@ pub(crate) async fn sell(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateTim
         .bind(line.quantity)
         .fetch_one()
         .await?;
-    record(tx, &line.sku, number, -line.quantity, MovementReason::Sale, Some(order), at).await
+    record(tx, &line.sku, number, -line.quantity, MovementReason::Sale, order.into(), at).await
 }
 
 /// Puts what was sold back on the shelf.
@@ -152,7 +177,7 @@ pub(crate) async fn unsell(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateT
         .bind(line.quantity)
         .fetch_one()
         .await?;
-    record(tx, &line.sku, number, line.quantity, MovementReason::Return, Some(order), at).await
+    record(tx, &line.sku, number, line.quantity, MovementReason::Return, order.into(), at).await
 }
 
 /// Adds a line to the ledger; its number was drawn under the lock of the variant's row.
@@ -162,19 +187,29 @@ async fn record(
     number: i64,
     delta: i64,
     reason: MovementReason,
-    order: Option<Uuid>,
+    cause: Cause,
     at: DateTime<Utc>,
 ) -> sqlx::Result<()> {
-    tx.query("INSERT INTO stock_ledger (sku, number, delta, reason, order_id, at) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(sku.clone())
-        .bind(number)
-        .bind(delta)
-        .bind(reason)
-        .bind(order)
-        .bind(at)
-        .execute()
-        .await?;
+    tx.query(
+        "INSERT INTO stock_ledger (sku, number, delta, reason, order_id, request, at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(sku.clone())
+    .bind(number)
+    .bind(delta)
+    .bind(reason)
+    .bind(cause.order)
+    .bind(cause.request)
+    .bind(at)
+    .execute()
+    .await?;
     Ok(())
+}
+
+impl From<Uuid> for Cause {
+    fn from(order: Uuid) -> Self {
+        Self { order: Some(order), request: None }
+    }
 }
 
 /// The movements of a variant with a number below `before`, the latest first.

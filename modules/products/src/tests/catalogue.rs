@@ -147,7 +147,7 @@ async fn only_staff_change_anything() {
             assert_eq!(shop.create_category(who(), NewCategory { slug: None, name: name() }).await.err(), refused);
             assert_eq!(shop.import(who(), vec![]).await.err(), refused);
             assert_eq!(shop.service.stock(who(), sku.clone()).await.err(), refused);
-            assert_eq!(shop.set_stock(who(), sku.clone(), 9).await.err(), refused);
+            assert_eq!(shop.set_stock(who(), sku.clone(), 9, Condition::default()).await.err(), refused);
             assert_eq!(shop.ledger(who(), sku.clone(), kernel::PageQuery::default()).await.err(), refused);
         }
     }
@@ -205,7 +205,7 @@ async fn offers_leave_out_what_there_is_not_and_cost_what_is_shown() {
     for shop in shops().await {
         shop.create(staff(), shirt()).await.unwrap();
         let order = Uuid::now_v7();
-        shop.set_stock(staff(), "TEE-S".parse().unwrap(), 5).await.unwrap();
+        shop.set_stock(staff(), "TEE-S".parse().unwrap(), 5, Condition::default()).await.unwrap();
         shop.reserve(order, vec![line("TEE-S", 2)]).await.unwrap();
         let ask = |skus: &[&str]| skus.iter().map(|sku| sku.parse().unwrap()).collect::<Vec<Sku>>();
         let offers = shop.offers(ask(&["TEE-S", "NONE", "TEE-L", "TEE-S"])).await.unwrap();
@@ -322,7 +322,10 @@ async fn through_serde_and_with_every_call_repeated_nothing_changes() {
         let created = api.create(staff(), shirt()).await.unwrap();
         assert_eq!(api.get(staff(), created.id.to_string()).await.unwrap(), created);
         let sku: Sku = "TEE-S".parse().unwrap();
-        assert_eq!(api.set_stock(staff(), sku.clone(), 5).await.unwrap().available, 5);
+        assert_eq!(api.set_stock(staff(), sku.clone(), 5, Condition::default()).await.unwrap().available, 5);
+        let found = api.adjust_stock(staff(), sku.clone(), "1".into(), 2, Condition::default()).await.unwrap();
+        let lost = api.adjust_stock(staff(), sku.clone(), "2".into(), -2, Condition::default()).await.unwrap();
+        assert_eq!((found.available, lost.available), (7, 5));
         let order = Uuid::now_v7();
         api.reserve(order, vec![line("TEE-S", 2)]).await.unwrap();
         api.commit(order).await.unwrap();

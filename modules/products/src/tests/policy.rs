@@ -59,7 +59,7 @@ async fn a_variant_that_continues_is_sold_below_nothing_and_the_ledger_adds_up()
         assert_eq!(shop.levels("A").await, (-1, 0));
         let offer = &shop.offers(vec!["A".parse().unwrap()]).await.unwrap()[0];
         assert_eq!((offer.available, offer.stock_policy), (0, StockPolicy::Continue));
-        shop.set_stock(staff(), "A".parse().unwrap(), 5).await.unwrap();
+        shop.set_stock(staff(), "A".parse().unwrap(), 5, Condition::default()).await.unwrap();
         assert_eq!(shop.levels("A").await, (5, 0));
         shop.audit("A").await;
     }
@@ -78,7 +78,7 @@ async fn what_is_oversold_and_denied_again_sells_no_more_until_there_is_some() {
             shop.reserve(Uuid::now_v7(), vec![line("A", 1)]).await,
             Err(Error::SoldOut { lines: short.clone() })
         );
-        let count = async |on_hand| shop.set_stock(staff(), sku.clone(), on_hand).await;
+        let count = async |on_hand| shop.set_stock(staff(), sku.clone(), on_hand, Condition::default()).await;
         assert_eq!(count(0).await, Err(Error::BelowReserved { reserved: 3 }));
         assert_eq!(count(2).await.unwrap().available, -1, "more than before is fine");
         assert_eq!(count(1).await, Err(Error::BelowReserved { reserved: 3 }), "and not fewer again");

@@ -204,6 +204,7 @@ async fn two_products_with_the_same_skus_in_opposite_orders_do_not_deadlock() {
 #[derive(Debug, Clone)]
 enum Step {
     Count(usize, i64),
+    Adjust(usize, i64),
     Reserve(usize, i64, i64),
     Commit(usize),
     Release(usize),
@@ -213,6 +214,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         (0..2_usize, 0..12_i64).prop_map(|(sku, on_hand)| Step::Count(sku, on_hand)),
+        (0..2_usize, -5..6_i64).prop_map(|(sku, delta)| Step::Adjust(sku, delta)),
         (0..4_usize, 1..5_i64, 1..5_i64).prop_map(|(order, a, b)| Step::Reserve(order, a, b)),
         (0..4_usize).prop_map(Step::Commit),
         (0..4_usize).prop_map(Step::Release),
@@ -252,7 +254,13 @@ async fn whatever_happens_the_ledger_adds_up_and_nothing_is_promised_twice() {
 
 async fn happen(shop: &Shop, skus: &[String; 2], orders: &[Uuid], step: Step) {
     let fault = match step {
-        Step::Count(sku, on_hand) => shop.set_stock(staff(), skus[sku].parse().unwrap(), on_hand).await.err(),
+        Step::Count(sku, on_hand) => {
+            shop.set_stock(staff(), skus[sku].parse().unwrap(), on_hand, Condition::default()).await.err()
+        }
+        Step::Adjust(sku, delta) => {
+            let (sku, key) = (skus[sku].parse().unwrap(), Uuid::now_v7().to_string());
+            shop.adjust_stock(staff(), sku, key, delta, Condition::default()).await.err()
+        }
         Step::Reserve(order, a, b) => {
             shop.reserve(orders[order], vec![line(&skus[1], b), line(&skus[0], a)]).await.err()
         }

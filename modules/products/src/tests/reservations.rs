@@ -86,7 +86,7 @@ async fn an_order_that_was_sold_out_may_try_again() {
         shop.stocked("A", 1).await;
         let order = Uuid::now_v7();
         assert_eq!(word(shop.reserve(order, vec![line("A", 2)]).await), "sold out");
-        shop.set_stock(staff(), "A".parse().unwrap(), 2).await.unwrap();
+        shop.set_stock(staff(), "A".parse().unwrap(), 2, Condition::default()).await.unwrap();
         assert_eq!(word(shop.reserve(order, vec![line("A", 2)]).await), "ok");
     }
 }
@@ -150,7 +150,7 @@ async fn a_count_is_absolute_and_never_below_what_is_promised() {
         let sku = shop.stocked("A", 10).await;
         let order = Uuid::now_v7();
         shop.reserve(order, vec![line("A", 4)]).await.unwrap();
-        let count = async |on_hand| shop.set_stock(staff(), sku.clone(), on_hand).await;
+        let count = async |on_hand| shop.set_stock(staff(), sku.clone(), on_hand, Condition::default()).await;
         assert_eq!(count(3).await, Err(Error::BelowReserved { reserved: 4 }));
         for _ in 0..2 {
             let stock = count(6).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_count_is_absolute_and_never_below_what_is_promised() {
         );
         let unknown = "NONE".parse::<Sku>().unwrap();
         let missing = Err(Error::SkuNotFound { sku: unknown.clone() });
-        assert_eq!(shop.set_stock(staff(), unknown.clone(), 1).await, missing);
+        assert_eq!(shop.set_stock(staff(), unknown.clone(), 1, Condition::default()).await, missing);
         assert_eq!(shop.service.stock(staff(), unknown.clone()).await, missing);
         assert!(shop.ledger(staff(), unknown, kernel::PageQuery::default()).await.is_err());
     }

@@ -86,7 +86,10 @@ async fn staff_count_stock_and_read_its_ledger() {
         shop.stocked("TEE", 5).await;
         let clerk = Client::new(&shop, staff());
         let (status, _, stock) = clerk.send("PUT", "/v1/variants/TEE/stock", &[], json!({"on_hand": 8})).await;
-        assert_eq!((status, &stock), (200, &json!({"sku": "TEE", "on_hand": 8, "reserved": 0, "available": 8})));
+        assert_eq!(
+            (status, &stock),
+            (200, &json!({"sku": "TEE", "on_hand": 8, "reserved": 0, "available": 8, "version": 2}))
+        );
         assert_eq!(clerk.get("/v1/variants/TEE/stock").await, (200, stock));
         let (status, ledger) = clerk.get("/v1/variants/TEE/ledger?limit=1").await;
         assert_eq!(
@@ -96,6 +99,47 @@ async fn staff_count_stock_and_read_its_ledger() {
         let next = format!("/v1/variants/TEE/ledger?cursor={}", ledger["next"].as_str().unwrap());
         let (_, rest) = clerk.get(&next).await;
         assert_eq!((&rest["items"][0]["reason"], &rest["next"]), (&json!("initial"), &Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn a_count_names_what_it_was_made_of_and_a_difference_needs_no_count() {
+    for shop in shops().await {
+        shop.stocked("TEE", 5).await;
+        let (clerk, path) = (Client::new(&shop, staff()), "/v1/variants/TEE/stock");
+        let tag = async || clerk.send("GET", path, &[], Value::Null).await.1["etag"].to_str().unwrap().to_owned();
+        let seen = tag().await;
+        shop.reserve(Uuid::now_v7(), vec![line("TEE", 2)]).await.unwrap();
+        assert!(tag().await.starts_with("\"1-") && tag().await != seen, "a strong tag names one body");
+        let add = async |key: &str, delta: Value| {
+            let path = format!("{path}/adjustments");
+            clerk.send("POST", &path, &[("idempotency-key", key)], json!({ "delta": delta })).await
+        };
+        let count =
+            async |on_hand: i64| clerk.send("PUT", path, &[("if-match", &seen)], json!({ "on_hand": on_hand })).await;
+        let (status, headers, _) = count(6).await;
+        assert!(
+            status == 200 && headers["etag"].to_str().unwrap().starts_with("\"2-"),
+            "nobody is refused for a promise"
+        );
+        let (status, headers, stock) = add("1", json!(-3)).await;
+        assert_eq!((status, &stock["on_hand"], &stock["version"]), (201, &json!(3), &json!(3)));
+        assert!(headers["etag"].to_str().unwrap().starts_with("\"3-"));
+        assert_eq!(add("1", json!(-3)).await.2, stock);
+        let (status, _, problem) = count(9).await;
+        assert_eq!((status, &problem["code"], &problem["version"]), (412, &json!("stale"), &json!(3)));
+        for (key, delta, status, code) in [
+            ("1", json!(4), 422, "key_reused"),
+            ("2", json!(-2), 409, "below_reserved"),
+            ("2", json!(0), 422, "invalid_input"),
+            ("2", json!("1"), 422, "invalid_input"),
+            ("2", Value::Null, 422, "invalid_input"),
+        ] {
+            let (got, _, problem) = add(key, delta.clone()).await;
+            assert_eq!((got, &problem["code"]), (status, &json!(code)), "{delta}");
+        }
+        let nobodys = clerk.send("POST", "/v1/variants/NONE/stock/adjustments", &[], json!({"delta": 1})).await;
+        assert_eq!(nobodys.0, 404);
     }
 }
 
