@@ -37,7 +37,6 @@ fn bad_configuration_is_one_sentence_that_names_the_setting() {
         ("STOA_MODE", "production", "`service_secret`"),
         ("STOA_MODE", "prod", "MODE"),
         ("STOA_SERVICE_SECRET", "short", "`service_secret`"),
-        ("STOA_PEERS__SHOP", "http://x", "`peers.shop`"),
         ("STOA_LISTEN__PUBIC", "127.0.0.1:1", "`listen.pubic`"),
         ("STOA_LISTEN__INTERNAL", "nowhere", "`listen.internal`"),
         ("STOA_DATABASE__URL", "mysql://x", "`database.url`"),
@@ -61,6 +60,14 @@ fn bad_configuration_is_one_sentence_that_names_the_setting() {
         let said: Vec<_> = said.lines().filter(|line| line.starts_with("stoa: ")).collect();
         assert!(!ended_well && said.len() == 1 && said[0].contains(named), "{name}={value}: {said:?}");
     }
+}
+
+#[test]
+fn a_peer_that_only_a_later_release_knows_is_a_warning() {
+    let folder = Folder::new();
+    let environment = [("ROLE", "cart"), ("STOA_PEERS__GIFTS", "http://gifts:8081")];
+    let (ended_well, _, said) = stoa(&folder, &environment, &["migrate"]);
+    assert!(ended_well && said.contains("`peers.gifts`"), "{said}");
 }
 
 #[test]

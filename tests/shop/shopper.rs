@@ -123,7 +123,7 @@ pub(crate) enum Story {
     Cancelled,
     /// One that is paid back by staff.
     Refunded,
-    /// One whose address is corrected, and which is sent.
+    /// One that is sent.
     Shipped,
     /// One whose payment the customer has to approve, and does.
     Approved,
@@ -135,6 +135,8 @@ pub(crate) enum Story {
     Recounted,
     /// One of a customer whose session is refreshed before it.
     Refreshed,
+    /// One whose address staff corrects.
+    Corrected,
 }
 
 /// Where a story takes place.
@@ -190,7 +192,13 @@ impl Story {
 
     fn method(self) -> &'static str {
         match self {
-            Self::Bought | Self::Cancelled | Self::Refunded | Self::Shipped | Self::Recounted | Self::Refreshed => "ok",
+            Self::Bought
+            | Self::Cancelled
+            | Self::Refunded
+            | Self::Shipped
+            | Self::Recounted
+            | Self::Refreshed
+            | Self::Corrected => "ok",
             Self::Lost => "lost_reply",
             Self::Slow | Self::Overtaken => "slow",
             Self::Declined => "declined",
@@ -241,14 +249,18 @@ impl Story {
             }
             Self::Shipped => {
                 paid().await?;
+                let parcel = json!({"carrier": "DHL"});
+                visit.staff.told(&format!("{path}/shipments"), Some(&key("parcel")), &parcel, &[201]).await?;
+                ("shipped", "captured")
+            }
+            Self::Corrected => {
+                paid().await?;
                 let email = json!({"email": "somebody@example.com"});
                 let corrected = visit.staff.ask(Method::PATCH, &path, Some(&key("email")), Some(&email)).await?;
                 if corrected.status != 200 || corrected.body["email"] != email["email"] {
                     return Err(format!("PATCH {path} is answered {corrected:?}"));
                 }
-                let parcel = json!({"carrier": "DHL"});
-                visit.staff.told(&format!("{path}/shipments"), Some(&key("parcel")), &parcel, &[201]).await?;
-                ("shipped", "captured")
+                ("confirmed", "captured")
             }
             Self::Approved => {
                 let page = asked().await?["payment"]["action"]["url"].as_str().unwrap_or_default().to_owned();

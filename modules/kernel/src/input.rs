@@ -216,6 +216,10 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
     });
     let value = value.map_err(|cause| match cause.classify() {
         serde_json::error::Category::Data => invalid(pointer(&track.path()), &cause.to_string()).into(),
+        // An enum that finds no text takes what is there for a flaw of the JSON itself.
+        _ if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() => {
+            Invalid::one(pointer(&track.path()), "wrong_type", "is of another type").into()
+        }
         _ => Malformed::MalformedJson { reason: cause.to_string() },
     })?;
     reader.end().map_err(|cause| Malformed::MalformedJson { reason: cause.to_string() })?;
@@ -380,6 +384,27 @@ mod tests {
             assert_eq!(line(given, 1, 9).as_deref().map_err(|flaw| flaw.code), read, "{given:?}");
         }
         assert_eq!(text("Ada\nBob\tX", 1, 9).as_deref(), Ok("Ada\nBob\tX"), "text has lines");
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_word_of_an_enum() {
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        enum Word {
+            Yes,
+        }
+        #[derive(Debug, Deserialize)]
+        struct Answer {
+            #[expect(dead_code, reason = "only its form matters")]
+            word: Word,
+        }
+        assert!(matches!(parse::<Answer>(br#"{"word":"yes"}"#), Ok(Answer { word: Word::Yes })));
+        for body in [r#"{"word":1}"#, r#"{"word":null}"#, r#"{"word":[]}"#, r#"{"word":true}"#, r#"{"word":{}}"#] {
+            let Err(Malformed::Refusal(Refusal::InvalidInput { errors })) = parse::<Answer>(body.as_bytes()) else {
+                panic!("{body}")
+            };
+            assert_eq!(&*errors[0].pointer, "/word", "{body}: {errors:?}");
+        }
     }
 
     #[test]

@@ -4,7 +4,11 @@ mod operations;
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header::CACHE_CONTROL},
+};
 use kernel::{Body, Caller, Condition, IdempotencyKey, Location, Page, Path, Problem, Query, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -71,14 +75,14 @@ async fn list(
     Ok(Json(orders.list(caller, query).await?))
 }
 
-/// Tells what the caller's cart would cost.
+/// Tells what the caller's cart would cost now; nothing of it is kept, under whichever key it is asked.
 #[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", responses((status = 200, body = Quote)))]
 async fn quote(
     State(orders): State<Api>,
     caller: Caller,
     Body(quote): Body<NewQuote>,
-) -> Result<Json<Quote>, Problem<Error>> {
-    Ok(Json(orders.quote(caller, quote).await?))
+) -> Result<([(HeaderName, &'static str); 1], Json<Quote>), Problem<Error>> {
+    Ok(([(CACHE_CONTROL, "no-store")], Json(orders.quote(caller, quote).await?)))
 }
 
 /// Looks up an order.

@@ -1,4 +1,6 @@
 //! Sessions: signing in, refreshing, signing out.
+use std::time::Instant;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Caller, Checks, Digest, Email, Fault, Refusal, Role, Tx};
 
@@ -61,13 +63,15 @@ impl Service {
         if token.len() != TOKEN_LENGTH {
             return Err(Error::RefreshTokenInvalid);
         }
-        let (hash, (now, expires_at)) = (hash(token), self.span());
-        let at = self.clock.shared(&self.db).await?;
-        let rotation = Rotation { at, key: key.map(|key| Digest::keyed(token, key).base64url()) };
+        let (hash, (now, expires_at), came) = (hash(token), self.span(), Instant::now());
+        let seen = sessions::of_token(&self.db, &hash).await?;
+        let (id, seen_used) = seen.ok_or(Error::RefreshTokenInvalid)?;
         let mut tx = self.db.begin().await?;
-        let id = sessions::of_token(&mut tx, &hash).await?.ok_or(Error::RefreshTokenInvalid)?;
         let owner = sessions::lock(&mut tx, id, now).await?.ok_or(Error::RefreshTokenInvalid)?;
         let account = store::find(&mut tx, owner).await?.ok_or(Error::RefreshTokenInvalid)?;
+        // Late, so that whoever came while this went on is seen to have come at once with it.
+        let at = self.clock.shared(&mut tx).await?;
+        let rotation = Rotation { at, key: key.map(|key| Digest::keyed(token, key).base64url()) };
         if sessions::use_token(&mut tx, &hash, &rotation, now).await? {
             sessions::prolong(&mut tx, id, now, expires_at).await?;
             let next = self.successors.of(token).next().ok_or_else(|| Fault::internal("no secret"))?;
@@ -77,7 +81,9 @@ impl Service {
             kernel::failpoint!("users.refresh.committed");
             return Ok(tokens);
         }
-        if let Some(next) = self.again(&mut tx, token, &rotation).await? {
+        // Whoever came while it was being used could not have heard of it: two tabs ask at once.
+        let came = at - TimeDelta::from_std(came.elapsed()).unwrap_or_default();
+        if let Some(next) = self.again(&mut tx, token, &Rotation { at: came, ..rotation }, !seen_used).await? {
             return self.show(account.user, id, next);
         }
         // Two have it, and one of them is a thief: neither goes on (RFC 9700, section 4.14.2).
@@ -90,10 +96,10 @@ impl Service {
     /// What a used token was exchanged for, if whoever sends it may well not have heard that.
     ///
     /// Once that was used it was heard: then the token is a copy, however soon it comes.
-    async fn again(&self, tx: &mut Tx, token: &str, asked: &Rotation) -> Result<Option<String>, Error> {
+    async fn again(&self, tx: &mut Tx, token: &str, asked: &Rotation, at_once: bool) -> Result<Option<String>, Error> {
         let Some(first) = sessions::rotation(tx, &hash(token)).await? else { return Ok(None) };
         let patience = if asked.key.is_some() && asked.key == first.key { RETRY.max(self.grace) } else { self.grace };
-        if asked.at >= first.at + patience {
+        if !at_once && asked.at > first.at + patience {
             return Ok(None);
         }
         for next in self.successors.of(token) {

@@ -37,10 +37,11 @@ pub(crate) struct Found {
 }
 
 impl Found {
-    /// The words of its name, vendor and tags, of its variants' SKUs, options and bar codes, and of its description.
+    /// The words of its name, vendor and tags, of the SKUs, options and bar codes of its variants on sale, and of its
+    /// description. What is off sale is not found: nobody shall guess it letter by letter.
     pub(crate) fn of(details: &Details, variants: &[Draft]) -> Self {
         let own = [&details.name].into_iter().chain(&details.vendor).chain(&details.tags);
-        let sold = variants.iter().flat_map(|variant| {
+        let sold = variants.iter().filter(|variant| variant.on_sale).flat_map(|variant| {
             let options = variant.options.iter().map(|option| option.value.as_str());
             [variant.sku.as_str()].into_iter().chain(options).chain(variant.barcode.as_deref())
         });

@@ -43,10 +43,10 @@ pub(crate) async fn is_live(
     Ok(on.query(sql).bind(id).bind(owner).bind(now).fetch_optional::<(i32,)>().await?.is_some())
 }
 
-/// Which session a token was handed out for.
-pub(crate) async fn of_token(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<SessionId>> {
-    let sql = "SELECT session_id FROM refresh_tokens WHERE hash = $1";
-    Ok(tx.query(sql).bind(hash).fetch_optional::<(SessionId,)>().await?.map(|(id,)| id))
+/// Which session a token was handed out for, and whether it was used.
+pub(crate) async fn of_token(on: impl Executor<'_>, hash: &str) -> sqlx::Result<Option<(SessionId, bool)>> {
+    let sql = "SELECT session_id, used_at IS NOT NULL FROM refresh_tokens WHERE hash = $1";
+    on.query(sql).bind(hash).fetch_optional().await
 }
 
 /// Whose session this is, if it is still on; and nobody else changes it until the transaction ends.

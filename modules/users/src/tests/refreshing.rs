@@ -63,7 +63,7 @@ async fn without_its_key_a_token_that_comes_back_later_is_stolen() {
         for (used_under, comes_under) in [(Some("1"), Some("2")), (Some("1"), None), (None, Some("1")), (None, None)] {
             let ada = shop.customer("ada").await;
             let second = shop.refresh(&ada.tokens.refresh_token, used_under).await.unwrap();
-            shop.rotated(TimeDelta::seconds(10)).await;
+            shop.rotated(TimeDelta::seconds(11)).await;
             assert_eq!(shop.refresh(&ada.tokens.refresh_token, comes_under).await.err(), INVALID, "{comes_under:?}");
             assert_eq!(shop.refresh(&second, None).await.err(), INVALID, "the family has ended");
             assert!(unauthenticated(shop.api.sessions(ada.caller).await));
@@ -110,6 +110,34 @@ async fn many_who_refresh_at_once_go_on_with_one_successor() {
             }
             assert!(shop.api.sessions(ada.caller).await.is_ok());
         }
+    }
+}
+
+/// Who asked before the first was answered could not have heard of it, however short the grace is.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_grace_those_who_ask_at_once_go_on() {
+    for shop in shops_with(Config { refresh_grace_seconds: 0, ..Config::cheap() }, false).await {
+        let ada = shop.customer("ada").await;
+        let token = ada.tokens.refresh_token;
+        let mut tx = shop.context.db.begin().await.unwrap();
+        let locked: Vec<(SessionId,)> = tx.query("SELECT id FROM sessions").for_update().fetch_all().await.unwrap();
+        assert_eq!(locked.len(), 1);
+        let ask = |_| {
+            tokio::spawn({
+                let (api, token) = (Arc::clone(&shop.api), token.clone());
+                async move { api.refresh(token, None).await.map(|tokens| tokens.refresh_token) }
+            })
+        };
+        let tabs: Vec<_> = (0..4).map(ask).collect();
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        drop(tx);
+        let mut successors = Vec::new();
+        for tab in tabs {
+            successors.push(tab.await.unwrap().unwrap());
+        }
+        assert!(successors.iter().all(|next| *next == successors[0]), "{successors:?}");
+        assert_eq!(shop.refresh(&token, None).await.err(), INVALID, "one who comes when all is done is another");
+        assert_eq!(shop.refresh(&successors[0], None).await.err(), INVALID, "the family has ended");
     }
 }
 
