@@ -395,7 +395,6 @@ mod tests {
         }
         #[derive(Debug, Deserialize)]
         struct Answer {
-            #[expect(dead_code, reason = "only its form matters")]
             word: Word,
         }
         assert!(matches!(parse::<Answer>(br#"{"word":"yes"}"#), Ok(Answer { word: Word::Yes })));
