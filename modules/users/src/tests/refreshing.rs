@@ -123,7 +123,7 @@ async fn without_any_grace_those_who_ask_at_once_go_on() {
         let locked: Vec<(SessionId,)> = tx.query("SELECT id FROM sessions").for_update().fetch_all().await.unwrap();
         assert_eq!(locked.len(), 1);
         let ask = |_| {
-            tokio::spawn({
+            shop.context.tasks.spawn({
                 let (api, token) = (Arc::clone(&shop.api), token.clone());
                 async move { api.refresh(token, None).await.map(|tokens| tokens.refresh_token) }
             })
