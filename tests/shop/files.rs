@@ -77,7 +77,7 @@ async fn a_backup_of_everything_comes_back_byte_for_byte() {
             zebra,=1+1,\"<p>a</p>\n\n<p>b</p>\",active,TRUE,\"-x, y\",Size,@S,-1,5\n\
             apple,''=1,+,draft,FALSE,,Title,Default Title,B,0.5\n\
             笔记,\"say \"\"hi\"\"\",,archived,TRUE,,Größe,S,C,1\n\
-            笔记,,,,,,,\"M,\nL\",D,2\n";
+            笔记,,,,,,,\"M, L\",D,2\n";
         assert_eq!(told(&shop.stoa("products", &["import", "-"], all)).0, 0);
         let first = shop.data().join("backup.csv");
         std::fs::write(&first, "the one before").unwrap();
