@@ -3,19 +3,19 @@ use regex::Regex;
 use reqwest::Method;
 use serde_json::Value;
 
-fn described() -> Value {
+pub(crate) fn described() -> Value {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/openapi.json");
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
 /// One operation of the description.
-struct Operation<'a> {
-    method: Method,
-    path: &'a str,
-    spec: &'a Value,
+pub(crate) struct Operation<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) spec: &'a Value,
 }
 
-fn operations(document: &Value) -> Vec<Operation<'_>> {
+pub(crate) fn operations(document: &Value) -> Vec<Operation<'_>> {
     let mut found = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, spec) in item.as_object().unwrap() {
@@ -28,7 +28,7 @@ fn operations(document: &Value) -> Vec<Operation<'_>> {
 }
 
 impl Operation<'_> {
-    fn parameters(&self, place: &str) -> Vec<&Value> {
+    pub(crate) fn parameters(&self, place: &str) -> Vec<&Value> {
         let all = self.spec["parameters"].as_array();
         all.into_iter().flatten().filter(|parameter| parameter["in"] == place).collect()
     }

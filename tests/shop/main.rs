@@ -15,6 +15,7 @@ mod edge;
 mod faults;
 mod files;
 mod invariants;
+mod limits;
 mod matrix;
 mod operate;
 mod places;

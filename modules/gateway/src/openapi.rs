@@ -6,7 +6,7 @@ use utoipa::{
     openapi::{
         Content, Header, OpenApi, Ref, RefOr, Required, ResponseBuilder,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
-        schema::{ObjectBuilder, Schema, Type},
+        schema::{ObjectBuilder, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
@@ -72,7 +72,6 @@ pub(crate) fn describe(modules: OpenApi) -> OpenApi {
     document.merge(modules);
     let components = document.components.get_or_insert_default();
     components.security_schemes.insert(BEARER.into(), bearer().into());
-    components.schemas.values_mut().for_each(one);
     components.responses.insert("Problem".into(), problem().into());
     // An empty requirement beside it: browsing needs no token. Operations that do say so themselves.
     document.security =
@@ -93,23 +92,6 @@ pub(crate) fn describe(modules: OpenApi) -> OpenApi {
         }
     }
     document
-}
-
-/// Makes one schema of a field's form and what is said of it: derived, the latter is an object, which no field is.
-fn one(schema: &mut RefOr<Schema>) {
-    match schema {
-        RefOr::T(Schema::Object(object)) => object.properties.values_mut().for_each(one),
-        RefOr::T(Schema::AllOf(all)) => {
-            all.items.iter_mut().for_each(one);
-            if let [RefOr::T(Schema::Object(form)), RefOr::T(Schema::Object(said))] = &mut *all.items
-                && form.schema_type != said.schema_type
-            {
-                form.description = said.description.take();
-                *schema = RefOr::T(Schema::Object(form.clone()));
-            }
-        }
-        _ => {}
-    }
 }
 
 /// Whether a guest may ask there: everything of carts and orders but what staff does.

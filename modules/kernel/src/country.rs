@@ -5,7 +5,15 @@
 //! are some, which would stop every order to Ireland or Chile whose customer does not know theirs.
 use std::{collections::BTreeMap, fmt, str::FromStr, sync::LazyLock};
 
-use crate::Flaw;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, Type},
+    },
+};
+
+use crate::{BLANKS, Flaw};
 
 const TABLE: &str = include_str!("country/countries.tsv");
 
@@ -55,6 +63,23 @@ impl Country {
         self.postal_code
     }
 }
+
+/// Each country there is, by its first letter.
+impl PartialSchema for Country {
+    fn schema() -> RefOr<Schema> {
+        let mut letters: BTreeMap<char, String> = BTreeMap::new();
+        for (first, second) in COUNTRIES.keys().filter_map(|code| code.chars().next().zip(code.chars().nth(1))) {
+            letters.entry(first).or_default().extend([second, second.to_ascii_lowercase()]);
+        }
+        let either = |(first, second): (char, String)| format!("[{first}{}][{second}]", first.to_ascii_lowercase());
+        let codes: Vec<_> = letters.into_iter().map(either).collect();
+        let code = ObjectBuilder::new().schema_type(Type::String).min_length(Some(2)).examples(["DE"]);
+        let code = code.pattern(Some(format!("^[{BLANKS}]*({})[{BLANKS}]*$", codes.join("|"))));
+        code.description(Some("A country's code of two letters (ISO 3166-1 alpha-2), in either case.")).into()
+    }
+}
+
+impl ToSchema for Country {}
 
 impl FromStr for Country {
     type Err = Flaw;

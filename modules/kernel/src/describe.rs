@@ -1,4 +1,6 @@
 //! What a handler's own type says of its operation, so that no argument can be missing in the API's description.
+mod tidy;
+
 use std::convert::Infallible;
 
 use axum::{
@@ -156,21 +158,9 @@ impl<T: DeserializeOwned + ToSchema> Argument for Body<T> {
 impl<T: IntoParams> Argument for Query<T> {
     fn describe(described: &mut Described) {
         for mut parameter in T::into_params(|| Some(ParameterIn::Query)) {
-            // What is absent in a query is left out, never null.
-            if let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema {
-                not_null(object);
-            }
+            parameter.schema.iter_mut().for_each(tidy::not_null);
             described.parameter(parameter);
         }
-    }
-}
-
-fn not_null(object: &mut utoipa::openapi::schema::Object) {
-    use utoipa::openapi::schema::SchemaType;
-    if let SchemaType::Array(types) = &object.schema_type
-        && let [one] = *types.iter().filter(|kind| **kind != Type::Null).collect::<Vec<_>>()
-    {
-        object.schema_type = SchemaType::Type(one.clone());
     }
 }
 
@@ -278,6 +268,9 @@ where
             *operation = described.operation;
             schemas.extend(described.schemas);
         }
+    }
+    for (_, schema) in &mut schemas {
+        tidy::tidy(schema);
     }
     (schemas, paths, router)
 }

@@ -3,10 +3,18 @@ use std::{fmt, str::FromStr};
 
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 
-use crate::{Flaw, line};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, SchemaFormat, Type},
+    },
+};
+
+use crate::{BLANKS, Flaw, line};
 
 /// The longest address (RFC 5321, section 4.5.3.1.3, without its brackets), in bytes.
-const LENGTH: usize = 254;
+pub const EMAIL_LENGTH: usize = 254;
 /// The longest part before the `@` (RFC 5321, section 4.5.3.1.1), in bytes.
 const LOCAL_LENGTH: usize = 64;
 /// What may stand before the `@` beside letters, digits and dots (`atext`, RFC 5322, section 3.2.3).
@@ -71,11 +79,28 @@ impl Email {
     }
 }
 
+/// Its form tells what is none; that all the rest are some, the format says, as domains have more rules.
+impl PartialSchema for Email {
+    fn schema() -> RefOr<Schema> {
+        let escape = |sign: char| format!("\\u{:04x}", u32::from(sign));
+        let atom = format!("[A-Za-z0-9{}]+", ATEXT.chars().map(escape).collect::<String>());
+        let label = r"[^\u0000-\u002c\u002e-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00a0]+";
+        // What Unicode has for dots beside our own is taken for one, too.
+        let pattern = format!(r"^[{BLANKS}]*{atom}(\.{atom})*@{label}([.\u3002\uff0e\uff61]?{label})+[{BLANKS}]*$");
+        let address = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+        let address = address.format(Some(SchemaFormat::Custom("idn-email".into())));
+        let address = address.min_length(Some(1)).max_length(Some(EMAIL_LENGTH)).examples(["ada@example.com"]);
+        address.description(Some("One address that mail can be sent to: ASCII before the `@`.")).into()
+    }
+}
+
+impl ToSchema for Email {}
+
 impl FromStr for Email {
     type Err = Flaw;
 
     fn from_str(given: &str) -> Result<Self, Flaw> {
-        let given = line(given, 1, LENGTH)?;
+        let given = line(given, 1, EMAIL_LENGTH)?;
         let none = || Flaw::new("not_an_email", "must be an e-mail address, as ada@example.com");
         let (local, domain) = given.rsplit_once('@').ok_or_else(none)?;
         if !local.is_ascii() {
@@ -98,8 +123,8 @@ impl FromStr for Email {
             return Err(none());
         }
         let address = format!("{local}@{domain}");
-        if local.len() > LOCAL_LENGTH || address.len() > LENGTH {
-            let detail = format!("must have at most {LOCAL_LENGTH} characters before the @ and {LENGTH} in all");
+        if local.len() > LOCAL_LENGTH || address.len() > EMAIL_LENGTH {
+            let detail = format!("must have at most {LOCAL_LENGTH} characters before the @ and {EMAIL_LENGTH} in all");
             return Err(Flaw::new("too_long", detail));
         }
         Ok(Self { at: local.len(), address })

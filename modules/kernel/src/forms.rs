@@ -4,21 +4,58 @@ use std::borrow::Cow;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
-        RefOr,
-        schema::{ObjectBuilder, Schema, Type},
+        Ref, RefOr,
+        schema::{ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type},
     },
 };
 
 use crate::{Flaw, input};
 
-/// One line of `MIN` to `MAX` characters once trimmed, without control characters; see [`line`](crate::line).
+/// What stands around a value and is not of it: all that [`str::trim`] takes away, as a regular expression's class.
+///
+/// Spelled out, for what `\s` means differs from one engine to the next.
+pub const BLANKS: &str = r"\t-\r\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+/// Control characters but tabs and line breaks, and all of them with Unicode's ends of lines, likewise.
+const CONTROLS: &str = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f";
+const NO_LINE: &str = r"\u0000-\u001f\u007f-\u009f\u2028\u2029";
+
+/// Text with none of these characters; where it must not be empty, with something to be seen.
+fn without(controls: &str, min: usize) -> String {
+    if min == 0 {
+        return format!("^[{BLANKS}]*[^{controls}]*[{BLANKS}]*$");
+    }
+    let seen = format!("[^{NO_LINE}{BLANKS}]");
+    format!("^[{BLANKS}]*{seen}([^{controls}]*{seen})?[{BLANKS}]*$")
+}
+
+fn text(min: usize, max: usize, pattern: String) -> ObjectBuilder {
+    let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    text.min_length((min > 0).then_some(min)).max_length(Some(max))
+}
+
+/// A whole number; a description need not say what its format does.
+pub(crate) fn whole(min: i64, max: i64) -> ObjectBuilder {
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    let number = number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+    number.minimum(Some(min)).maximum((max < i64::MAX).then_some(max))
+}
+
+/// Text of `MIN` to `MAX` characters, without control characters but tabs and line breaks; see [`text`](crate::text).
+#[derive(Debug)]
+pub struct Text<const MIN: usize, const MAX: usize>;
+
+impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
+    /// The text without stray blanks, or what is wrong with it.
+    pub fn read(given: &str) -> Result<String, Flaw> {
+        input::text(given, MIN, MAX)
+    }
+}
+
+/// One line of `MIN` to `MAX` characters, without control characters; see [`line`](crate::line).
 #[derive(Debug)]
 pub struct Line<const MIN: usize, const MAX: usize>;
 
 impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
-    /// The most characters.
-    pub const MAX: usize = MAX;
-
     /// The line without stray blanks, or what is wrong with it.
     pub fn read(given: &str) -> Result<String, Flaw> {
         input::line(given, MIN, MAX)
@@ -30,9 +67,58 @@ impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
     }
 }
 
-/// No control character and no end of line but around it, and where something must be there, something to be seen.
-const ANYTHING: &str = r"^\s*[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*\s*$";
-const SOMETHING: &str = r"^\s*[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f\u2028\u2029]*\s*$";
+/// A password of `MIN` to `MAX` characters, whichever they are.
+#[derive(Debug)]
+pub struct Secret<const MIN: usize, const MAX: usize>;
+
+impl<const MIN: usize, const MAX: usize> Secret<MIN, MAX> {
+    /// The password as it is, or what is wrong with its length.
+    pub fn read(given: String) -> Result<String, Flaw> {
+        match given.chars().count() {
+            0 if MIN > 0 => Err(Flaw::new("required", "must not be empty")),
+            n if n < MIN => Err(Flaw::new("too_short", format!("must have at least {MIN} characters"))),
+            n if n > MAX => Err(Flaw::new("too_long", format!("must have at most {MAX} characters"))),
+            _ => Ok(given),
+        }
+    }
+}
+
+/// A list of `MIN` to `MAX` of `T`, each described where it stands.
+#[derive(Debug)]
+pub struct List<T, const MIN: usize, const MAX: usize>(std::marker::PhantomData<T>);
+
+/// The same of what has a name in the description.
+#[derive(Debug)]
+pub struct Listed<T, const MIN: usize, const MAX: usize>(std::marker::PhantomData<T>);
+
+fn array(items: RefOr<Schema>, min: usize, max: usize) -> RefOr<Schema> {
+    ArrayBuilder::new().items(items).min_items((min > 0).then_some(min)).max_items(Some(max)).into()
+}
+
+impl<T: PartialSchema, const MIN: usize, const MAX: usize> PartialSchema for List<T, MIN, MAX> {
+    fn schema() -> RefOr<Schema> {
+        array(T::schema(), MIN, MAX)
+    }
+}
+
+impl<T: ToSchema, const MIN: usize, const MAX: usize> ToSchema for List<T, MIN, MAX> {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        T::schemas(schemas);
+    }
+}
+
+impl<T: ToSchema, const MIN: usize, const MAX: usize> PartialSchema for Listed<T, MIN, MAX> {
+    fn schema() -> RefOr<Schema> {
+        array(RefOr::Ref(Ref::from_schema_name(T::name())), MIN, MAX)
+    }
+}
+
+impl<T: ToSchema, const MIN: usize, const MAX: usize> ToSchema for Listed<T, MIN, MAX> {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+}
 
 /// A schema that stands where it is used, and so has no name.
 macro_rules! inline {
@@ -52,13 +138,15 @@ macro_rules! inline {
     };
 }
 
+inline!(Text<const MIN: usize, const MAX: usize>, text(MIN, MAX, without(CONTROLS, MIN)));
+inline!(Line<const MIN: usize, const MAX: usize>, text(MIN, MAX, without(NO_LINE, MIN)));
 inline!(
-    Line<const MIN: usize, const MAX: usize>,
+    Secret<const MIN: usize, const MAX: usize>,
     ObjectBuilder::new()
         .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)))
         .min_length((MIN > 0).then_some(MIN))
         .max_length(Some(MAX))
-        .pattern(Some(if MIN > 0 { SOMETHING } else { ANYTHING }))
 );
 
 /// Visible ASCII characters, `MIN` to `MAX` of them: a name that is only compared.
@@ -75,11 +163,7 @@ impl<const MIN: usize, const MAX: usize> Visible<MIN, MAX> {
 
 inline!(
     Visible<const MIN: usize, const MAX: usize>,
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length((MIN > 0).then_some(MIN))
-        .max_length(Some(MAX))
-        .pattern(Some(format!("^[!-~]{{{MIN},{MAX}}}$")))
+    text(MIN, MAX, format!("^[!-~]{{{MIN},{MAX}}}$"))
 );
 
 /// A whole number from `MIN` to `MAX`.
@@ -99,7 +183,7 @@ impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
 
 inline!(
     Whole<const MIN: i64, const MAX: i64>,
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(MIN)).maximum(Some(MAX))
+    whole(MIN, MAX)
 );
 
 #[cfg(test)]
@@ -110,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_line_is_taken_where_its_pattern_matches() {
-        let [some, any] = [SOMETHING, ANYTHING].map(|pattern| regex::Regex::new(pattern).unwrap());
+        let [some, any] = [1, 0].map(|min| regex::Regex::new(&without(NO_LINE, min)).unwrap());
         for text in [
             "",
             " ",
@@ -132,15 +216,20 @@ mod tests {
 
     #[test]
     fn a_form_is_described_as_it_is_checked() {
-        let line = serde_json::to_value(Line::<1, 3>::schema()).unwrap();
-        assert_eq!((&line["minLength"], &line["maxLength"]), (&json!(1), &json!(3)));
-        assert!(Line::<1, 3>::read("abc").is_ok() && Line::<1, 3>::read("abcd").is_err());
+        let text = serde_json::to_value(Text::<1, 3>::schema()).unwrap();
+        assert_eq!((&text["minLength"], &text["maxLength"]), (&json!(1), &json!(3)));
+        assert!(Text::<1, 3>::read("abc").is_ok() && Text::<1, 3>::read("abcd").is_err());
+        assert!(Text::<1, 3>::read("abc ").is_err(), "a description counts every character");
+        assert!(Line::<1, 9>::read(" a b\n").is_ok() && Line::<1, 9>::read("a\tb").is_err());
+        assert!(Secret::<2, 3>::read("  ".into()).is_ok() && Secret::<2, 3>::read("a".into()).is_err());
+        let tags = serde_json::to_value(List::<Text<1, 3>, 0, 5>::schema()).unwrap();
+        assert_eq!((&tags["maxItems"], &tags["items"]), (&json!(5), &text));
         assert_eq!((Line::<0, 3>::filled(" \n"), Line::<0, 3>::filled(" a ")), (Ok(None), Ok(Some("a".into()))));
         let visible = serde_json::to_value(Visible::<1, 255>::schema()).unwrap();
         assert_eq!(visible["pattern"], "^[!-~]{1,255}$");
         assert!(Visible::<1, 2>::fits(b"!~") && !Visible::<1, 2>::fits(b"a b") && !Visible::<1, 2>::fits(b"abc"));
         let whole = serde_json::to_value(Whole::<0, 999>::schema()).unwrap();
-        assert_eq!(whole, json!({"type": "integer", "minimum": 0, "maximum": 999}));
+        assert_eq!(whole, json!({"type": "integer", "format": "int64", "minimum": 0, "maximum": 999}));
         assert!(Whole::<0, 999>::read(999).is_ok() && Whole::<0, 999>::read(1000).is_err());
     }
 }

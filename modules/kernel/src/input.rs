@@ -88,7 +88,7 @@ impl Checks {
     }
 }
 
-/// Text between `min` and `max` characters once trimmed, without control characters but tabs and line breaks.
+/// Text without control characters and stray blanks: `min` characters once trimmed, and as it was given at most `max`.
 pub fn text(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
     let trimmed = text.trim();
     let length = trimmed.chars().count();
@@ -98,7 +98,7 @@ pub fn text(text: &str, min: usize, max: usize) -> Result<String, Flaw> {
         }
         0 if min > 0 => Err(Flaw::new("required", "must not be empty")),
         _ if length < min => Err(Flaw::new("too_short", format!("must have at least {min} characters"))),
-        _ if length > max => Err(Flaw::new("too_long", format!("must have at most {max} characters"))),
+        _ if text.chars().count() > max => Err(Flaw::new("too_long", format!("must have at most {max} characters"))),
         _ => Ok(trimmed.to_owned()),
     }
 }

@@ -44,11 +44,11 @@ pub use country::{Country, PostalCode};
 pub use db::{Bind, Db, Executor, Query as Statement, Record, Tx};
 pub use describe::{Answer, Argument, Describe, Described, Location, NoStore};
 pub use digest::Digest;
-pub use email::Email;
+pub use email::{EMAIL_LENGTH, Email};
 pub use etag::{EntityTag, EntityTags, IdempotencyKey, PACKED, Tagged};
 pub use event::{Event, Outbox};
 pub use fault::{Failure, Fault, Problem, Refusal};
-pub use forms::{Line, Visible, Whole};
+pub use forms::{BLANKS, Line, List, Listed, Secret, Text, Visible, Whole};
 pub use id::ForeignId;
 pub use inbox::{Handler, Verdict};
 pub use input::{
@@ -57,7 +57,7 @@ pub use input::{
 pub use later::Later;
 pub use letters::{DeadLetter, DeadLetters, LetterQuery, LetterState};
 pub use module::{Context, Edge, Host, Module, StartError};
-pub use money::{Currency, Money, MoneyError};
+pub use money::{Amount, Currency, Money, MoneyError};
 pub use owner::{Owner, Scope};
 pub use page::{Cursor, Limit, MAX_LIMIT, Page, PageQuery};
 pub use patch::Patch;

@@ -1,15 +1,20 @@
 //! Money: integer minor units of one currency.
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Ref, RefOr,
+        schema::{ObjectBuilder, Schema, Type},
+    },
+};
 
-use crate::Flaw;
+use crate::{Flaw, forms::whole};
 
 /// A currency of ISO 4217.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[schema(value_type = String, example = "EUR")]
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
@@ -23,6 +28,42 @@ impl Currency {
     #[must_use]
     pub fn code(self) -> &'static str {
         self.0.code()
+    }
+}
+
+/// Every code there is: the library has no list of them.
+static CODES: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let letters = || 'A'..='Z';
+    let pairs = letters().flat_map(|one| letters().map(move |two| (one, two)));
+    let codes = pairs.flat_map(|(one, two)| letters().map(move |three| String::from_iter([one, two, three])));
+    codes.filter_map(|code| code.parse::<Currency>().ok()).map(Currency::code).collect()
+});
+
+impl PartialSchema for Currency {
+    fn schema() -> RefOr<Schema> {
+        let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(CODES.iter().copied()));
+        code.description(Some("A currency of ISO 4217.")).examples(["EUR"]).into()
+    }
+}
+
+impl ToSchema for Currency {}
+
+/// An amount from `MIN` to `MAX` minor units, as [`Money`] is written.
+#[derive(Debug)]
+pub struct Amount<const MIN: i64, const MAX: i64>;
+
+impl<const MIN: i64, const MAX: i64> PartialSchema for Amount<MIN, MAX> {
+    fn schema() -> RefOr<Schema> {
+        let amount = whole(MIN, MAX);
+        let amount = amount.description(Some("In minor units: 1999 is 19.99 EUR.")).examples([1999]);
+        let money = ObjectBuilder::new().property("amount", amount).required("amount");
+        money.property("currency", Ref::from_schema_name(Currency::name())).required("currency").into()
+    }
+}
+
+impl<const MIN: i64, const MAX: i64> ToSchema for Amount<MIN, MAX> {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((Currency::name().into_owned(), Currency::schema()));
     }
 }
 

@@ -8,10 +8,7 @@ use users::PostalAddress;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{
-    Error,
-    decisions::{Carrier, RefundReason, TrackingNumber},
-};
+use crate::{Error, forms};
 
 kernel::id! {
     /// Identifies an order.
@@ -159,11 +156,12 @@ pub struct NewOrder {
     /// Where it goes.
     pub shipping_address: PostalAddress,
     /// How it goes.
-    #[schema(example = "standard")]
+    #[schema(value_type = forms::MethodCode, inline)]
     pub shipping_method: String,
     /// How it is paid.
     pub payment: PaymentChoice,
     /// Where mail about it goes: one address, ASCII before the `@`; a guest must say.
+    #[schema(value_type = Option<kernel::Email>)]
     pub email: Option<String>,
     /// Refuses the order if this is not its total: what was shown is what is charged.
     pub expected_total: Option<Money>,
@@ -174,10 +172,10 @@ pub struct NewOrder {
 #[serde(deny_unknown_fields)]
 pub struct NewQuote {
     /// ISO 3166-1 alpha-2, in either case.
-    #[schema(example = "DE")]
+    #[schema(value_type = kernel::Country)]
     pub country: String,
     /// How it goes.
-    #[schema(example = "standard")]
+    #[schema(value_type = forms::MethodCode, inline)]
     pub shipping_method: String,
 }
 
@@ -222,7 +220,7 @@ pub struct OrderQuery {
 #[serde(deny_unknown_fields)]
 pub struct OrderPatch {
     /// Where mail about it goes: one address, ASCII before the `@`.
-    #[schema(example = "ada@example.com")]
+    #[schema(value_type = kernel::Email)]
     pub email: String,
 }
 
@@ -230,11 +228,11 @@ pub struct OrderPatch {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewShipment {
-    /// Who carries it, such as `DHL`.
-    #[schema(value_type = Carrier, inline)]
+    /// Who carries it.
+    #[schema(value_type = forms::Carrier, inline)]
     pub carrier: String,
     /// The carrier's number.
-    #[schema(value_type = Option<TrackingNumber>, inline)]
+    #[schema(value_type = Option<forms::TrackingNumber>, inline)]
     pub tracking_number: Option<String>,
 }
 
@@ -243,9 +241,10 @@ pub struct NewShipment {
 #[serde(deny_unknown_fields)]
 pub struct NewRefund {
     /// How much; what is left where absent.
+    #[schema(value_type = Option<forms::Refundable>, inline)]
     pub amount: Option<Money>,
     /// Why.
-    #[schema(value_type = Option<RefundReason>, inline)]
+    #[schema(value_type = Option<forms::Reason>, inline)]
     pub reason: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! From a cart to an order: what is checked, and what it costs.
 use cart::{Cart, CartItem};
-use kernel::{Caller, Checks, Country, Currency, Digest, Email, Fault, Flaw, Invalid, Money, line};
+use kernel::{Caller, Checks, Country, Currency, Digest, Email, Fault, Flaw, Invalid, Money};
 use payments::PaymentChoice;
 use products::Shortage;
 
@@ -94,8 +94,8 @@ impl NewOrder {
             let found = method(settings, &self.shipping_method, &address.country);
             checks.field("/shipping_method", found.map(|_| self.shipping_method.clone()))
         });
-        let provider = checks.field("/payment/provider", line(&self.payment.provider, 1, 50));
-        let means = checks.field("/payment/method", line(&self.payment.method, 1, 100));
+        let provider = checks.field("/payment/provider", payments::forms::Provider::read(&self.payment.provider));
+        let means = checks.field("/payment/method", payments::forms::Means::read(&self.payment.method));
         let payment = provider.zip(means).map(|(provider, method)| PaymentChoice { provider, method });
         let expected_total = self.expected_total;
         let whole = email.zip(shipping_address).zip(shipping_method).zip(payment);

@@ -2,20 +2,16 @@
 //!
 //! A decision looks at the state and answers the event that it calls for, or none where it has been taken already.
 use chrono::{DateTime, Utc};
-use kernel::{Checks, Condition, Fault, Invalid, Line, Money};
+use kernel::{Checks, Condition, Fault, Invalid, Money};
 use payments::{Action, Payment, PaymentStatus};
 
 use crate::{
     Error, NewRefund, NewShipment, OrderStatus, Shipment, ShipmentId,
     domain::State,
     event::{Cancelling, Event, Parcel, Reason, Refund},
+    forms,
     keyed::{Key, Taken},
 };
-
-/// Who carries a parcel, the number under which they do, and why something is paid back.
-pub(crate) type Carrier = Line<1, 100>;
-pub(crate) type TrackingNumber = Line<1, 100>;
-pub(crate) type RefundReason = Line<1, 500>;
 
 /// What the saga decides.
 impl State {
@@ -131,8 +127,8 @@ impl NewShipment {
     /// The shipment without stray blanks.
     pub(crate) fn checked(self) -> Result<Self, Invalid> {
         let mut checks = Checks::new();
-        let carrier = checks.field("/carrier", Carrier::read(&self.carrier));
-        let number = self.tracking_number.map(|number| TrackingNumber::read(&number)).transpose();
+        let carrier = checks.field("/carrier", forms::Carrier::read(&self.carrier));
+        let number = self.tracking_number.map(|number| forms::TrackingNumber::read(&number)).transpose();
         let number = checks.field("/tracking_number", number);
         checks.finish(carrier.zip(number).map(|(carrier, tracking_number)| Self { carrier, tracking_number }))
     }
@@ -145,7 +141,7 @@ impl NewRefund {
         let amount = self.amount;
         let positive = amount.is_none_or(|amount| amount.amount > 0);
         checks.ensure(positive, "/amount/amount", "out_of_range", "must be more than nothing");
-        let reason = checks.field("/reason", self.reason.map(|reason| RefundReason::read(&reason)).transpose());
+        let reason = checks.field("/reason", self.reason.map(|reason| forms::Reason::read(&reason)).transpose());
         checks.finish(reason.map(|reason| Self { amount, reason }))
     }
 }

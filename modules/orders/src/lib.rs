@@ -7,6 +7,7 @@ mod decisions;
 mod domain;
 mod error;
 mod event;
+mod forms;
 mod journal;
 mod keyed;
 mod lease;

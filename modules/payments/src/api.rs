@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::Error;
+use crate::{Error, forms};
 
 kernel::id! {
     /// Identifies a payment.
@@ -72,11 +72,11 @@ pub struct Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PaymentChoice {
     /// The provider.
-    #[schema(example = "test")]
+    #[schema(value_type = forms::Provider, inline)]
     pub provider: String,
     /// The provider's word for the means; of `test`: `ok`, `declined`, `insufficient_funds`,
     /// `action_required`, `slow`, `lost_reply`.
-    #[schema(example = "ok")]
+    #[schema(value_type = forms::Means, inline)]
     pub method: String,
 }
 

@@ -4,6 +4,7 @@ mod cancel;
 mod charge;
 mod domain;
 mod error;
+pub mod forms;
 mod provider;
 mod reconcile;
 mod refunds;

@@ -14,10 +14,21 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use kernel::{BODY_LIMIT, Caller, Described, ForeignId, Malformed, Path, Problem, problem};
-use utoipa::PartialSchema;
+use serde::Deserialize;
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        RefOr,
+        schema::{ObjectBuilder, Schema, SchemaType},
+    },
+};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Error, Payment, PaymentChoice, Payments, provider::TEST};
+use crate::{
+    Error, Payment, PaymentChoice, Payments,
+    forms::{Provider, Reference},
+    provider::TEST,
+};
 
 type Api = State<Arc<dyn Payments>>;
 
@@ -49,12 +60,32 @@ async fn payment(
     responses((status = 204, description = "Taken in, now or before")))]
 async fn webhook(
     State(api): Api,
-    Path(provider): Path<String>,
+    Path(Named(provider)): Path<Named>,
     Signature(signature): Signature,
     News(body): News,
 ) -> Result<StatusCode, Problem<Error>> {
     api.webhook(provider, signature, body).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A provider's name in an address; one that is none is nobody's.
+#[derive(Deserialize)]
+struct Named(String);
+
+impl PartialSchema for Named {
+    fn schema() -> RefOr<Schema> {
+        Provider::schema()
+    }
+}
+
+/// A provider's name for a charge in an address, likewise.
+#[derive(Deserialize)]
+struct Charged(String);
+
+impl PartialSchema for Charged {
+    fn schema() -> RefOr<Schema> {
+        Reference::schema()
+    }
 }
 
 /// Whatever stands where a signature should.
@@ -95,14 +126,16 @@ impl<S: Send + Sync> FromRequest<S> for News {
 
 impl kernel::Argument for News {
     fn describe(described: &mut Described) {
-        described.body("application/json", String::schema(), true);
+        // Each provider has its own.
+        let any = ObjectBuilder::new().schema_type(SchemaType::AnyValue).description(Some("As the provider has it."));
+        described.body("application/json", any.into(), true);
     }
 }
 
 /// The test provider's customer decides here: a page with two buttons.
 #[utoipa::path(get, path = "/v1/payments/test/{reference}", tag = "payments",
     responses((status = 200, body = String, content_type = "text/html")))]
-async fn bank(State(api): Api, Path(reference): Path<String>) -> Result<Page, Problem<Error>> {
+async fn bank(State(api): Api, Path(Charged(reference)): Path<Charged>) -> Result<Page, Problem<Error>> {
     let choice = PaymentChoice { provider: TEST.into(), method: "action_required".into() };
     api.check(choice).await.map_err(|error| match error {
         Error::Refusal(_) => Error::PaymentNotFound,
@@ -114,7 +147,7 @@ async fn bank(State(api): Api, Path(reference): Path<String>) -> Result<Page, Pr
 /// The test provider's customer agrees.
 #[utoipa::path(post, path = "/v1/payments/test/{reference}/approve", tag = "payments",
     responses((status = 204, description = "The payment goes on")))]
-async fn approve(State(api): Api, Path(reference): Path<String>) -> Result<StatusCode, Problem<Error>> {
+async fn approve(State(api): Api, Path(Charged(reference)): Path<Charged>) -> Result<StatusCode, Problem<Error>> {
     api.act(TEST.into(), reference, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -122,7 +155,7 @@ async fn approve(State(api): Api, Path(reference): Path<String>) -> Result<Statu
 /// The test provider's customer refuses.
 #[utoipa::path(post, path = "/v1/payments/test/{reference}/decline", tag = "payments",
     responses((status = 204, description = "The payment is declined")))]
-async fn decline(State(api): Api, Path(reference): Path<String>) -> Result<StatusCode, Problem<Error>> {
+async fn decline(State(api): Api, Path(Charged(reference)): Path<Charged>) -> Result<StatusCode, Problem<Error>> {
     api.act(TEST.into(), reference, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{Error, ImportReport, ImportedProduct, NewProduct, ProductPatch, Sku, shelves::ShelfName};
+use crate::{Error, ImportReport, ImportedProduct, NewProduct, ProductPatch, Sku, forms, slug::Slug};
 
 kernel::id! {
     /// Identifies a product for as long as anything refers to it.
@@ -73,10 +73,11 @@ pub struct Product {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Image {
     /// http or https.
-    #[schema(example = "https://example.com/shirt.jpg")]
+    #[schema(value_type = forms::Web, inline)]
     pub url: String,
     /// What it shows, for those who cannot see it.
     #[serde(default)]
+    #[schema(value_type = forms::Alt, inline, required = false)]
     pub alt: String,
 }
 
@@ -119,8 +120,10 @@ fn yes() -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OptionValue {
     /// What is chosen.
+    #[schema(value_type = forms::OptionName, inline)]
     pub name: String,
     /// The choice.
+    #[schema(value_type = forms::OptionChoice, inline)]
     pub value: String,
 }
 
@@ -140,9 +143,10 @@ pub struct Category {
 #[serde(deny_unknown_fields)]
 pub struct NewCategory {
     /// Its name in addresses, in any script; made from the name, in Latin letters, where absent.
+    #[schema(value_type = Option<Slug>)]
     pub slug: Option<String>,
     /// What the customer sees.
-    #[schema(value_type = ShelfName, inline)]
+    #[schema(value_type = forms::CategoryName, inline)]
     pub name: String,
 }
 
@@ -151,10 +155,13 @@ pub struct NewCategory {
 #[serde(deny_unknown_fields)]
 pub struct ProductQuery {
     /// Words of the name, vendor, tags, SKUs, options, bar codes or description; all of them, the first eight.
+    #[param(value_type = Option<forms::Question>, inline)]
     pub q: Option<String>,
     /// The slug of a category.
+    #[param(value_type = Option<Slug>)]
     pub category: Option<String>,
     /// `newest` (default), `name`, `price` or `-price`.
+    #[param(value_type = Option<forms::Order>, inline)]
     pub sort: Option<String>,
     /// Active ones only, but for staff.
     pub status: Option<ProductStatus>,

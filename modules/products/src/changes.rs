@@ -3,38 +3,40 @@ use kernel::{Money, Patch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{
-    Image, OptionValue, ProductStatus, StockPolicy,
-    fields::{Barcode, Name, Tag, Vendor},
-};
+use crate::{Image, OptionValue, ProductStatus, Sku, StockPolicy, forms, slug::Slug};
 
 /// A product to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProduct {
     /// Its name in addresses and files, in any script; made from the name, in Latin letters, where absent.
+    #[schema(value_type = Option<Slug>)]
     pub slug: Option<String>,
     /// What the customer sees.
-    #[schema(value_type = Name, inline)]
+    #[schema(value_type = forms::Name, inline)]
     pub name: String,
     /// HTML; what is dangerous in it is removed.
     #[serde(default)]
+    #[schema(value_type = forms::Html, inline, required = false)]
     pub description: String,
     /// Who makes it.
-    #[schema(value_type = Option<Vendor>, inline)]
+    #[schema(value_type = Option<forms::Vendor>, inline)]
     pub vendor: Option<String>,
     /// The slug of its category; it must exist.
+    #[schema(value_type = Option<forms::Shelf>, inline)]
     pub category: Option<String>,
     /// Words to find it by.
     #[serde(default)]
-    #[schema(value_type = Vec<Tag>, inline)]
+    #[schema(value_type = forms::Tags, inline, required = false)]
     pub tags: Vec<String>,
     /// Pictures, the main one first.
     #[serde(default)]
+    #[schema(value_type = forms::Images, inline, required = false)]
     pub images: Vec<Image>,
     /// What can be bought, at least one.
     // Its absence is refused by the module, and so after the caller's rights are known.
     #[serde(default)]
+    #[schema(value_type = forms::NewVariants, inline, required = true)]
     pub variants: Vec<NewVariant>,
     /// Active where absent.
     pub status: Option<ProductStatus>,
@@ -45,22 +47,28 @@ pub struct NewProduct {
 #[serde(deny_unknown_fields)]
 pub struct NewVariant {
     /// Its stock keeping unit.
+    #[schema(value_type = Sku)]
     pub sku: String,
     /// The choices that tell it from its siblings.
     #[serde(default)]
+    #[schema(value_type = forms::Options, inline, required = false)]
     pub options: Vec<OptionValue>,
     /// The price of one.
+    #[schema(value_type = forms::Price, inline)]
     pub price: Money,
     /// The price it had before.
+    #[schema(value_type = Option<forms::Price>, inline)]
     pub compare_at_price: Option<Money>,
     /// In grams.
     #[serde(default)]
+    #[schema(value_type = forms::Weight, inline, required = false)]
     pub weight_g: i64,
     /// The number under its bar code.
-    #[schema(value_type = Option<Barcode>, inline)]
+    #[schema(value_type = Option<forms::Barcode>, inline)]
     pub barcode: Option<String>,
     /// How many are on hand to begin with.
     #[serde(default)]
+    #[schema(value_type = forms::OnHand, inline, required = false)]
     pub on_hand: i64,
     /// What happens when there are none; `deny` where absent.
     pub stock_policy: Option<StockPolicy>,
@@ -76,31 +84,31 @@ pub struct NewVariant {
 pub struct ProductPatch {
     /// Its new name in addresses.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = String, required = false)]
+    #[schema(value_type = Slug, required = false)]
     pub slug: Patch<String>,
     /// Its new name.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Name, required = false, inline)]
+    #[schema(value_type = forms::Name, inline, required = false)]
     pub name: Patch<String>,
     /// HTML; what is dangerous in it is removed.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<forms::Html>, inline)]
     pub description: Patch<String>,
     /// Who makes it; empty, as null, for nobody.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<Vendor>, inline)]
+    #[schema(value_type = Option<forms::Vendor>, inline)]
     pub vendor: Patch<String>,
     /// The slug of its category; empty, as null, for none.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<forms::Shelf>, inline)]
     pub category: Patch<String>,
     /// Words to find it by.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<Vec<Tag>>, inline)]
+    #[schema(value_type = Option<forms::Tags>, inline)]
     pub tags: Patch<Vec<String>>,
     /// Pictures, the main one first.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<Vec<Image>>)]
+    #[schema(value_type = Option<forms::Images>, inline)]
     pub images: Patch<Vec<Image>>,
     /// Whether customers see it.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
@@ -108,7 +116,7 @@ pub struct ProductPatch {
     pub status: Patch<ProductStatus>,
     /// Changes of its variants, and variants to add; those that are not named stay.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Vec<VariantPatch>, required = false)]
+    #[schema(value_type = forms::Variants, inline, required = false)]
     pub variants: Patch<Vec<VariantPatch>>,
 }
 
@@ -117,30 +125,31 @@ pub struct ProductPatch {
 #[serde(deny_unknown_fields)]
 pub struct VariantPatch {
     /// Its stock keeping unit. One that the product does not have yet is added.
+    #[schema(value_type = Sku)]
     pub sku: String,
     /// The choices that tell it from its siblings.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<Vec<OptionValue>>)]
+    #[schema(value_type = Option<forms::Options>, inline)]
     pub options: Patch<Vec<OptionValue>>,
     /// The price of one; needed for a variant that is new.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Money, required = false)]
+    #[schema(value_type = forms::Price, inline, required = false)]
     pub price: Patch<Money>,
     /// The price it had before.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<Money>)]
+    #[schema(value_type = Option<forms::Price>, inline)]
     pub compare_at_price: Patch<Money>,
     /// In grams; null for 0.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<forms::Weight>, inline)]
     pub weight_g: Patch<i64>,
     /// The number under its bar code; empty, as null, for none.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<Barcode>, inline)]
+    #[schema(value_type = Option<forms::Barcode>, inline)]
     pub barcode: Patch<String>,
     /// How many are on hand to begin with. The stock of a variant that there is already is not touched.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<forms::OnHand>, inline)]
     pub on_hand: Patch<i64>,
     /// What happens when there are none.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]

@@ -3,8 +3,9 @@ use kernel::{Checks, Currency, Flaw, Invalid, Patch};
 
 use crate::{
     Image, NewProduct, OptionValue, ProductPatch, ProductStatus, Sku, StockPolicy, Variant,
-    fields::{MAX_VARIANTS, Name, Vendor, category, description, filled, held, images, tags, variants},
-    slug,
+    fields::{category, description, filled, held, images, tags, variants},
+    forms::{Name, Vendor},
+    limits, slug,
 };
 
 /// What a product says of itself; its variants apart.
@@ -134,7 +135,12 @@ impl Change {
                 chosen.push((index, change));
             }
         }
-        checks.ensure(variants.len() <= MAX_VARIANTS, "/variants", "too_many", format!("at most {MAX_VARIANTS}"));
+        checks.ensure(
+            variants.len() <= limits::VARIANTS,
+            "/variants",
+            "too_many",
+            format!("at most {}", limits::VARIANTS),
+        );
         // Only now, for what counts is how they end up.
         for (index, change) in chosen {
             let Some(one) = variants.iter().find(|known| known.sku == change.sku) else { continue };

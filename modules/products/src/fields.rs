@@ -1,33 +1,18 @@
 //! What each field of a product may hold; every flaw is noted where it stands.
 use std::collections::HashSet;
 
-use kernel::{Checks, Currency, Flaw, Line, Money, Patch, Whole, line, text};
+use kernel::{Checks, Currency, Flaw, Money, Patch, Whole, text};
 
-use crate::{Image, OptionValue, Sku, VariantPatch, domain::VariantChange, slug};
+use crate::{Image, OptionValue, Sku, VariantPatch, domain::VariantChange, forms, limits, slug};
 
-/// The highest price, in minor units.
-const MAX_PRICE: i64 = 1_000_000_000_000;
 /// The most of one variant that a shop has.
-pub(crate) const MAX_STOCK: i64 = 1_000_000_000;
+pub(crate) const MAX_STOCK: i64 = limits::QUANTITY;
 /// By how much what is on hand may change at a time.
 pub(crate) type Difference = Whole<{ -MAX_STOCK }, MAX_STOCK>;
-/// The most variants of one product.
-pub(crate) const MAX_VARIANTS: usize = 100;
-/// Ten tonnes.
-const MAX_WEIGHT_G: i64 = 10_000_000;
-/// What a product is called, who makes it, a word to find it by, the number under a bar code.
-pub(crate) type Name = Line<1, 200>;
-pub(crate) type Vendor = Line<0, 100>;
-pub(crate) type Tag = Line<1, 50>;
-pub(crate) type Barcode = Line<0, 64>;
-const MAX_DESCRIPTION: usize = 50_000;
 /// Tags within tags cost the parser the square of their number; each may have one that closes it.
 const MAX_TAGS_OF_HTML: usize = 4_000;
 /// So often is HTML cleaned at the most until that changes nothing; two times are the rule.
 const CLEANINGS: usize = 5;
-const MAX_TAGS: usize = 50;
-const MAX_IMAGES: usize = 50;
-const MAX_OPTIONS: usize = 5;
 
 /// HTML without what is dangerous in it.
 ///
@@ -46,7 +31,7 @@ pub(crate) fn description(html: &str) -> Result<String, Flaw> {
 }
 
 fn within_limits(html: &str) -> Result<String, Flaw> {
-    let html = text(html, 0, MAX_DESCRIPTION)?;
+    let html = text(html, 0, limits::DESCRIPTION)?;
     let (tags, closing) = (html.matches('<').count(), html.matches("</").count());
     if tags - closing > MAX_TAGS_OF_HTML || closing > MAX_TAGS_OF_HTML {
         return Err(Flaw::new("too_many_tags", format!("must have at most {MAX_TAGS_OF_HTML} HTML tags")));
@@ -61,19 +46,19 @@ pub(crate) fn category(given: &str) -> Result<Option<String>, Flaw> {
 
 /// Words to find a product by, each once.
 pub(crate) fn tags(checks: &mut Checks, given: Vec<String>) -> Vec<String> {
-    at_most(checks, "/tags", given.len(), MAX_TAGS);
+    at_most(checks, "/tags", given.len(), limits::TAGS);
     let mut seen = HashSet::new();
-    let tags = given.iter().take(MAX_TAGS).enumerate();
-    let tags = tags.filter_map(|(index, tag)| checks.field(format!("/tags/{index}"), Tag::read(tag)));
+    let tags = given.iter().take(limits::TAGS).enumerate();
+    let tags = tags.filter_map(|(index, tag)| checks.field(format!("/tags/{index}"), forms::Tag::read(tag)));
     tags.filter(|tag| seen.insert(tag.to_lowercase())).collect()
 }
 
 /// Pictures, the main one first.
 pub(crate) fn images(checks: &mut Checks, given: Vec<Image>) -> Vec<Image> {
-    at_most(checks, "/images", given.len(), MAX_IMAGES);
-    let images = given.into_iter().take(MAX_IMAGES).enumerate().filter_map(|(index, image)| {
+    at_most(checks, "/images", given.len(), limits::IMAGES);
+    let images = given.into_iter().take(limits::IMAGES).enumerate().filter_map(|(index, image)| {
         let url = checks.field(format!("/images/{index}/url"), url(&image.url));
-        let alt = checks.field(format!("/images/{index}/alt"), line(&image.alt, 0, 500));
+        let alt = checks.field(format!("/images/{index}/alt"), forms::Alt::read(&image.alt));
         Some(Image { url: url?, alt: alt? })
     });
     images.collect()
@@ -82,10 +67,10 @@ pub(crate) fn images(checks: &mut Checks, given: Vec<Image>) -> Vec<Image> {
 /// Changes of variants, each SKU once.
 pub(crate) fn variants(checks: &mut Checks, given: Patch<Vec<VariantPatch>>, currency: Currency) -> Vec<VariantChange> {
     let given = held(checks, "/variants", given, Ok).unwrap_or_default();
-    at_most(checks, "/variants", given.len(), MAX_VARIANTS);
+    at_most(checks, "/variants", given.len(), limits::VARIANTS);
     let mut seen = HashSet::new();
     let mut variants = Vec::new();
-    for (index, variant) in given.into_iter().take(MAX_VARIANTS).enumerate() {
+    for (index, variant) in given.into_iter().take(limits::VARIANTS).enumerate() {
         let at = format!("/variants/{index}");
         let Some(variant) = self::variant(checks, &at, variant, currency) else { continue };
         let new = seen.insert(variant.sku.clone());
@@ -100,10 +85,10 @@ fn variant(checks: &mut Checks, at: &str, given: VariantPatch, currency: Currenc
     let price = held(checks, &format!("{at}/price"), given.price, |price| amount(price, currency));
     let before = format!("{at}/compare_at_price");
     let compare_at_price = filled(checks, &before, given.compare_at_price, |before| amount(before, currency).map(Some));
-    let weight = given.weight_g.or_empty(0).map(|weight| within(weight, MAX_WEIGHT_G)).transpose();
+    let weight = given.weight_g.or_empty(0).map(forms::Weight::read).transpose();
     let weight_g = checks.field(format!("{at}/weight_g"), weight).flatten();
-    let barcode = filled(checks, &format!("{at}/barcode"), given.barcode, |barcode| Barcode::filled(&barcode));
-    let on_hand = checks.field(format!("{at}/on_hand"), within(given.on_hand.value().unwrap_or(0), MAX_STOCK));
+    let barcode = filled(checks, &format!("{at}/barcode"), given.barcode, |barcode| forms::Barcode::filled(&barcode));
+    let on_hand = checks.field(format!("{at}/on_hand"), forms::OnHand::read(given.on_hand.value().unwrap_or(0)));
     let options = given.options.or_empty(Vec::new()).map(|given| options(checks, at, given));
     let stock_policy = held(checks, &format!("{at}/stock_policy"), given.stock_policy, Ok);
     let taxable = held(checks, &format!("{at}/taxable"), given.taxable, Ok);
@@ -151,13 +136,13 @@ pub(crate) fn filled<T, U>(
 }
 
 fn options(checks: &mut Checks, at: &str, given: Vec<OptionValue>) -> Vec<OptionValue> {
-    at_most(checks, &format!("{at}/options"), given.len(), MAX_OPTIONS);
+    at_most(checks, &format!("{at}/options"), given.len(), limits::OPTIONS);
     let mut seen = HashSet::new();
     let mut options = Vec::new();
-    for (index, option) in given.into_iter().take(MAX_OPTIONS).enumerate() {
+    for (index, option) in given.into_iter().take(limits::OPTIONS).enumerate() {
         let at = format!("{at}/options/{index}");
-        let name = checks.field(format!("{at}/name"), line(&option.name, 1, 50));
-        let value = checks.field(format!("{at}/value"), line(&option.value, 1, 100));
+        let name = checks.field(format!("{at}/name"), forms::OptionName::read(&option.name));
+        let value = checks.field(format!("{at}/value"), forms::OptionChoice::read(&option.value));
         let (Some(name), Some(value)) = (name, value) else { continue };
         checks.ensure(seen.insert(name.clone()), format!("{at}/name"), "duplicate_option", "is chosen twice");
         options.push(OptionValue { name, value });
@@ -165,20 +150,20 @@ fn options(checks: &mut Checks, at: &str, given: Vec<OptionValue>) -> Vec<Option
     options
 }
 
-/// An address on the web, and so nothing that a browser would run.
-fn url(given: &str) -> Result<String, Flaw> {
-    let given = line(given, 1, 2000)?;
-    let uri: Option<axum::http::Uri> = given.parse().ok();
-    match uri {
-        Some(uri) if matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some() => Ok(given),
-        _ => Err(Flaw::new("malformed_url", "must be the address of a picture, beginning with https:// or http://")),
+/// The address of a picture.
+pub(crate) fn url(given: &str) -> Result<String, Flaw> {
+    let given = forms::Address::read(given)?;
+    if forms::is_web(&given) {
+        Ok(given)
+    } else {
+        Err(Flaw::new("malformed_url", "must be the address of a picture, beginning with https:// or http://"))
     }
 }
 
 /// A price in the shop's currency, as minor units.
 fn amount(given: Money, currency: Currency) -> Result<i64, Flaw> {
     if given.currency == currency {
-        within(given.amount, MAX_PRICE)
+        within(given.amount, limits::PRICE)
     } else {
         Err(Flaw::new("wrong_currency", format!("the shop's prices are in {currency}")))
     }
@@ -216,7 +201,7 @@ mod tests {
             assert_eq!(description(&once).unwrap(), clean, "twice is as once");
         }
         assert_eq!(description("a\0b").unwrap_err().code, "control_character");
-        assert_eq!(description(&"x".repeat(MAX_DESCRIPTION + 1)).unwrap_err().code, "too_long");
+        assert_eq!(description(&"x".repeat(limits::DESCRIPTION + 1)).unwrap_err().code, "too_long");
     }
 
     #[test]
@@ -227,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_would_grow_beyond_the_limit_is_refused_at_once() {
-        assert_eq!(description(&"&".repeat(MAX_DESCRIPTION)).unwrap_err().code, "too_long");
+        assert_eq!(description(&"&".repeat(limits::DESCRIPTION)).unwrap_err().code, "too_long");
         let tangled = "<p><b><i>".repeat(MAX_TAGS_OF_HTML / 3);
         assert_eq!(description(&tangled).unwrap_err().code, "too_long", "each paragraph gets the tags before it");
     }

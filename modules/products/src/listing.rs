@@ -1,11 +1,12 @@
 //! Lists of products: which ones, in which order, and where a page begins.
 use chrono::{DateTime, Datelike, Utc};
-use kernel::{Db, Executor, Invalid, PageQuery, text};
+use kernel::{Db, Executor, Invalid, PageQuery};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
     ProductId, ProductQuery, ProductStatus,
+    forms::Question,
     search::{self, Patterns, WORDS},
     slug,
     store::Row,
@@ -13,12 +14,16 @@ use crate::{
 
 /// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
+pub(crate) enum Sort {
     Newest,
     Name,
     Price,
     PriceDown,
 }
+
+/// What each order is called in requests.
+pub(crate) const ORDERS: [(&str, Sort); 4] =
+    [("newest", Sort::Newest), ("name", Sort::Name), ("price", Sort::Price), ("-price", Sort::PriceDown)];
 
 /// Where a page begins: after the product with this key. It says of which order it is, so that a cursor of
 /// another order is refused and not misread.
@@ -36,13 +41,11 @@ pub(crate) enum After {
 
 impl Sort {
     fn parse(text: Option<&str>) -> Result<Self, Invalid> {
-        match text {
-            None | Some("newest") => Ok(Self::Newest),
-            Some("name") => Ok(Self::Name),
-            Some("price") => Ok(Self::Price),
-            Some("-price") => Ok(Self::PriceDown),
-            Some(_) => Err(Invalid::one("?sort", "unknown_value", "must be newest, name, price or -price")),
-        }
+        let Some(text) = text else { return Ok(Self::Newest) };
+        let known = ORDERS.iter().find(|(name, _)| *name == text);
+        known
+            .map(|(_, sort)| *sort)
+            .ok_or_else(|| Invalid::one("?sort", "unknown_value", "must be newest, name, price or -price"))
     }
 
     /// Before every product: the first page needs no statement of its own.
@@ -102,7 +105,7 @@ impl Listing {
         }
         let named = |pointer: &'static str| move |flaw: kernel::Flaw| Invalid::one(pointer, flaw.code, flaw.detail);
         let category = query.category.map(|given| slug::parse(&given)).transpose().map_err(named("?category"))?;
-        let words = search::asked(&text(&query.q.unwrap_or_default(), 0, 200).map_err(named("?q"))?);
+        let words = search::asked(&Question::read(&query.q.unwrap_or_default()).map_err(named("?q"))?);
         Ok(Self { status: query.status.unwrap_or(ProductStatus::Active), limit, category, words, sort, after })
     }
 

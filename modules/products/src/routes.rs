@@ -6,13 +6,13 @@ use kernel::{Body, Caller, Condition, IdempotencyKey, Location, Page, PageQuery,
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
-    openapi::{RefOr, Schema},
+    openapi::{Ref, RefOr, Schema},
 };
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Category, Error, NewCategory, NewProduct, Product, ProductPatch, ProductQuery, Products, Sku, Stock, StockMovement,
-    fields::Difference, slug, slug::Slug,
+    fields::Difference, forms, slug, slug::Slug,
 };
 
 type Api = State<Arc<dyn Products>>;
@@ -35,7 +35,7 @@ struct Key(String);
 
 impl PartialSchema for Key {
     fn schema() -> RefOr<Schema> {
-        Slug::schema()
+        RefOr::Ref(Ref::from_schema_name(Slug::name()))
     }
 }
 
@@ -132,7 +132,7 @@ fn tagged(stock: Stock) -> Tagged<Stock> {
 #[serde(deny_unknown_fields)]
 struct Count {
     /// How many are in the house, those reserved included.
-    #[schema(example = 40)]
+    #[schema(value_type = forms::OnHand, inline)]
     on_hand: i64,
 }
 

@@ -3,15 +3,12 @@ use kernel::{Checks, Flaw, Invalid, Tx};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use crate::{Category, Error, NewCategory, service::Service, slug, store};
-
-/// What a category is called.
-pub(crate) type ShelfName = kernel::Line<1, 100>;
+use crate::{Category, Error, NewCategory, forms::CategoryName, service::Service, slug, store};
 
 /// A category's name; letters that Unicode calls equivalent are the same.
 fn name(given: &str) -> Result<String, Flaw> {
     let composed: String = given.nfc().collect();
-    ShelfName::read(&composed)
+    CategoryName::read(&composed)
 }
 
 impl Service {

@@ -14,7 +14,7 @@ use utoipa::{
 use uuid::Uuid;
 
 /// The most characters of a slug, which are those of Shopify's handles.
-pub(crate) const SLUG_LENGTH: usize = 255;
+pub(crate) const SLUG_LENGTH: usize = crate::limits::HANDLE;
 /// The most characters of a slug that is made.
 const MADE_LENGTH: usize = 100;
 /// So many of one name are told apart by a number; those after them by a part of their identifier.
@@ -40,7 +40,7 @@ pub(crate) fn sort_key(name: &str) -> Vec<u8> {
 /// what nobody sees. Case counts. Letters that Unicode calls equivalent are the same: a slug is kept in the form NFC.
 pub(crate) fn parse(text: &str) -> Result<String, Flaw> {
     let slug: String = text.nfc().collect();
-    let says_something = slug.chars().any(|c| !is_sign(c) && !is_combining_mark(c) && !is_joiner(c));
+    let says_something = slug.chars().any(|c| !is_silent(c));
     match slug.chars().count() {
         1..=SLUG_LENGTH if says_something && slug.chars().all(is_allowed) => {
             if is_id(&slug) {
@@ -68,9 +68,15 @@ impl PartialSchema for Slug {
 
 impl ToSchema for Slug {}
 
-/// The characters that [`parse`] takes, as a regular expression: it leaves out those of the first plane that it refuses.
+/// What [`parse`] takes, as a regular expression: characters that it does not refuse, and one that says something.
 fn pattern() -> String {
-    let refused = |code: &u32| char::from_u32(*code).is_some_and(|c| !is_allowed(c));
+    let (any, said) = (all_but(|c| !is_allowed(c)), all_but(|c| !is_allowed(c) || is_silent(c)));
+    format!("^{any}*{said}{any}*$")
+}
+
+/// A regular expression's class of all characters but those of the first plane that `are` such.
+fn all_but(are: impl Fn(char) -> bool) -> String {
+    let refused = |code: &u32| char::from_u32(*code).is_some_and(&are);
     let (mut class, mut code) = (String::new(), 0);
     while code <= 0xffff {
         let end = (code..=0xffff).take_while(refused).last();
@@ -82,7 +88,7 @@ fn pattern() -> String {
         }
         code = end.unwrap_or(code) + 1;
     }
-    format!("^[^{class}]+$")
+    format!("[^{class}]")
 }
 
 /// The slug of the product that files call by this handle: the handle itself, and so of no other.
@@ -105,6 +111,11 @@ fn is_allowed(c: char) -> bool {
         _ if c.is_ascii() => c.is_ascii_alphanumeric() || is_sign(c),
         _ => is_joiner(c) || !(c.is_whitespace() || c.is_control() || is_invisible(c)),
     }
+}
+
+/// What says nothing by itself.
+fn is_silent(c: char) -> bool {
+    is_sign(c) || is_combining_mark(c) || is_joiner(c)
 }
 
 /// What addresses have between words.

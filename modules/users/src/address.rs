@@ -1,12 +1,10 @@
 //! Postal addresses: which can be delivered to, as far as that shows.
-use kernel::{Checks, Country, Flaw, PostalCode, line};
+use kernel::{Checks, Country, Flaw, PostalCode};
 
-use crate::PostalAddress;
-
-/// The longest telephone number, in characters: people write beside it when, and for whom, to call.
-const PHONE_LENGTH: usize = 60;
-/// The shortest, in digits.
-const PHONE_DIGITS: usize = 3;
+use crate::{
+    PostalAddress,
+    forms::{self, PHONE_DIGITS},
+};
 
 impl PostalAddress {
     /// The address without stray blanks, its country in upper case; or a note of every flaw below `at`.
@@ -14,15 +12,16 @@ impl PostalAddress {
     /// `at` is the JSON Pointer of the address in its request: `/shipping_address` makes
     /// `/shipping_address/city`.
     pub fn checked(self, checks: &mut Checks, at: &str) -> Option<Self> {
-        let name = checks.field(format!("{at}/name"), line(&self.name, 1, 100));
-        let line1 = checks.field(format!("{at}/line1"), line(&self.line1, 1, 200));
-        let line2 = checks.field(format!("{at}/line2"), optional(self.line2.as_deref(), 200));
-        let city = checks.field(format!("{at}/city"), line(&self.city, 1, 100));
-        let region = checks.field(format!("{at}/region"), optional(self.region.as_deref(), 100));
+        let name = checks.field(format!("{at}/name"), forms::Name::read(&self.name));
+        let line1 = checks.field(format!("{at}/line1"), forms::Street::read(&self.line1));
+        let line2 = checks.field(format!("{at}/line2"), optional(self.line2.as_deref(), forms::MoreStreet::read));
+        let city = checks.field(format!("{at}/city"), forms::City::read(&self.city));
+        let region = checks.field(format!("{at}/region"), optional(self.region.as_deref(), forms::Region::read));
         let country = checks.field(format!("{at}/country"), self.country.parse::<Country>());
         // Its form is not looked at: an order that is stopped wrongly costs more than a code that the post corrects.
-        let least = usize::from(country.is_some_and(|country| country.postal_code() == PostalCode::Required));
-        let postal_code = checks.field(format!("{at}/postal_code"), line(&self.postal_code, least, 20));
+        let needed = country.is_some_and(|country| country.postal_code() == PostalCode::Required);
+        let code = if needed { forms::PostalCode::<1>::read } else { forms::PostalCode::<0>::read };
+        let postal_code = checks.field(format!("{at}/postal_code"), code(&self.postal_code));
         let phone = checks.field(format!("{at}/phone"), phone(self.phone.as_deref()));
         Some(Self {
             name: name?,
@@ -38,14 +37,14 @@ impl PostalAddress {
 }
 
 /// A line that may be left out; a blank one is.
-fn optional(given: Option<&str>, max: usize) -> Result<Option<String>, Flaw> {
-    let line = given.map(|given| line(given, 0, max)).transpose()?;
+fn optional(given: Option<&str>, read: fn(&str) -> Result<String, Flaw>) -> Result<Option<String>, Flaw> {
+    let line = given.map(read).transpose()?;
     Ok(line.filter(|line| !line.is_empty()))
 }
 
 /// A line with digits in it, of any script: what else people write there, whoever dials can read.
 fn phone(given: Option<&str>) -> Result<Option<String>, Flaw> {
-    let phone = optional(given, PHONE_LENGTH)?;
+    let phone = optional(given, forms::PhoneLine::read)?;
     let digits = |phone: &String| phone.chars().filter(|c| c.is_numeric()).count();
     match phone {
         Some(phone) if digits(&phone) < PHONE_DIGITS => {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use utoipa::ToSchema;
 
-use crate::{Error, domain::Name};
+use crate::{Error, forms};
 
 kernel::id! {
     /// Identifies an account.
@@ -45,13 +45,13 @@ pub struct User {
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// Where they get mail: one address, ASCII before the `@`.
-    #[schema(example = "ada@example.com")]
+    #[schema(value_type = kernel::Email)]
     pub email: String,
     /// 10 to 256 characters, and not one of the most common.
-    #[schema(format = Password)]
+    #[schema(value_type = forms::Password, inline)]
     pub password: String,
     /// What to call them.
-    #[schema(value_type = Name, inline)]
+    #[schema(value_type = forms::Name, inline)]
     pub name: String,
 }
 
@@ -60,13 +60,13 @@ pub struct NewUser {
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
     /// What to call them.
-    #[schema(value_type = Option<Name>, inline)]
+    #[schema(value_type = Option<forms::Name>, inline)]
     pub name: Option<String>,
     /// The new password; every other session ends.
-    #[schema(format = Password)]
+    #[schema(value_type = Option<forms::Password>, inline)]
     pub password: Option<String>,
     /// The present one; required with `password`.
-    #[schema(format = Password)]
+    #[schema(value_type = Option<forms::Attempt>, inline)]
     pub current_password: Option<String>,
 }
 
@@ -75,9 +75,10 @@ pub struct UserPatch {
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// The account's address.
+    #[schema(value_type = forms::Login, inline)]
     pub email: String,
     /// Its password.
-    #[schema(format = Password)]
+    #[schema(value_type = forms::Attempt, inline)]
     pub password: String,
 }
 
@@ -130,23 +131,29 @@ pub struct Address {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
 pub struct PostalAddress {
     /// Who gets the parcel.
+    #[schema(value_type = forms::Name, inline)]
     pub name: String,
     /// Street and number.
+    #[schema(value_type = forms::Street, inline)]
     pub line1: String,
     /// What line 1 has no room for.
+    #[schema(value_type = Option<forms::MoreStreet>, inline)]
     pub line2: Option<String>,
     /// Town.
+    #[schema(value_type = forms::City, inline)]
     pub city: String,
     /// State, province or region.
+    #[schema(value_type = Option<forms::Region>, inline)]
     pub region: Option<String>,
     /// Postal code; absent, null or empty where the country has none, or mail arrives without.
     #[serde(default, deserialize_with = "kernel::or_default")]
-    #[schema(nullable, required = false)]
+    #[schema(value_type = Option<forms::AnyPostalCode>, inline, required = false)]
     pub postal_code: String,
     /// ISO 3166-1 alpha-2, in either case; kept in capitals.
-    #[schema(example = "DE")]
+    #[schema(value_type = kernel::Country)]
     pub country: String,
     /// For the carrier, as people write it: digits of any script and up to 60 characters.
+    #[schema(value_type = Option<forms::Phone>, inline)]
     pub phone: Option<String>,
 }
 

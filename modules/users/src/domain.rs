@@ -1,17 +1,14 @@
 //! What an account may be called, and what may open it.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Digest, Email, Flaw, Line};
+use kernel::{Digest, Email, Flaw};
 
-/// How long a password may be, in characters (NIST SP 800-63B, section 3.1.1.2).
-const PASSWORD: std::ops::RangeInclusive<usize> = 10..=256;
+use crate::forms::Password;
+
 /// How much of what a client says of itself is kept, in characters.
 const USER_AGENT_LENGTH: usize = 200;
 
 /// The common passwords of ten characters and more, in lower case: most of them from zxcvbn's list (MIT).
 const COMMON: &str = include_str!("common.txt");
-
-/// What to call somebody.
-pub(crate) type Name = Line<1, 100>;
 
 /// Under which the wrong passwords for an address are counted, however it is spelled and whether it has an account or
 /// not.
@@ -26,13 +23,7 @@ fn email_key(given: &str) -> String {
 
 /// A password good enough for the account of `email` and `name`.
 pub(crate) fn password(given: String, email: &str, name: &str) -> Result<String, Flaw> {
-    let length = given.chars().count();
-    if length < *PASSWORD.start() {
-        return Err(Flaw::new("too_short", format!("must have at least {} characters", PASSWORD.start())));
-    }
-    if length > *PASSWORD.end() {
-        return Err(Flaw::new("too_long", format!("must have at most {} characters", PASSWORD.end())));
-    }
+    let given = Password::read(given)?;
     let folded = given.to_lowercase();
     let first = folded.chars().next();
     if COMMON.lines().any(|common| common == folded) || folded.chars().all(|c| Some(c) == first) {
@@ -44,15 +35,6 @@ pub(crate) fn password(given: String, email: &str, name: &str) -> Result<String,
         return Err(Flaw::new("guessable_password", "must not be your address or your name"));
     }
     Ok(given)
-}
-
-/// What somebody says their password is: bounded, and not judged, for it may be older than the rules.
-pub(crate) fn attempt(given: String) -> Result<String, Flaw> {
-    match given.chars().count() {
-        0 => Err(Flaw::new("required", "must not be empty")),
-        n if n > *PASSWORD.end() => Err(Flaw::new("too_long", "no password is that long")),
-        _ => Ok(given),
-    }
 }
 
 /// What a client says of itself, cut to what a list shows.
@@ -96,8 +78,7 @@ mod tests {
 
     #[test]
     fn the_common_passwords_can_be_found() {
-        let min = *PASSWORD.start();
-        assert!(COMMON.lines().all(|line| line.chars().count() >= min && line.to_lowercase() == line));
+        assert!(COMMON.lines().all(|line| Password::read(line.into()).is_ok() && line.to_lowercase() == line));
         assert!(COMMON.lines().count() > 1000);
     }
 

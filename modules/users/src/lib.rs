@@ -4,6 +4,7 @@ mod api;
 mod book;
 mod domain;
 mod error;
+mod forms;
 mod keys;
 mod password;
 mod routes;

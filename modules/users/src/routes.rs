@@ -21,7 +21,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Credentials, Error, NewUser, Session, SessionId, Tokens, User, UserId, UserPatch, Users};
+use crate::{Credentials, Error, NewUser, Session, SessionId, Tokens, User, UserId, UserPatch, Users, forms};
 
 type Api = State<Arc<dyn Users>>;
 
@@ -159,6 +159,7 @@ async fn sign_in(
 #[serde(deny_unknown_fields)]
 struct RefreshForm {
     /// As it was given, once.
+    #[schema(value_type = forms::Token, inline)]
     refresh_token: String,
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     Address, AddressId, Config, Contact, Credentials, Error, NewAddress, NewUser, Session, SessionId, Tokens, User,
-    UserId, UserPatch, Users, VerifyingKey, domain,
+    UserId, UserPatch, Users, VerifyingKey, domain, forms,
     keys::Keys,
     password::Hasher,
     store::{self, Account},
@@ -79,7 +79,7 @@ impl Service {
         let judged = domain::password(password, &email, &name);
         let parsed = checks.field("/email", email.parse::<Email>());
         let password = checks.field("/password", judged);
-        let name = checks.field("/name", domain::Name::read(&name));
+        let name = checks.field("/name", forms::Name::read(&name));
         let (parsed, password, name) = checks.finish(parsed.zip(password).zip(name).map(|((e, p), n)| (e, p, n)))?;
         // Asked before the password is hashed, which costs; decided by the insertion.
         if store::find_by_email(&self.db, &Email::keys(&email)).await?.is_some() {
@@ -101,13 +101,13 @@ impl Service {
         let account = find(&self.db, id).await?;
         let mut checks = Checks::new();
         let name = match patch.name {
-            Some(name) => checks.field("/name", domain::Name::read(&name)),
+            Some(name) => checks.field("/name", forms::Name::read(&name)),
             None => Some(account.user.name.clone()),
         };
         let shown = name.as_deref().unwrap_or_default();
         let password = patch.password.map(|given| domain::password(given, &account.user.email, shown)).transpose();
         let password = checks.field("/password", password);
-        let current = patch.current_password.map(domain::attempt).transpose();
+        let current = patch.current_password.map(forms::Attempt::read).transpose();
         let current = checks.field("/current_password", current);
         let complete = !matches!((&password, &current), (Some(Some(_)), Some(None)));
         checks.ensure(complete, "/current_password", "required", "is needed to change the password");

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Caller, Checks, Digest, Email, Fault, Refusal, Role, Tx};
 
 use crate::{
-    Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, domain, encode,
+    Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, domain, encode, forms,
     service::{Service, identity},
     store::{
         self,
@@ -13,8 +13,6 @@ use crate::{
     },
 };
 
-/// A refresh token has this many characters, or is none of ours.
-const TOKEN_LENGTH: usize = 43;
 /// How long a refresh may be repeated under its key: well after the edge lets it run again, should the first run die.
 const RETRY: TimeDelta = TimeDelta::minutes(5);
 
@@ -22,8 +20,8 @@ impl Service {
     pub(crate) async fn begin_session(&self, given: Credentials, user_agent: &str) -> Result<Tokens, Error> {
         let mut checks = Checks::new();
         // Any text: whether it is an address says nothing about whether it has an account.
-        let email = checks.field("/email", kernel::line(&given.email, 1, 254));
-        let password = checks.field("/password", domain::attempt(given.password));
+        let email = checks.field("/email", forms::Login::read(&given.email));
+        let password = checks.field("/password", forms::Attempt::read(given.password));
         let (email, password) = checks.finish(email.zip(password))?;
         let seen = store::find_by_email(&self.db, &Email::keys(&email)).await?;
         let stored = seen.as_ref().map(|account| &*account.password);
@@ -60,7 +58,7 @@ impl Service {
 
     /// Exchanges a token for the next, once; asked for it again at once, it gives the same.
     pub(crate) async fn rotate(&self, token: &str, key: Option<&str>) -> Result<Tokens, Error> {
-        if token.len() != TOKEN_LENGTH {
+        if !forms::Token::fits(token.as_bytes()) {
             return Err(Error::RefreshTokenInvalid);
         }
         let (hash, (now, expires_at), came) = (hash(token), self.span(), Instant::now());

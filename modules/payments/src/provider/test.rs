@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use kernel::{Clock, Db, Executor, Fault, Invalid, Statement, Tasks, Tx, line};
+use kernel::{Clock, Db, Executor, Fault, Invalid, Statement, Tasks, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,6 +11,7 @@ use super::{Ask, Hold, News, Notice, Outcome, Provider, Unknown, Webhook, signat
 use crate::{
     Error,
     domain::{Charge, ChargeState},
+    forms::Reference,
 };
 
 pub(crate) const NAME: &str = "test";
@@ -98,7 +99,7 @@ impl Provider for Test {
     }
 
     async fn act(&self, reference: &str, approve: bool) -> Result<Webhook, Error> {
-        let reference = line(reference, 1, 100).map_err(|_| Error::PaymentNotFound)?;
+        let reference = Reference::read(reference).map_err(|_| Error::PaymentNotFound)?;
         let (state, reason) = if approve { ("authorized", None) } else { ("declined", Some("customer_declined")) };
         decide(&self.db, &reference, state, reason).await?;
         let row: Option<Row> = by_reference(&self.db, &reference).fetch_optional().await?;

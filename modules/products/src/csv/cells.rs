@@ -220,14 +220,7 @@ pub(super) fn barcode_cell(barcode: &str) -> String {
     if barcode.starts_with('\'') { format!("'{barcode}") } else { barcode.to_owned() }
 }
 
-/// An address on the web, and so nothing that a browser would run.
+/// The address of a picture.
 pub(super) fn url(text: &str) -> Result<String, Flaw> {
-    let url = kernel::line(text, 1, limits::ADDRESS)?;
-    let uri: Option<axum::http::Uri> = url.parse().ok();
-    let web = |uri: axum::http::Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some();
-    if uri.is_some_and(web) {
-        Ok(url)
-    } else {
-        Err(Flaw::new("malformed_url", "must be the address of a picture, beginning with https:// or http://"))
-    }
+    crate::fields::url(text)
 }

@@ -67,33 +67,7 @@ use kernel::{Currency, Money, Patch};
 pub use read::{Read, Reader, RowReport, read};
 pub use write::{Unwritable, Writer, write};
 
-use crate::ImportedProduct;
-
-/// What the catalogue takes; checked here already, to name the line and to lose no more than must be.
-mod limits {
-    use crate::fields::{Barcode, Name, Tag, Vendor};
-
-    pub(super) const COLUMNS: usize = 2_000;
-    /// Characters.
-    pub(super) const HANDLE: usize = 255;
-    pub(super) const NAME: usize = Name::MAX;
-    pub(super) const DESCRIPTION: usize = 50_000;
-    pub(super) const VENDOR: usize = Vendor::MAX;
-    pub(super) const TAG: usize = Tag::MAX;
-    pub(super) const OPTION: usize = 50;
-    pub(super) const VALUE: usize = 100;
-    pub(super) const BARCODE: usize = Barcode::MAX;
-    pub(super) const ADDRESS: usize = 2_000;
-    pub(super) const ALT: usize = 500;
-    /// Of each product.
-    pub(super) const TAGS: usize = 50;
-    pub(super) const IMAGES: usize = 50;
-    pub(super) const VARIANTS: usize = 100;
-    /// Minor units, pieces, grams.
-    pub(super) const PRICE: i64 = 1_000_000_000_000;
-    pub(super) const QUANTITY: i64 = 1_000_000_000;
-    pub(super) const WEIGHT: i64 = 10_000_000;
-}
+use crate::{ImportedProduct, limits};
 
 /// The demo catalogue, in the shop's currency.
 ///

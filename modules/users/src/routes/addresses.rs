@@ -5,30 +5,36 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use super::{Api, Refused};
-use crate::{Address, AddressId, NewAddress, PostalAddress};
+use crate::{Address, AddressId, NewAddress, PostalAddress, forms};
 
 /// An address as a client writes it: [`NewAddress`] in one piece.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AddressForm {
     /// Who gets the parcel.
+    #[schema(value_type = forms::Name, inline)]
     name: String,
     /// Street and number.
+    #[schema(value_type = forms::Street, inline)]
     line1: String,
     /// What line 1 has no room for.
+    #[schema(value_type = Option<forms::MoreStreet>, inline)]
     line2: Option<String>,
     /// Town.
+    #[schema(value_type = forms::City, inline)]
     city: String,
     /// State, province or region.
+    #[schema(value_type = Option<forms::Region>, inline)]
     region: Option<String>,
     /// Postal code; absent, null or empty where the country has none, or mail arrives without.
     #[serde(default, deserialize_with = "kernel::or_default")]
-    #[schema(nullable, required = false)]
+    #[schema(value_type = Option<forms::AnyPostalCode>, inline, required = false)]
     postal_code: String,
     /// ISO 3166-1 alpha-2, in either case.
-    #[schema(example = "DE")]
+    #[schema(value_type = kernel::Country)]
     country: String,
     /// For the carrier, as people write it: digits of any script and up to 60 characters.
+    #[schema(value_type = Option<forms::Phone>, inline)]
     phone: Option<String>,
     /// Whether it is the one to suggest; the first one is, and stays it until another takes its place.
     #[serde(default)]
