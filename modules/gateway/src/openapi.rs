@@ -1,4 +1,5 @@
 //! The description of the public API: what the modules say of their routes, and what the edge adds to each.
+use axum::http::StatusCode;
 use kernel::Violation;
 use serde::Serialize;
 use utoipa::{
@@ -109,6 +110,15 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation
 
 /// Gives it a problem for an answer, and a name that is unique: `list` of products is `products.list`.
 fn complete(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let words = status.parse().ok().and_then(|status: StatusCode| status.canonical_reason());
+        if let (RefOr::T(response), Some(words)) = (response, words)
+            && response.description.is_empty()
+        {
+            // OpenAPI 3.1 demands one (Response Object).
+            words.clone_into(&mut response.description);
+        }
+    }
     let problem = || RefOr::Ref(Ref::from_response_name("Problem"));
     operation.responses.responses.entry("default".into()).or_insert_with(problem);
     let tag = operation.tags.iter().flatten().next();
