@@ -51,7 +51,7 @@ async fn under_its_key_a_refresh_may_be_repeated_for_minutes() {
         let second = shop.refresh(&first, Some("1")).await.unwrap();
         shop.rotated(TimeDelta::minutes(4)).await;
         assert_eq!(shop.refresh(&first, Some("1")).await.as_ref(), Ok(&second));
-        shop.rotated(TimeDelta::minutes(5)).await;
+        shop.rotated(TimeDelta::minutes(6)).await;
         assert_eq!(shop.refresh(&first, Some("1")).await.err(), INVALID);
         assert!(unauthenticated(shop.api.sessions(ada.caller).await));
     }

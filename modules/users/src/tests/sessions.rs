@@ -63,7 +63,7 @@ async fn a_refresh_token_that_comes_back_ends_its_session_and_no_other() {
         let ada = shop.customer("ada").await;
         let elsewhere = shop.arrive(ada.user.clone()).await;
         let fresh = shop.api.refresh(ada.tokens.refresh_token.clone(), None).await.unwrap();
-        shop.rotated(TimeDelta::seconds(10)).await;
+        shop.rotated(TimeDelta::seconds(11)).await;
         assert_eq!(shop.api.refresh(ada.tokens.refresh_token, None).await.err(), Some(Error::RefreshTokenInvalid));
         assert_eq!(shop.api.refresh(fresh.refresh_token, None).await.err(), Some(Error::RefreshTokenInvalid));
         assert!(unauthenticated(shop.api.sessions(ada.caller).await));
