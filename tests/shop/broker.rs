@@ -9,7 +9,7 @@ use std::{
 
 use async_nats::jetstream::{self, consumer::pull, stream::Stream};
 use futures_util::future::join_all;
-use kernel::{Event, Executor, testing::nats};
+use kernel::{CloudEvent, Executor, testing::nats};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -131,7 +131,7 @@ async fn ids(stream: &Stream) -> Result<Vec<Uuid>, String> {
     let mut ids = Vec::new();
     for sequence in 1..=stream.cached_info().state.last_sequence {
         let message = stream.get_raw_message(sequence).await.map_err(|error| format!("{sequence}: {error}"))?;
-        let event: Event = serde_json::from_slice(&message.payload).map_err(|error| error.to_string())?;
+        let event: CloudEvent = serde_json::from_slice(&message.payload).map_err(|error| error.to_string())?;
         if u64::try_from(event.position) != Ok(sequence) {
             return Err(format!("the event {} at {sequence}", event.position));
         }

@@ -1,7 +1,7 @@
 //! What does not get on by itself, seen and repaired from the command line, beside the shop that serves.
 use std::time::{Duration, Instant};
 
-use kernel::{Db, Event, Executor};
+use kernel::{CloudEvent, Db, Executor};
 use reqwest::Method;
 use serde_json::json;
 use sqlx::types::Json;
@@ -109,7 +109,7 @@ async fn a_dead_event_is_listed_and_handled_again_by_the_shop() {
     let ids = [1, 2].map(|position| (position, Uuid::now_v7()));
     for (position, id) in ids {
         // Of a kind that notifications pass over: handled is what it is once it is tried.
-        let event = Event {
+        let event = CloudEvent {
             specversion: "1.0".into(),
             id,
             source: "/orders".into(),

@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use sqlx::types::Json;
 
 use crate::{
-    Call, Context, Event, Executor, Fault, Tx,
+    Call, CloudEvent, Context, Executor, Fault, Tx,
     bus::{Ear, Pull},
     call::DEFAULT_TIMEOUT,
     letters,
@@ -19,7 +19,7 @@ pub trait Handler: Send + Sync + 'static {
     /// Brings about the event's effect in `tx`, which also notes that it was handled.
     ///
     /// It runs in the trace of the event's cause, and has as long as any call may have.
-    async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), Verdict>;
+    async fn handle(&self, tx: &mut Tx, event: &CloudEvent) -> Result<(), Verdict>;
     /// Called once that is committed.
     fn committed(&self) {}
 }
@@ -70,7 +70,7 @@ struct Consumer {
 #[derive(sqlx::FromRow)]
 struct Parked {
     attempts: i64,
-    event: Json<Event>,
+    event: Json<CloudEvent>,
 }
 
 impl Context {
@@ -81,7 +81,7 @@ impl Context {
     pub fn subscribe<F, P>(&self, source: &'static str, pull: P, handler: Arc<dyn Handler>)
     where
         P: Fn(i64, i64, i64) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<Vec<Event>, Fault>> + Send + 'static,
+        F: Future<Output = Result<Vec<CloudEvent>, Fault>> + Send + 'static,
     {
         let pull: Pull = Arc::new(move |after, limit, wait_ms| pull(after, limit, wait_ms).boxed());
         let ear = self.bus.ear(self.name, source, &self.tasks, pull);
@@ -153,7 +153,7 @@ impl Consumer {
         Ok(after)
     }
 
-    async fn take(&self, event: &Event) -> Result<(), Fault> {
+    async fn take(&self, event: &CloudEvent) -> Result<(), Fault> {
         event.call().with_timeout(PATIENCE).run(self.receive(event)).await
     }
 
@@ -171,7 +171,7 @@ impl Consumer {
     }
 
     /// Handles a new event, or parks it where its handler or an earlier one of its aggregate says so.
-    async fn receive(&self, event: &Event) -> Result<(), Fault> {
+    async fn receive(&self, event: &CloudEvent) -> Result<(), Fault> {
         crate::failpoint!(self.context.name, "inbox.received");
         let mut tx = self.context.db.begin().await?;
         if !self.advance(&mut tx, event).await? {
@@ -203,7 +203,7 @@ impl Consumer {
 
     /// Brings about the event's effect and notes that, or says what went wrong: whatever it is, in the
     /// handler or in the database, it concerns this event and must not stop the next.
-    async fn attempt(&self, mut tx: Tx, event: &Event, attempts: i64) -> Result<(), Verdict> {
+    async fn attempt(&self, mut tx: Tx, event: &CloudEvent, attempts: i64) -> Result<(), Verdict> {
         let handled = AssertUnwindSafe(self.handler.handle(&mut tx, event)).catch_unwind();
         let handled =
             handled.map(|outcome| outcome.unwrap_or_else(|_| Err(Fault::internal("a handler panicked").into())));
@@ -217,7 +217,7 @@ impl Consumer {
     }
 
     /// Moves the cursor to `event`; false if another replica has.
-    async fn advance(&self, tx: &mut Tx, event: &Event) -> Result<bool, Fault> {
+    async fn advance(&self, tx: &mut Tx, event: &CloudEvent) -> Result<bool, Fault> {
         tx.query("INSERT INTO inbox_cursors (source, position) VALUES ($1, 0) ON CONFLICT (source) DO NOTHING")
             .bind(self.source)
             .execute()
@@ -232,7 +232,7 @@ impl Consumer {
     }
 
     /// Whether `event` came before: it is sent again after a publisher or a cursor was restored.
-    async fn seen(&self, tx: &mut Tx, event: &Event) -> Result<bool, Fault> {
+    async fn seen(&self, tx: &mut Tx, event: &CloudEvent) -> Result<bool, Fault> {
         let sql = "SELECT EXISTS (SELECT 1 FROM inbox WHERE source = $1 AND event_id = $2)";
         let (seen,): (bool,) = tx.query(sql).bind(self.source).bind(event.id).fetch_one().await?;
         Ok(seen)
@@ -241,7 +241,7 @@ impl Consumer {
     async fn note(
         &self,
         tx: &mut Tx,
-        event: &Event,
+        event: &CloudEvent,
         state: &'static str,
         attempts: i64,
         reason: Option<String>,
@@ -272,7 +272,7 @@ impl Consumer {
     }
 
     /// Notes that `event` waits for another attempt, or for a person.
-    async fn judge(&self, tx: &mut Tx, event: &Event, attempts: i64, verdict: Verdict) -> Result<(), Fault> {
+    async fn judge(&self, tx: &mut Tx, event: &CloudEvent, attempts: i64, verdict: Verdict) -> Result<(), Fault> {
         let (state, reason) = match verdict {
             Verdict::Retry { reason } if attempts < ATTEMPTS => ("parked", reason),
             Verdict::Retry { reason } | Verdict::Reject { reason } => ("dead", reason),

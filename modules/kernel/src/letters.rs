@@ -12,7 +12,9 @@ use sqlx::types::Json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{Caller, Context, Cursor, Db, Event, Executor, Failure, Fault, Invalid, Limit, Page, PageQuery, Refusal};
+use crate::{
+    Caller, CloudEvent, Context, Cursor, Db, Executor, Failure, Fault, Invalid, Limit, Page, PageQuery, Refusal,
+};
 
 /// An event that a module has received and not handled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -80,12 +82,12 @@ struct Row {
     state: LetterState,
     attempts: i64,
     reason: Option<String>,
-    event: Json<Event>,
+    event: Json<CloudEvent>,
 }
 
 impl From<Row> for DeadLetter {
     fn from(Row { source, event_id, state, attempts, reason, event: Json(event), .. }: Row) -> Self {
-        let Event { kind, subject, time: at, .. } = event;
+        let CloudEvent { kind, subject, time: at, .. } = event;
         Self { source, event_id, kind, subject, at, state, attempts, reason }
     }
 }

@@ -14,8 +14,8 @@ use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Clock, Currency, Db, Deployable, Local, Mode, Outbox, Remote, Seal, Settings, Tasks, Wire, bus::Bus, failpoint,
-    role,
+    Clock, Currency, Db, Deployable, Local, Mode, Outbox, Remote, ServiceTokens, Settings, Tasks, Wire, bus::Bus,
+    failpoint, role,
 };
 
 /// Why a process could not start: one sentence that names the setting.
@@ -95,7 +95,7 @@ pub struct Host {
     hosted: BTreeSet<&'static str>,
     /// Whether what comes from outside arrives here.
     is_edge: bool,
-    seal: Seal,
+    tokens: ServiceTokens,
     clock: Clock,
     tasks: Tasks,
     bus: Bus,
@@ -136,14 +136,14 @@ impl Host {
             .pool_idle_timeout(Duration::from_secs(30))
             .tcp_nodelay(true)
             .build()?;
-        let seal = Seal::new(service_secret.as_deref(), clock.clone());
+        let tokens = ServiceTokens::new(service_secret.as_deref(), clock.clone());
         let (internal, public) = (Router::new(), OpenApiRouter::new());
         Ok(Self {
             config,
             settings,
             hosted,
             is_edge,
-            seal,
+            tokens,
             clock,
             tasks: Tasks::default(),
             bus,
@@ -193,12 +193,12 @@ impl Host {
             let Settings { bulkhead, testing, .. } = &self.settings;
             let local = Local::new(self.tasks.clone(), testing.checked, bulkhead.running, bulkhead.waiting);
             let api = M::Api::local(api, local);
-            let guard = from_fn_with_state((self.seal.clone(), name), Seal::guard);
+            let guard = from_fn_with_state((self.tokens.clone(), name), ServiceTokens::guard);
             let routes = M::Api::serve(Arc::clone(&api)).route_layer(guard);
             self.internal = std::mem::take(&mut self.internal).merge(routes);
             api
         } else {
-            M::Api::connect(Remote::new(self.http.clone(), self.address(name)?, name, self.seal.clone()))
+            M::Api::connect(Remote::new(self.http.clone(), self.address(name)?, name, self.tokens.clone()))
         };
         if self.is_edge {
             self.public = std::mem::take(&mut self.public).merge(M::routes(Arc::clone(&api)));

@@ -10,7 +10,7 @@ use std::{
 use axum::http::{StatusCode, header::AUTHORIZATION};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Call, Delivery, Failure, Fault, Problem, Seal, given::given, rpc::ANSWER};
+use crate::{Call, CallSemantics, Failure, Fault, Problem, ServiceTokens, given::given, rpc::ANSWER};
 
 /// Another process that hosts a module.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Remote {
     http: reqwest::Client,
     base: String,
     module: &'static str,
-    seal: Seal,
+    tokens: ServiceTokens,
     health: Arc<Health>,
 }
 
@@ -38,15 +38,15 @@ enum Attempt<T, E> {
 
 impl Remote {
     /// The process at `base`, for example `http://products:8081`, which hosts `module`.
-    pub fn new(http: reqwest::Client, base: impl Into<String>, module: &'static str, seal: Seal) -> Self {
+    pub fn new(http: reqwest::Client, base: impl Into<String>, module: &'static str, tokens: ServiceTokens) -> Self {
         let base = base.into().trim_end_matches('/').to_owned();
-        Self { http, base, module, seal, health: Arc::default() }
+        Self { http, base, module, tokens, health: Arc::default() }
     }
 
     /// Calls one method there.
     pub async fn call<T: DeserializeOwned, E: Failure>(
         &self,
-        delivery: Delivery,
+        semantics: CallSemantics,
         path: &'static str,
         args: &(impl Serialize + Sync),
     ) -> Result<T, E> {
@@ -69,7 +69,7 @@ impl Remote {
                 Attempt::Answered(answer) => return answer,
                 Attempt::Undelivered(fault) => (true, fault),
                 Attempt::Unclear(Fault::DeadlineExceeded) => (false, Fault::DeadlineExceeded),
-                Attempt::Unclear(fault) => (delivery != Delivery::Once, fault),
+                Attempt::Unclear(fault) => (semantics != CallSemantics::Once, fault),
             };
             let pause = PAUSE.mul_f64(f64::from(1 << attempt) * rand::random::<f64>());
             if !again || attempt == ATTEMPTS || call.left() < pause || !self.health.spend() {
@@ -88,7 +88,7 @@ impl Remote {
         path: &'static str,
         body: String,
     ) -> Attempt<T, E> {
-        let token = match self.seal.token(self.module) {
+        let token = match self.tokens.token(self.module) {
             Ok(token) => token,
             Err(fault) => return Attempt::Undelivered(fault),
         };
@@ -139,7 +139,7 @@ struct Health {
 #[derive(Debug, Default)]
 struct Breaker {
     failures: u32,
-    closed_until: Option<Instant>,
+    open_until: Option<Instant>,
 }
 
 /// A peer with this many failures in a row is left alone for a while.
@@ -165,10 +165,10 @@ impl Health {
 
     fn admits(&self) -> bool {
         let mut breaker = self.breaker.lock().unwrap_or_else(PoisonError::into_inner);
-        match breaker.closed_until {
+        match breaker.open_until {
             Some(until) if Instant::now() < until => false,
             Some(_) => {
-                breaker.closed_until = Some(Instant::now() + REST);
+                breaker.open_until = Some(Instant::now() + REST);
                 true
             }
             None => true,
@@ -182,7 +182,7 @@ impl Health {
         } else {
             breaker.failures += 1;
             if breaker.failures >= TRIP_AFTER {
-                breaker.closed_until = Some(Instant::now() + REST);
+                breaker.open_until = Some(Instant::now() + REST);
             }
         }
     }
@@ -197,7 +197,7 @@ mod tests {
         let health = Health::default();
         (0..TRIP_AFTER).for_each(|_| health.note(false));
         assert!(!health.admits());
-        health.breaker.lock().unwrap().closed_until = Some(Instant::now());
+        health.breaker.lock().unwrap().open_until = Some(Instant::now());
         assert!(health.admits() && !health.admits(), "one probe at a time");
         health.note(true);
         assert!(health.admits());

@@ -20,7 +20,7 @@ pub trait Wire: Send + Sync + 'static {
     /// The module's name: its path segment, config section, schema and Deployment.
     const NAME: &'static str;
     /// Its methods, and what may be done to a call of each.
-    const METHODS: &'static [(&'static str, Delivery)];
+    const METHODS: &'static [(&'static str, CallSemantics)];
     /// The same module behind the rules that hold in every topology.
     fn local(api: Arc<Self>, local: Local) -> Arc<Self>;
     /// A client that speaks to the module at `remote`.
@@ -41,7 +41,7 @@ pub trait Survey {
 
 /// What may be done to a call: the word before a method of [`api!`](crate::api).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+pub enum CallSemantics {
     /// Changes nothing: may be cancelled, and sent again.
     Read,
     /// Runs to its end once started; sent again, it changes nothing the second time.
@@ -73,7 +73,7 @@ impl Local {
     }
 
     /// Calls one method.
-    pub async fn call<A, T, E, F>(&self, delivery: Delivery, args: A, serve: impl Fn(A) -> F) -> Result<T, E>
+    pub async fn call<A, T, E, F>(&self, semantics: CallSemantics, args: A, serve: impl Fn(A) -> F) -> Result<T, E>
     where
         A: Serialize + DeserializeOwned,
         T: Serialize + DeserializeOwned + Send + 'static,
@@ -81,22 +81,22 @@ impl Local {
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         if !self.checked {
-            return self.admit(delivery, serve(args)).await;
+            return self.admit(semantics, serve(args)).await;
         }
-        if delivery != Delivery::Once {
+        if semantics != CallSemantics::Once {
             // The answer that got lost; the caller asks again.
-            let lost = self.admit(delivery, serve(sent(&args)?)).await;
+            let lost = self.admit(semantics, serve(sent(&args)?)).await;
             if let Err(Some(fault)) = lost.as_ref().map_err(Failure::fault) {
                 return Err(fault.into());
             }
         }
-        match self.admit(delivery, serve(sent(&args)?)).await {
+        match self.admit(semantics, serve(sent(&args)?)).await {
             Ok(value) => Ok(round_trip(&value)?),
             Err(error) => Err(round_trip(&Problem::from(error))?.error),
         }
     }
 
-    async fn admit<T, E, F>(&self, delivery: Delivery, work: F) -> Result<T, E>
+    async fn admit<T, E, F>(&self, semantics: CallSemantics, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: Failure,
@@ -110,7 +110,7 @@ impl Local {
         let turn = Arc::clone(&self.running).acquire_owned();
         let turn =
             tokio::time::timeout(call.left(), turn).await.map_err(|_| Fault::Overloaded)?.map_err(Fault::internal)?;
-        if delivery == Delivery::Read {
+        if semantics == CallSemantics::Read {
             return call.run(AssertUnwindSafe(work).catch_unwind().map(caught)).await;
         }
         let work = call.scope(AssertUnwindSafe(work).catch_unwind().map(caught));
@@ -184,7 +184,7 @@ where
 
 /// Defines a module's trait, and every way to call it.
 ///
-/// Each method begins with one word: `read`, `idempotent` or `once` (see [`Delivery`]).
+/// Each method begins with one word: `read`, `idempotent` or `once` (see [`CallSemantics`]).
 #[macro_export]
 macro_rules! api {
     (
@@ -192,7 +192,7 @@ macro_rules! api {
         pub trait $Api:ident($module:literal) {
             $(
                 $(#[$doc:meta])*
-                $delivery:ident async fn $method:ident(&self $(, $arg:ident: $ty:ty)* $(,)?)
+                $semantics:ident async fn $method:ident(&self $(, $arg:ident: $ty:ty)* $(,)?)
                     -> Result<$Value:ty, $Error:ty>;
             )*
         }
@@ -215,8 +215,8 @@ macro_rules! api {
 
             impl $crate::Wire for dyn $Api {
                 const NAME: &'static str = $module;
-                const METHODS: &'static [(&'static str, $crate::Delivery)] =
-                    &[$((stringify!($method), $crate::delivery!($delivery))),*];
+                const METHODS: &'static [(&'static str, $crate::CallSemantics)] =
+                    &[$((stringify!($method), $crate::call_semantics!($semantics))),*];
                 fn local(api: Arc<Self>, local: $crate::Local) -> Arc<Self> {
                     Arc::new(InProcess { api, local })
                 }
@@ -252,7 +252,7 @@ macro_rules! api {
                         let api = Arc::clone(&self.api);
                         async move { api.$method($($arg),*).await }
                     };
-                    self.local.call($crate::delivery!($delivery), $method { $($arg),* }, serve).await
+                    self.local.call($crate::call_semantics!($semantics), $method { $($arg),* }, serve).await
                 })*
             }
 
@@ -262,7 +262,7 @@ macro_rules! api {
             impl $Api for OverHttp {
                 $(async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error> {
                     let path = concat!("/rpc/", $module, "/", stringify!($method));
-                    self.0.call($crate::delivery!($delivery), path, &$method { $($arg),* }).await
+                    self.0.call($crate::call_semantics!($semantics), path, &$method { $($arg),* }).await
                 })*
             }
         };
@@ -272,15 +272,15 @@ macro_rules! api {
 /// The three words that a method of [`api!`] may start with.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! delivery {
+macro_rules! call_semantics {
     (read) => {
-        $crate::Delivery::Read
+        $crate::CallSemantics::Read
     };
     (idempotent) => {
-        $crate::Delivery::Idempotent
+        $crate::CallSemantics::Idempotent
     };
     (once) => {
-        $crate::Delivery::Once
+        $crate::CallSemantics::Once
     };
     ($other:ident) => {
         compile_error!(concat!(

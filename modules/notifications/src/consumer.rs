@@ -1,7 +1,7 @@
 //! Hears what happens to orders, and writes the message in the transaction that notes the event.
 use std::sync::Arc;
 
-use kernel::{Clock, Context, Event, Handler, Tx, Verdict};
+use kernel::{Clock, CloudEvent, Context, Handler, Tx, Verdict};
 use orders::{Order, OrderChanged};
 use sqlx::Error as Sql;
 use tokio::sync::Notify;
@@ -30,7 +30,7 @@ impl Consumer {
 
 #[kernel::async_trait]
 impl Handler for Consumer {
-    async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), Verdict> {
+    async fn handle(&self, tx: &mut Tx, event: &CloudEvent) -> Result<(), Verdict> {
         let read = || serde_json::from_value(event.data.clone()).map_err(Verdict::reject);
         if event.kind == CORRECTED {
             let OrderChanged { order } = read()?;

@@ -1,6 +1,6 @@
 //! What the other modules see of orders.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Condition, DeadLetter, Event, LetterQuery, Money, Page, PageQuery};
+use kernel::{Caller, CloudEvent, Condition, DeadLetter, LetterQuery, Money, Page, PageQuery};
 use payments::{Action, PaymentChoice, PaymentStatus};
 use products::Sku;
 use serde::{Deserialize, Serialize};
@@ -161,7 +161,7 @@ pub struct NewOrder {
     /// How it is paid.
     pub payment: PaymentChoice,
     /// Where mail about it goes: one address, ASCII before the `@`; a guest must say.
-    #[schema(value_type = Option<kernel::Email>)]
+    #[schema(value_type = Option<kernel::EmailAddress>)]
     pub email: Option<String>,
     /// Refuses the order if this is not its total: what was shown is what is charged.
     pub expected_total: Option<Money>,
@@ -220,7 +220,7 @@ pub struct OrderQuery {
 #[serde(deny_unknown_fields)]
 pub struct OrderPatch {
     /// Where mail about it goes: one address, ASCII before the `@`.
-    #[schema(value_type = kernel::Email)]
+    #[schema(value_type = kernel::EmailAddress)]
     pub email: String,
 }
 
@@ -349,6 +349,6 @@ kernel::api! {
         idempotent async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error>;
 
         /// What happened to orders after position `after`; waits up to `wait_ms` for news.
-        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Event>, Error>;
+        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error>;
     }
 }

@@ -1,6 +1,6 @@
 //! From a cart to an order: what is checked, and what it costs.
 use cart::{Cart, CartItem};
-use kernel::{Caller, Checks, Country, Currency, Digest, Email, Fault, Flaw, Invalid, Money};
+use kernel::{Caller, Checks, Country, Currency, Digest, EmailAddress, Fault, Flaw, Invalid, Money};
 use payments::PaymentChoice;
 use products::Shortage;
 
@@ -83,7 +83,7 @@ impl NewOrder {
     pub(crate) fn checked(self, caller: &Caller, settings: &Settings) -> Result<Self, Invalid> {
         let mut checks = Checks::new();
         let email = match (self.email, caller) {
-            (Some(given), _) => checks.field("/email", given.parse::<Email>()).map(|email| Some(email.into())),
+            (Some(given), _) => checks.field("/email", given.parse::<EmailAddress>()).map(|email| Some(email.into())),
             (None, Caller::User { .. } | Caller::System) => Some(None),
             (None, Caller::Guest { .. } | Caller::Anonymous) => {
                 checks.field("/email", Err(Flaw::new("required", "sign in, or say where mail about the order goes")))

@@ -1,7 +1,7 @@
 //! What payments have to tell: that an order may go on, or that money was paid back.
 use std::sync::Arc;
 
-use kernel::{Event as News, Handler, Money, Tx, Verdict, async_trait};
+use kernel::{CloudEvent, Handler, Money, Tx, Verdict, async_trait};
 use payments::{PaymentChanged, RefundNote};
 use tokio::sync::Notify;
 
@@ -16,7 +16,7 @@ pub(crate) struct Consumer {
 
 #[async_trait]
 impl Handler for Consumer {
-    async fn handle(&self, tx: &mut Tx, news: &News) -> Result<(), Verdict> {
+    async fn handle(&self, tx: &mut Tx, news: &CloudEvent) -> Result<(), Verdict> {
         match &*news.kind {
             "payment.authorized" | "payment.declined" => {
                 let id = changed(news)?.payment.order_id;
@@ -53,6 +53,6 @@ impl Consumer {
     }
 }
 
-fn changed(news: &News) -> Result<PaymentChanged, Verdict> {
+fn changed(news: &CloudEvent) -> Result<PaymentChanged, Verdict> {
     serde_json::from_value(news.data.clone()).map_err(Verdict::reject)
 }

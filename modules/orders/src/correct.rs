@@ -1,5 +1,5 @@
 //! Correcting where mail about an order goes.
-use kernel::{Caller, Condition, Email, Invalid};
+use kernel::{Caller, Condition, EmailAddress, Invalid};
 
 use crate::{
     Error, Order, OrderId, OrderPatch,
@@ -25,7 +25,7 @@ impl Service {
         if_match: &Condition,
     ) -> Result<Order, Error> {
         caller.staff()?;
-        let email: Email =
+        let email: EmailAddress =
             patch.email.parse().map_err(|flaw: kernel::Flaw| Invalid::one("/email", flaw.code, flaw.detail))?;
         let correction = Correction { email: email.into(), by: caller.account().ok() };
         let state = self.saga.journal.find(id).await?;

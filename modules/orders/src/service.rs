@@ -2,7 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Call, Caller, Clock, Condition, Currency, Db, DeadLetter, DeadLetters, Email, Event as News, Fault, Invalid,
+    Call, Caller, Clock, CloudEvent, Condition, Currency, Db, DeadLetter, DeadLetters, EmailAddress, Fault, Invalid,
     LetterQuery, Page, PageQuery, Refusal, async_trait,
 };
 use tokio::{
@@ -183,7 +183,7 @@ impl Orders for Service {
         self.letters.replay(&caller, event_id, Error::EventNotFound).await
     }
 
-    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<News>, Error> {
+    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error> {
         let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
         Ok(self.saga.journal.outbox.read(after, limit, wait).await?)
     }
@@ -267,7 +267,7 @@ impl Service {
         }
         let contact = self.users.contact(UserId(caller.account()?)).await.map_err(of_user)?;
         // An account may be older than the rule.
-        let email = contact.email.parse::<Email>().map_err(|flaw| {
+        let email = contact.email.parse::<EmailAddress>().map_err(|flaw| {
             let detail = format!("the account's {}; say where mail about the order goes", flaw.detail);
             Invalid::one("/email", flaw.code, detail)
         })?;

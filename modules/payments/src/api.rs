@@ -1,6 +1,6 @@
 //! What the other modules see of payments.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Event, Money};
+use kernel::{Caller, CloudEvent, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -152,6 +152,6 @@ kernel::api! {
         idempotent async fn act(&self, provider: String, reference: String, approve: bool) -> Result<(), Error>;
 
         /// What happened to payments after position `after`; waits up to `wait_ms` for news.
-        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Event>, Error>;
+        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error>;
     }
 }

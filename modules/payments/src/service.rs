@@ -2,7 +2,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use kernel::{Call, Caller, Context, Event, Fault, Invalid, Money, Tx};
+use kernel::{Call, Caller, CloudEvent, Context, Fault, Invalid, Money, Tx};
 use uuid::Uuid;
 
 use crate::{
@@ -144,7 +144,7 @@ impl Payments for Service {
         self.listen(&provider, &told.signature, &told.body).await
     }
 
-    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Event>, Error> {
+    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error> {
         let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
         Ok(self.context.outbox.read(after, limit, wait).await?)
     }

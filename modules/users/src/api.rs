@@ -45,7 +45,7 @@ pub struct User {
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// Where they get mail: one address, ASCII before the `@`.
-    #[schema(value_type = kernel::Email)]
+    #[schema(value_type = kernel::EmailAddress)]
     pub email: String,
     /// 10 to 256 characters, and not one of the most common.
     #[schema(value_type = forms::Password, inline)]

@@ -1,6 +1,6 @@
 //! What an account may be called, and what may open it.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Digest, Email, Flaw};
+use kernel::{Digest, EmailAddress, Flaw};
 
 use crate::forms::Password;
 
@@ -18,7 +18,7 @@ pub(crate) fn account_key(email: &str) -> String {
 
 /// The one key of what may be an address; of an account from before there was a rule, what it was called then.
 fn email_key(given: &str) -> String {
-    given.parse().map_or_else(|_| given.trim().to_lowercase(), |email: Email| email.key())
+    given.parse().map_or_else(|_| given.trim().to_lowercase(), |email: EmailAddress| email.key())
 }
 
 /// A password good enough for the account of `email` and `name`.

@@ -1,8 +1,8 @@
 //! Accounts: who there is, and what they may do. Sessions and addresses are in files of their own.
 use chrono::TimeDelta;
 use kernel::{
-    Caller, Checks, Clock, Condition, Context, Db, Email, Executor, Fault, Invalid, Page, PageQuery, Refusal, Role,
-    StartError, async_trait,
+    Caller, Checks, Clock, Condition, Context, Db, EmailAddress, Executor, Fault, Invalid, Page, PageQuery, Refusal,
+    Role, StartError, async_trait,
 };
 use uuid::Uuid;
 
@@ -77,12 +77,12 @@ impl Service {
         let NewUser { email, password, name } = new;
         let mut checks = Checks::new();
         let judged = domain::password(password, &email, &name);
-        let parsed = checks.field("/email", email.parse::<Email>());
+        let parsed = checks.field("/email", email.parse::<EmailAddress>());
         let password = checks.field("/password", judged);
         let name = checks.field("/name", forms::Name::read(&name));
         let (parsed, password, name) = checks.finish(parsed.zip(password).zip(name).map(|((e, p), n)| (e, p, n)))?;
         // Asked before the password is hashed, which costs; decided by the insertion.
-        if store::find_by_email(&self.db, &Email::keys(&email)).await?.is_some() {
+        if store::find_by_email(&self.db, &EmailAddress::keys(&email)).await?.is_some() {
             return Err(Error::EmailTaken);
         }
         let password = self.hasher.hash(password).await?;

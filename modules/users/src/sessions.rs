@@ -2,7 +2,7 @@
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Checks, Digest, Email, Fault, Refusal, Role, Tx};
+use kernel::{Caller, Checks, Digest, EmailAddress, Fault, Refusal, Role, Tx};
 
 use crate::{
     Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, domain, encode, forms,
@@ -23,7 +23,7 @@ impl Service {
         let email = checks.field("/email", forms::Login::read(&given.email));
         let password = checks.field("/password", forms::Attempt::read(given.password));
         let (email, password) = checks.finish(email.zip(password))?;
-        let seen = store::find_by_email(&self.db, &Email::keys(&email)).await?;
+        let seen = store::find_by_email(&self.db, &EmailAddress::keys(&email)).await?;
         let stored = seen.as_ref().map(|account| &*account.password);
         if !self.opens(&email, password.clone(), stored).await? {
             return Err(Error::WrongCredentials);

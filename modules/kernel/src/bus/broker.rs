@@ -22,7 +22,7 @@ use super::{
     Complaints,
     address::{Login, parse},
 };
-use crate::{Event, StartError, Tasks, settings::Events};
+use crate::{CloudEvent, StartError, Tasks, settings::Events};
 
 /// What went wrong with the broker, for the log.
 pub(super) type Trouble = Box<dyn std::error::Error + Send + Sync>;
@@ -217,7 +217,7 @@ fn is_not_found(kind: GetStreamErrorKind) -> bool {
 
 /// Makes sure that `stream` is a copy of the outbox which has `ours` at the place of the stream's last event. Another
 /// shop's, or one that a database was restored under, has something else there.
-pub(super) async fn is_ours(stream: &Stream, ours: &[Event]) -> Result<(), Trouble> {
+pub(super) async fn is_ours(stream: &Stream, ours: &[CloudEvent]) -> Result<(), Trouble> {
     let last = stream.cached_info().state.last_sequence;
     let name = &stream.cached_info().config.name;
     let foreign = |what: &str| {
@@ -229,7 +229,7 @@ pub(super) async fn is_ours(stream: &Stream, ours: &[Event]) -> Result<(), Troub
     };
     let Some(ours) = ours.first() else { return foreign(&format!("has {last} events, more than the outbox")) };
     match stream.get_raw_message(last).await {
-        Ok(message) => match serde_json::from_slice::<Event>(&message.payload) {
+        Ok(message) => match serde_json::from_slice::<CloudEvent>(&message.payload) {
             Ok(theirs) if theirs.id == ours.id => Ok(()),
             _ => foreign(&format!("has another event at {last} than the outbox")),
         },

@@ -12,7 +12,7 @@ use super::{
     Complaints, Heard, Pull,
     broker::{Broker, Trouble, is_ours},
 };
-use crate::{Call, Event, call::DEFAULT_TIMEOUT};
+use crate::{Call, CloudEvent, call::DEFAULT_TIMEOUT};
 
 /// What is not acknowledged for so long is delivered again.
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -50,7 +50,7 @@ impl Listener {
         while let Some(arrived) = next {
             let message = arrived.ok_or("the broker has ended the delivery")??;
             let sequence = message.info()?.stream_sequence;
-            match serde_json::from_slice::<Event>(&message.payload) {
+            match serde_json::from_slice::<CloudEvent>(&message.payload) {
                 Ok(event) if u64::try_from(event.position) == Ok(sequence) => {
                     heard.push(Heard { event, message: Some(message) });
                 }

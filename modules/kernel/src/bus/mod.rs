@@ -15,7 +15,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::{Call, Event, Fault, StartError, Tasks, call::DEFAULT_TIMEOUT, settings::Events};
+use crate::{Call, CloudEvent, Fault, StartError, Tasks, call::DEFAULT_TIMEOUT, settings::Events};
 use broker::{Broker, Trouble};
 use listener::Listener;
 
@@ -55,11 +55,11 @@ impl Bus {
 }
 
 /// The publisher's own method: the events after a position, so many, waiting for the first so many ms.
-pub(crate) type Pull = Arc<dyn Fn(i64, i64, i64) -> BoxFuture<'static, Result<Vec<Event>, Fault>> + Send + Sync>;
+pub(crate) type Pull = Arc<dyn Fn(i64, i64, i64) -> BoxFuture<'static, Result<Vec<CloudEvent>, Fault>> + Send + Sync>;
 
 /// An event that arrived, and the message that it came with, if a broker sent it.
 pub(crate) struct Heard {
-    pub(crate) event: Event,
+    pub(crate) event: CloudEvent,
     message: Option<async_nats::jetstream::Message>,
 }
 
@@ -117,7 +117,7 @@ impl Ear {
     }
 
     /// The events after `after` and before `before` that the broker left out, or the first of them.
-    pub(crate) async fn fill(&self, after: i64, before: i64, limit: i64) -> Result<Vec<Event>, Fault> {
+    pub(crate) async fn fill(&self, after: i64, before: i64, limit: i64) -> Result<Vec<CloudEvent>, Fault> {
         let events = self.ask(after, limit.min(before - 1 - after), 0).await?;
         if let Some(listener) = &self.listener {
             listener.filled(events.len());
@@ -125,7 +125,7 @@ impl Ear {
         Ok(events)
     }
 
-    async fn ask(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Event>, Fault> {
+    async fn ask(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Fault> {
         Call::fresh(DEFAULT_TIMEOUT).run((self.pull)(after, limit, wait_ms)).await
     }
 

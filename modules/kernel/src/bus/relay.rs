@@ -13,7 +13,7 @@ use super::{
     Bus, Complaints,
     broker::{Broker, Trouble, is_ours},
 };
-use crate::{Call, Context, Event, Fault, Outbox, call::DEFAULT_TIMEOUT};
+use crate::{Call, CloudEvent, Context, Fault, Outbox, call::DEFAULT_TIMEOUT};
 
 const BATCH: i64 = 100;
 const WAIT: Duration = Duration::from_secs(4);
@@ -102,7 +102,7 @@ impl Relay {
         Ok(())
     }
 
-    async fn read(&self, after: i64, limit: i64, wait: Duration) -> Result<Vec<Event>, Fault> {
+    async fn read(&self, after: i64, limit: i64, wait: Duration) -> Result<Vec<CloudEvent>, Fault> {
         Call::fresh(DEFAULT_TIMEOUT).run(self.outbox.read(after, limit, wait)).await
     }
 }

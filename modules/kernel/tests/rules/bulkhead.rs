@@ -2,7 +2,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use kernel::{Call, Delivery, Fault};
+use kernel::{Call, CallSemantics, Fault};
 
 use crate::{
     sample::Plan,
@@ -16,13 +16,13 @@ const TWO: &str = "bulkhead = { running = 2, waiting = 0 }";
 #[tokio::test]
 async fn a_module_that_hangs_does_not_slow_its_neighbour() {
     for kind in KINDS {
-        for delivery in DELIVERIES {
+        for semantics in DELIVERIES {
             let world = World::with(kind, TWO).await;
-            let _hung: Vec<_> = (0..2).map(|_| world.spawn(delivery, Plan::Wait, LONG)).collect();
+            let _hung: Vec<_> = (0..2).map(|_| world.spawn(semantics, Plan::Wait, LONG)).collect();
             world.probe.until(|counts| counts.started == 2).await;
             for _ in 0..20 {
                 let greeting = Call::fresh(LONG).scope(world.front.greet("hello".into(), 1)).await;
-                assert_eq!(greeting, Ok("hello ".into()), "{kind:?} {delivery:?}");
+                assert_eq!(greeting, Ok("hello ".into()), "{kind:?} {semantics:?}");
             }
         }
     }
@@ -31,14 +31,14 @@ async fn a_module_that_hangs_does_not_slow_its_neighbour() {
 #[tokio::test]
 async fn what_does_not_fit_is_refused_at_once() {
     for kind in KINDS {
-        for delivery in DELIVERIES {
+        for semantics in DELIVERIES {
             let world = World::with(kind, TWO).await;
-            let hung: Vec<_> = (0..2).map(|_| world.spawn(delivery, Plan::Wait, LONG)).collect();
+            let hung: Vec<_> = (0..2).map(|_| world.spawn(semantics, Plan::Wait, LONG)).collect();
             world.probe.until(|counts| counts.started == 2).await;
             let since = Instant::now();
             for refused in DELIVERIES {
                 let answer = world.spawn(refused, Plan::Look, LONG).await.unwrap();
-                assert_eq!(answer, Err(Fault::Overloaded.into()), "{kind:?} {delivery:?} {refused:?}");
+                assert_eq!(answer, Err(Fault::Overloaded.into()), "{kind:?} {semantics:?} {refused:?}");
             }
             assert!(since.elapsed() < LONG / 3, "{kind:?}: refused at once and not at the deadline");
             let reply = post(&world.base, "look", &Plan::Look, &[]).await;
@@ -50,9 +50,9 @@ async fn what_does_not_fit_is_refused_at_once() {
             assert_eq!(world.probe.counts().started, 2, "{kind:?}: nothing of it ran");
             world.probe.open();
             for call in hung {
-                assert!(call.await.unwrap().is_ok(), "{kind:?} {delivery:?}");
+                assert!(call.await.unwrap().is_ok(), "{kind:?} {semantics:?}");
             }
-            assert!(world.send(Delivery::Once, Plan::Look).await.is_ok(), "{kind:?}: there is room again");
+            assert!(world.send(CallSemantics::Once, Plan::Look).await.is_ok(), "{kind:?}: there is room again");
         }
     }
 }
@@ -62,7 +62,7 @@ async fn what_does_not_fit_is_refused_at_once() {
 async fn commands_that_nobody_waits_for_keep_their_place() {
     for kind in KINDS {
         let world = World::with(kind, TWO).await;
-        let hung: Vec<_> = (0..2).map(|_| world.spawn(Delivery::Once, Plan::Wait, LONG)).collect();
+        let hung: Vec<_> = (0..2).map(|_| world.spawn(CallSemantics::Once, Plan::Wait, LONG)).collect();
         world.probe.until(|counts| counts.started == 2).await;
         for caller in hung {
             caller.abort();
@@ -71,7 +71,7 @@ async fn commands_that_nobody_waits_for_keep_their_place() {
         // Apart, the other process learns of it a moment later.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let since = Instant::now();
-        let answer = world.spawn(Delivery::Once, Plan::Look, LONG).await.unwrap();
+        let answer = world.spawn(CallSemantics::Once, Plan::Look, LONG).await.unwrap();
         assert_eq!(answer, Err(Fault::Overloaded.into()), "{kind:?}");
         assert!(since.elapsed() < LONG / 3, "{kind:?}: refused at once and not at the deadline");
     }
@@ -81,7 +81,8 @@ async fn commands_that_nobody_waits_for_keep_their_place() {
 async fn as_many_wait_in_line_as_may() {
     for kind in [Kind::Together, Kind::Apart] {
         let world = World::with(kind, "bulkhead = { running = 2, waiting = 3 }").await;
-        let mut calls: FuturesUnordered<_> = (0..6).map(|_| world.spawn(Delivery::Once, Plan::Wait, LONG)).collect();
+        let mut calls: FuturesUnordered<_> =
+            (0..6).map(|_| world.spawn(CallSemantics::Once, Plan::Wait, LONG)).collect();
         let first = calls.next().await.unwrap().unwrap();
         assert_eq!(first, Err(Fault::Overloaded.into()), "{kind:?}: two run, three wait, one is too many");
         world.probe.open();

@@ -5,7 +5,7 @@ use std::{
 };
 
 use async_nats::jetstream::{self, consumer::PullConsumer, stream::Stream};
-use kernel::{Context, Event, Executor, Fault, Handler, testing::Folder};
+use kernel::{CloudEvent, Context, Executor, Fault, Handler, testing::Folder};
 use sqlx::migrate::Migrator;
 
 use crate::{
@@ -76,11 +76,11 @@ async fn position(context: &Context) -> i64 {
 }
 
 /// What the stream has, as the outbox's events.
-async fn stored(stream: &Stream, count: u64) -> Vec<Event> {
+async fn stored(stream: &Stream, count: u64) -> Vec<CloudEvent> {
     let mut events = Vec::new();
     for sequence in 1..=count {
         let message = stream.get_raw_message(sequence).await.unwrap();
-        events.push(serde_json::from_slice::<Event>(&message.payload).unwrap());
+        events.push(serde_json::from_slice::<CloudEvent>(&message.payload).unwrap());
         assert_eq!(events.last().map(|event| event.position), i64::try_from(sequence).ok());
     }
     events

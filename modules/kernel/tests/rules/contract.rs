@@ -1,5 +1,5 @@
 //! One transcript in all three worlds: what is answered, refused and broken.
-use kernel::{Delivery, Fault, Money, Refusal, Violation};
+use kernel::{CallSemantics, Fault, Money, Refusal, Violation};
 use sqlx::types::chrono::DateTime;
 
 use crate::{
@@ -50,14 +50,14 @@ async fn every_world_leaves_the_same_transcript() {
         let world = World::open(kind).await;
         let mut transcript = Vec::new();
         for plan in plans() {
-            for delivery in DELIVERIES {
-                let direct = told(world.send(delivery, plan.clone()).await);
-                let nested = told(match delivery {
-                    Delivery::Read => world.front.look(plan.clone()).await,
-                    Delivery::Idempotent => world.front.put(plan.clone()).await,
-                    Delivery::Once => world.front.add(plan.clone()).await,
+            for semantics in DELIVERIES {
+                let direct = told(world.send(semantics, plan.clone()).await);
+                let nested = told(match semantics {
+                    CallSemantics::Read => world.front.look(plan.clone()).await,
+                    CallSemantics::Idempotent => world.front.put(plan.clone()).await,
+                    CallSemantics::Once => world.front.add(plan.clone()).await,
                 });
-                transcript.push(format!("{delivery:?} {plan:?}: {direct}; through another module {nested}"));
+                transcript.push(format!("{semantics:?} {plan:?}: {direct}; through another module {nested}"));
             }
         }
         transcript.push(format!("{:?}", world.front.greet("Zoë".into(), 3).await));
@@ -82,9 +82,9 @@ async fn an_error_arrives_as_the_value_that_was_sent() {
             (Plan::Fault(Fault::Unavailable), Fault::Unavailable.into()),
             (Plan::Panic, Fault::Internal.into()),
         ] {
-            assert_eq!(world.send(Delivery::Read, plan).await, Err(error), "{kind:?}");
+            assert_eq!(world.send(CallSemantics::Read, plan).await, Err(error), "{kind:?}");
         }
-        assert!(world.send(Delivery::Read, Plan::Look).await.is_ok(), "{kind:?}: a panic ends one call only");
+        assert!(world.send(CallSemantics::Read, Plan::Look).await.is_ok(), "{kind:?}: a panic ends one call only");
     }
 }
 
@@ -92,7 +92,7 @@ async fn an_error_arrives_as_the_value_that_was_sent() {
 #[tokio::test]
 async fn checked_finds_an_error_that_would_not_survive_the_wire() {
     let plan = || Plan::Clash { status: "shipped".into() };
-    let arrived = |kind| async move { World::open(kind).await.send(Delivery::Once, plan()).await };
+    let arrived = |kind| async move { World::open(kind).await.send(CallSemantics::Once, plan()).await };
     assert_eq!(arrived(Kind::Checked).await, Err(Fault::Internal.into()));
     assert_eq!(arrived(Kind::Apart).await, Err(Fault::Internal.into()));
     assert_ne!(arrived(Kind::Together).await, Err(Fault::Internal.into()), "the control: nobody noticed here");
@@ -104,7 +104,7 @@ async fn no_topology_has_a_smaller_limit() {
     let text = "x".repeat(3_000_000);
     for kind in KINDS {
         let world = World::open(kind).await;
-        let answer = world.send(Delivery::Once, Plan::Echo(parcel(&text))).await;
+        let answer = world.send(CallSemantics::Once, Plan::Echo(parcel(&text))).await;
         assert_eq!(answer.map(|seen| seen.parcel.map(|parcel| parcel.text.len())), Ok(Some(3_000_000)), "{kind:?}");
     }
 }

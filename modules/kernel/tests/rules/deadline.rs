@@ -1,7 +1,7 @@
 //! Time and trace travel with the call, through every module and every process.
 use std::time::Duration;
 
-use kernel::{Call, Delivery, Fault, call::DEFAULT_TIMEOUT};
+use kernel::{Call, CallSemantics, Fault, call::DEFAULT_TIMEOUT};
 
 use crate::{
     peer::{Peer, Reply},
@@ -15,9 +15,9 @@ use crate::{
 async fn work_whose_time_is_up_does_not_start() {
     for kind in KINDS {
         let world = World::open(kind).await;
-        for delivery in DELIVERIES {
-            let answer = world.spawn(delivery, Plan::Look, Duration::ZERO).await.unwrap();
-            assert_eq!(answer, Err(Fault::DeadlineExceeded.into()), "{kind:?} {delivery:?}");
+        for semantics in DELIVERIES {
+            let answer = world.spawn(semantics, Plan::Look, Duration::ZERO).await.unwrap();
+            assert_eq!(answer, Err(Fault::DeadlineExceeded.into()), "{kind:?} {semantics:?}");
         }
         assert_eq!(world.probe.counts(), Counts::default(), "{kind:?}");
     }
@@ -50,11 +50,11 @@ async fn nobody_gets_more_than_the_default() {
     let most = i64::try_from(DEFAULT_TIMEOUT.as_millis()).unwrap();
     for kind in KINDS {
         let world = World::open(kind).await;
-        for delivery in DELIVERIES {
-            let seen = world.spawn(delivery, Plan::Look, Duration::from_hours(1)).await.unwrap().unwrap();
-            assert!(seen.left_ms[0] <= most, "{kind:?} {delivery:?}: {seen:?}");
+        for semantics in DELIVERIES {
+            let seen = world.spawn(semantics, Plan::Look, Duration::from_hours(1)).await.unwrap().unwrap();
+            assert!(seen.left_ms[0] <= most, "{kind:?} {semantics:?}: {seen:?}");
         }
-        let seen = world.send(Delivery::Read, Plan::Look).await.unwrap();
+        let seen = world.send(CallSemantics::Read, Plan::Look).await.unwrap();
         assert!(seen.left_ms[0] <= most && seen.left_ms[0] > most / 2, "{kind:?}: {seen:?}");
     }
 }
@@ -64,7 +64,7 @@ async fn the_headers_carry_time_left_and_the_trace() {
     let peer = Peer::open(|_| Reply::Answer(503, "")).await;
     let back = dial(&peer.base, "").await;
     let call = Call::fresh(Duration::from_secs(3));
-    call.scope(send(&*back, Delivery::Once, Plan::Look)).await.unwrap_err();
+    call.scope(send(&*back, CallSemantics::Once, Plan::Look)).await.unwrap_err();
     let headers = &peer.requests()[0];
     let left: u64 = headers["x-timeout-ms"].parse().unwrap();
     assert!((1..=3000).contains(&left), "{left}");

@@ -7,14 +7,14 @@ use std::{
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use kernel::{Call, Clock, Context, Event, Executor, Fault, Handler, Tasks, Tx, Verdict, async_trait};
+use kernel::{Call, Clock, CloudEvent, Context, Executor, Fault, Handler, Tasks, Tx, Verdict, async_trait};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
 use crate::database::{another, contexts, is_postgres};
 
 /// What a handler shall do with one event, in this attempt of it (from 1).
-type Script = dyn Fn(&Event, usize) -> Turn + Send + Sync;
+type Script = dyn Fn(&CloudEvent, usize) -> Turn + Send + Sync;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Turn {
@@ -40,7 +40,7 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    pub(crate) fn new(script: impl Fn(&Event, usize) -> Turn + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(script: impl Fn(&CloudEvent, usize) -> Turn + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             script: Box::new(script),
             attempts: Mutex::default(),
@@ -63,13 +63,13 @@ impl Marks {
     }
 }
 
-fn n(event: &Event) -> i64 {
+fn n(event: &CloudEvent) -> i64 {
     event.data["n"].as_i64().expect("a number")
 }
 
 #[async_trait]
 impl Handler for Marks {
-    async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), Verdict> {
+    async fn handle(&self, tx: &mut Tx, event: &CloudEvent) -> Result<(), Verdict> {
         let attempt = {
             let mut attempts = self.attempts.lock().expect("nobody panicked");
             let attempt = attempts.entry(event.id).or_default();
@@ -234,7 +234,7 @@ async fn after_its_attempts_an_event_is_dead_and_its_successors_go_on() {
         let resting = resting(&context).await;
         assert_eq!(resting, [("a".into(), 1, "dead".into(), 10), ("b".into(), 3, "dead".into(), 1)]);
         let sql = "SELECT event FROM inbox WHERE state = 'dead' ORDER BY position LIMIT 1";
-        let (kept,): (sqlx::types::Json<Event>,) = context.db.query(sql).fetch_one().await.unwrap();
+        let (kept,): (sqlx::types::Json<CloudEvent>,) = context.db.query(sql).fetch_one().await.unwrap();
         assert_eq!((kept.0.position, n(&kept.0)), (1, 1), "a person can look at it, and replay it");
         stop(&context).await;
     }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use kernel::{
-    Caller, Context, DeadLetter, Event, Executor, Handler, LetterQuery, LetterState, Page, Refusal, Role, Tx, Verdict,
-    async_trait,
+    Caller, CloudEvent, Context, DeadLetter, Executor, Handler, LetterQuery, LetterState, Page, Refusal, Role, Tx,
+    Verdict, async_trait,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -21,7 +21,7 @@ struct Broken(AtomicBool);
 
 #[async_trait]
 impl Handler for Broken {
-    async fn handle(&self, tx: &mut Tx, event: &Event) -> Result<(), Verdict> {
+    async fn handle(&self, tx: &mut Tx, event: &CloudEvent) -> Result<(), Verdict> {
         if self.0.load(Ordering::SeqCst) && event.data["bad"] == true {
             return Err(Verdict::reject("it is broken"));
         }

@@ -1,7 +1,7 @@
 //! Who may stop work that has begun: a read's caller may, a command's may not, and shutdown waits.
 use std::time::Duration;
 
-use kernel::{Delivery, Fault};
+use kernel::{CallSemantics, Fault};
 
 use crate::{
     probe::Counts,
@@ -10,13 +10,13 @@ use crate::{
 };
 
 const LONG: Duration = Duration::from_secs(9);
-const COMMANDS: [Delivery; 2] = [Delivery::Idempotent, Delivery::Once];
+const COMMANDS: [CallSemantics; 2] = [CallSemantics::Idempotent, CallSemantics::Once];
 
 #[tokio::test]
 async fn a_read_ends_with_its_caller() {
     for kind in KINDS {
         let world = World::open(kind).await;
-        let caller = world.spawn(Delivery::Read, Plan::Wait, LONG);
+        let caller = world.spawn(CallSemantics::Read, Plan::Wait, LONG);
         world.probe.until(|counts| counts.started == 1).await;
         caller.abort();
         let counts = world.probe.until(|counts| counts.cancelled == 1).await;
@@ -28,7 +28,7 @@ async fn a_read_ends_with_its_caller() {
 async fn a_read_ends_at_its_deadline() {
     for kind in KINDS {
         let world = World::open(kind).await;
-        let answer = world.spawn(Delivery::Read, Plan::Wait, Duration::from_millis(150)).await.unwrap();
+        let answer = world.spawn(CallSemantics::Read, Plan::Wait, Duration::from_millis(150)).await.unwrap();
         assert_eq!(answer, Err(Fault::DeadlineExceeded.into()), "{kind:?}");
         let counts = world.probe.until(|counts| counts.started == counts.cancelled).await;
         assert!(counts.started <= 1, "{kind:?}: out of time it is not sent again");
@@ -38,9 +38,9 @@ async fn a_read_ends_at_its_deadline() {
 #[tokio::test]
 async fn a_command_outlives_its_caller() {
     for kind in KINDS {
-        for delivery in COMMANDS {
+        for semantics in COMMANDS {
             let world = World::open(kind).await;
-            let caller = world.spawn(delivery, Plan::Wait, LONG);
+            let caller = world.spawn(semantics, Plan::Wait, LONG);
             world.probe.until(|counts| counts.started == 1).await;
             caller.abort();
             assert!(caller.await.unwrap_err().is_cancelled());
@@ -48,7 +48,7 @@ async fn a_command_outlives_its_caller() {
             tokio::time::sleep(Duration::from_millis(20)).await;
             world.probe.open();
             let counts = world.probe.until(|counts| counts.ended + counts.cancelled == 1).await;
-            assert_eq!(counts, Counts { started: 1, ended: 1, cancelled: 0 }, "{kind:?} {delivery:?}");
+            assert_eq!(counts, Counts { started: 1, ended: 1, cancelled: 0 }, "{kind:?} {semantics:?}");
         }
     }
 }
@@ -56,14 +56,14 @@ async fn a_command_outlives_its_caller() {
 #[tokio::test]
 async fn a_command_outlives_its_deadline() {
     for kind in KINDS {
-        for delivery in COMMANDS {
+        for semantics in COMMANDS {
             let world = World::open(kind).await;
-            let answer = world.spawn(delivery, Plan::Wait, Duration::from_millis(150)).await.unwrap();
-            assert_eq!(answer, Err(Fault::DeadlineExceeded.into()), "{kind:?} {delivery:?}");
+            let answer = world.spawn(semantics, Plan::Wait, Duration::from_millis(150)).await.unwrap();
+            assert_eq!(answer, Err(Fault::DeadlineExceeded.into()), "{kind:?} {semantics:?}");
             world.probe.open();
             let counts = world.probe.until(|counts| counts.started == counts.ended + counts.cancelled).await;
-            assert_eq!((counts.ended, counts.cancelled), (counts.started, 0), "{kind:?} {delivery:?}");
-            assert!(counts.started <= 1, "{kind:?} {delivery:?}: out of time it is not sent again");
+            assert_eq!((counts.ended, counts.cancelled), (counts.started, 0), "{kind:?} {semantics:?}");
+            assert!(counts.started <= 1, "{kind:?} {semantics:?}: out of time it is not sent again");
         }
     }
 }
@@ -71,16 +71,16 @@ async fn a_command_outlives_its_deadline() {
 #[tokio::test]
 async fn shutdown_waits_for_commands_that_nobody_waits_for() {
     for kind in KINDS {
-        for delivery in COMMANDS {
+        for semantics in COMMANDS {
             let world = World::open(kind).await;
-            let caller = world.spawn(delivery, Plan::Wait, LONG);
+            let caller = world.spawn(semantics, Plan::Wait, LONG);
             world.probe.until(|counts| counts.started == 1).await;
             caller.abort();
             assert!(!world.tasks.shutdown(Duration::from_millis(30)).await, "{kind:?}: it still runs");
             assert_eq!(world.probe.counts().cancelled, 0);
             world.probe.open();
             assert!(world.tasks.shutdown(LONG).await, "{kind:?}: it has ended");
-            assert_eq!(world.probe.counts(), Counts { started: 1, ended: 1, cancelled: 0 }, "{kind:?} {delivery:?}");
+            assert_eq!(world.probe.counts(), Counts { started: 1, ended: 1, cancelled: 0 }, "{kind:?} {semantics:?}");
         }
     }
 }

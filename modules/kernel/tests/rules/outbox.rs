@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kernel::{Call, Context, Event, Executor};
+use kernel::{Call, CloudEvent, Context, Executor};
 use serde_json::json;
 
 use crate::database::{contexts, is_postgres};
@@ -33,8 +33,8 @@ async fn write(context: &Context, writer: i64) {
 }
 
 /// Reads until `count` events have come.
-async fn read(context: &Context, count: usize) -> Vec<Event> {
-    let mut events: Vec<Event> = Vec::new();
+async fn read(context: &Context, count: usize) -> Vec<CloudEvent> {
+    let mut events: Vec<CloudEvent> = Vec::new();
     while events.len() < count {
         let after = events.last().map_or(0, |event| event.position);
         let call = Call::fresh(Duration::from_secs(5));
@@ -139,7 +139,7 @@ async fn a_reader_that_waits_is_woken_and_not_longer_than_it_said() {
             ("1.0", "/sample", "a.b", "7")
         );
         assert_eq!((event.position, &event.data, &*event.traceid), (1, &json!({ "x": [1] }), &*trace.trace()));
-        let wire: Event = serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
+        let wire: CloudEvent = serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
         assert_eq!(&wire, event, "times are as precise as both engines store them");
         // Shutdown does not wait for those who wait for news.
         let (outbox, tasks) = (context.outbox.clone(), context.tasks.clone());

@@ -1,6 +1,6 @@
 //! Only a process of this shop may call another one.
 use chrono::TimeDelta;
-use kernel::{Clock, Delivery, Fault, Refusal, Seal};
+use kernel::{CallSemantics, Clock, Fault, Refusal, ServiceTokens};
 use serde::Serialize;
 
 use crate::{
@@ -11,8 +11,8 @@ use crate::{
 
 const FIVE_MINUTES: i64 = 300_000;
 
-fn seal(secret: &str, offset_ms: i64) -> Seal {
-    Seal::new(Some(secret), Clock::with_offset(offset_ms))
+fn tokens(secret: &str, offset_ms: i64) -> ServiceTokens {
+    ServiceTokens::new(Some(secret), Clock::with_offset(offset_ms))
 }
 
 /// Calls one method of `back` with a good token, unless `headers` bring another.
@@ -22,7 +22,7 @@ pub(crate) async fn post(
     plan: &impl Serialize,
     headers: &[(&str, &str)],
 ) -> reqwest::Response {
-    let good = seal(SECRET, 0).token("back").expect("there is a secret");
+    let good = tokens(SECRET, 0).token("back").expect("there is a secret");
     let mut request =
         reqwest::Client::new().post(format!("{base}/rpc/back/{method}")).json(&serde_json::json!({ "plan": plan }));
     if !headers.iter().any(|(name, _)| *name == "authorization") {
@@ -37,16 +37,16 @@ pub(crate) async fn post(
 #[tokio::test]
 async fn a_call_without_a_good_token_never_reaches_the_module() {
     let world = World::open(Kind::Apart).await;
-    let good = seal(SECRET, 0).token("back").unwrap();
+    let good = tokens(SECRET, 0).token("back").unwrap();
     let (header, rest) = good.split_once('.').unwrap();
     // {"alg":"none","typ":"JWT"}
     let unsigned = format!("Bearer eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{}.", rest.split('.').next().unwrap());
     for (what, token) in [
         ("nothing", String::new()),
         ("another scheme", good.replace("Bearer", "Basic")),
-        ("another audience", seal(SECRET, 0).token("front").unwrap()),
-        ("another shop's secret", seal(&SECRET.replace('a', "b"), 0).token("back").unwrap()),
-        ("long expired", seal(SECRET, -6 * FIVE_MINUTES).token("back").unwrap()),
+        ("another audience", tokens(SECRET, 0).token("front").unwrap()),
+        ("another shop's secret", tokens(&SECRET.replace('a', "b"), 0).token("back").unwrap()),
+        ("long expired", tokens(SECRET, -6 * FIVE_MINUTES).token("back").unwrap()),
         ("not signed", unsigned),
         ("cut off", header.to_owned()),
     ] {
@@ -69,11 +69,11 @@ async fn a_call_without_a_good_token_never_reaches_the_module() {
 async fn a_process_with_the_wrong_secret_is_broken_and_not_signed_out() {
     let world = World::open(Kind::Apart).await;
     let stranger = dial(&world.base, "service_secret = \"another secret, also long enough\"").await;
-    for delivery in crate::world::DELIVERIES {
-        assert_eq!(send(&*stranger, delivery, Plan::Look).await, Err(Fault::Internal.into()), "{delivery:?}");
+    for semantics in crate::world::DELIVERIES {
+        assert_eq!(send(&*stranger, semantics, Plan::Look).await, Err(Fault::Internal.into()), "{semantics:?}");
     }
     assert_eq!(world.probe.counts(), Counts::default());
-    let forbidden = world.send(Delivery::Read, Plan::Forbid).await;
+    let forbidden = world.send(CallSemantics::Read, Plan::Forbid).await;
     assert_eq!(forbidden, Err(Refusal::Forbidden.into()), "the module's own refusal still arrives");
 }
 
@@ -83,7 +83,7 @@ async fn an_address_that_leads_elsewhere_is_no_business_error() {
     let elsewhere =
         axum::Router::new().fallback(async || kernel::problem(kernel::Malformed::Refusal(Refusal::Forbidden)));
     let base = crate::world::serve(elsewhere).await;
-    let answer = send(&*dial(&base, "").await, Delivery::Read, Plan::Look).await;
+    let answer = send(&*dial(&base, "").await, CallSemantics::Read, Plan::Look).await;
     assert_eq!(answer, Err(Fault::Internal.into()));
 }
 
@@ -93,7 +93,7 @@ async fn clocks_may_be_five_minutes_off_either_way() {
         let world = World::with(Kind::Apart, &format!("testing.clock_offset_ms = {mine}")).await;
         for yours in [-FIVE_MINUTES, 0, FIVE_MINUTES] {
             let caller = dial(&world.base, &format!("testing.clock_offset_ms = {yours}")).await;
-            let answer = send(&*caller, Delivery::Once, Plan::Look).await;
+            let answer = send(&*caller, CallSemantics::Once, Plan::Look).await;
             assert!(answer.is_ok(), "{mine} and {yours}: {answer:?}");
         }
     }
@@ -102,9 +102,9 @@ async fn clocks_may_be_five_minutes_off_either_way() {
 #[test]
 fn a_token_is_renewed_long_before_it_expires() {
     let clock = Clock::default();
-    let seal = Seal::new(Some(SECRET), clock.clone());
-    let token = seal.token("back").unwrap();
+    let tokens = ServiceTokens::new(Some(SECRET), clock.clone());
+    let token = tokens.token("back").unwrap();
     // Five minutes in use, and ten that the clocks may be apart.
     clock.advance(TimeDelta::minutes(15));
-    assert!(seal.admits("back", Some(&token)));
+    assert!(tokens.admits("back", Some(&token)));
 }

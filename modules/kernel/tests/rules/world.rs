@@ -6,7 +6,7 @@ use figment::{
     Figment,
     providers::{Format, Toml},
 };
-use kernel::{Call, Delivery, Deployable, Host, Tasks, testing::Folder};
+use kernel::{Call, CallSemantics, Deployable, Host, Tasks, testing::Folder};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 }
 
 pub(crate) const KINDS: [Kind; 3] = [Kind::Together, Kind::Checked, Kind::Apart];
-pub(crate) const DELIVERIES: [Delivery; 3] = [Delivery::Read, Delivery::Idempotent, Delivery::Once];
+pub(crate) const DELIVERIES: [CallSemantics; 3] = [CallSemantics::Read, CallSemantics::Idempotent, CallSemantics::Once];
 
 /// A running shop of two modules.
 pub(crate) struct World {
@@ -76,33 +76,33 @@ impl World {
         Self { kind, back, front, probe, tasks, base, _folder: folder }
     }
 
-    /// Sends a plan to `back`, in the way that `delivery` names.
-    pub(crate) async fn send(&self, delivery: Delivery, plan: Plan) -> Result<Seen, Error> {
-        send(&*self.back, delivery, plan).await
+    /// Sends a plan to `back`, in the way that `semantics` names.
+    pub(crate) async fn send(&self, semantics: CallSemantics, plan: Plan) -> Result<Seen, Error> {
+        send(&*self.back, semantics, plan).await
     }
 
     /// The same in a task of its own, with so long to finish.
     pub(crate) fn spawn(
         &self,
-        delivery: Delivery,
+        semantics: CallSemantics,
         plan: Plan,
         left: Duration,
     ) -> tokio::task::JoinHandle<Result<Seen, Error>> {
         let back = Arc::clone(&self.back);
-        tokio::spawn(Call::fresh(left).scope(async move { send(&*back, delivery, plan).await }))
+        tokio::spawn(Call::fresh(left).scope(async move { send(&*back, semantics, plan).await }))
     }
 
     /// How often the module runs for one call that works.
-    pub(crate) fn times(&self, delivery: Delivery) -> usize {
-        if self.kind == Kind::Checked && delivery != Delivery::Once { 2 } else { 1 }
+    pub(crate) fn times(&self, semantics: CallSemantics) -> usize {
+        if self.kind == Kind::Checked && semantics != CallSemantics::Once { 2 } else { 1 }
     }
 }
 
-pub(crate) async fn send(back: &dyn Back, delivery: Delivery, plan: Plan) -> Result<Seen, Error> {
-    match delivery {
-        Delivery::Read => back.look(plan).await,
-        Delivery::Idempotent => back.put(plan).await,
-        Delivery::Once => back.add(plan).await,
+pub(crate) async fn send(back: &dyn Back, semantics: CallSemantics, plan: Plan) -> Result<Seen, Error> {
+    match semantics {
+        CallSemantics::Read => back.look(plan).await,
+        CallSemantics::Idempotent => back.put(plan).await,
+        CallSemantics::Once => back.add(plan).await,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kernel::{Email, StartError};
+use kernel::{EmailAddress, StartError};
 use lettre::{
     Address, Message as Mail,
     address::AddressError,
@@ -48,7 +48,7 @@ impl Channel for Mailbox {
 fn compose(from: &Sender, message: &Message) -> Result<Mail, Undelivered> {
     let never = |error: &dyn std::error::Error| Undelivered::ForGood(error.to_string());
     // Of an order that release 0.1.0 took, it may be none.
-    let to: Email = message.recipient.parse().map_err(|flaw| never(&flaw))?;
+    let to: EmailAddress = message.recipient.parse().map_err(|flaw| never(&flaw))?;
     let to = address(&to).map_err(|error| never(&error))?;
     // Nobody's holiday reply is for us (RFC 3834, section 5).
     let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into());
@@ -69,7 +69,7 @@ fn compose(from: &Sender, message: &Message) -> Result<Mail, Undelivered> {
 }
 
 /// The address as the library has it.
-pub(crate) fn address(email: &Email) -> Result<Address, AddressError> {
+pub(crate) fn address(email: &EmailAddress) -> Result<Address, AddressError> {
     Address::new(email.local(), email.domain())
 }
 
@@ -200,7 +200,7 @@ mod tests {
             host in pieces(),
             top in prop::sample::select(vec![".com", ".de", ".\u{4f8b}", ".xn--p1ai", ""]),
         ) {
-            if let Ok(email) = format!("{local}@{host}{top}").parse::<Email>() {
+            if let Ok(email) = format!("{local}@{host}{top}").parse::<EmailAddress>() {
                 let from = "Stoa <shop@example.com>".parse().unwrap();
                 let mail = compose(&from, &message(email.as_str(), "Hi", "x")).unwrap();
                 let to: Vec<_> = mail.envelope().to().iter().map(ToString::to_string).collect();
@@ -211,7 +211,7 @@ mod tests {
                 let headers = headers(&written);
                 let (_, header) = headers.iter().find(|(name, _)| name == "To").unwrap();
                 prop_assert_eq!(header, email.as_str());
-                prop_assert_eq!(email.as_str().parse::<Email>().unwrap(), email);
+                prop_assert_eq!(email.as_str().parse::<EmailAddress>().unwrap(), email);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Orders made of paper, and a letter box that is locked.
 use std::{sync::Mutex, time::Duration};
 
-use kernel::{Caller, Condition, DeadLetter, Event, LetterQuery, Page, PageQuery};
+use kernel::{Caller, CloudEvent, Condition, DeadLetter, LetterQuery, Page, PageQuery};
 use orders::{
     Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderPatch, OrderQuery, Orders,
     Outcome, Quote, StuckOrder,
@@ -41,8 +41,8 @@ pub(super) fn order(customer: Option<Uuid>) -> Value {
 }
 
 /// That something happened to it.
-pub(super) fn event(kind: &str, order: Value) -> Event {
-    Event {
+pub(super) fn event(kind: &str, order: Value) -> CloudEvent {
+    CloudEvent {
         specversion: "1.0".into(),
         id: Uuid::now_v7(),
         source: "/orders".into(),
@@ -66,11 +66,11 @@ impl Channel for Broken {
 }
 
 /// A publisher of these events.
-pub(super) struct Archive(pub(super) Mutex<Vec<Event>>);
+pub(super) struct Archive(pub(super) Mutex<Vec<CloudEvent>>);
 
 #[kernel::async_trait]
 impl Orders for Archive {
-    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Event>, Error> {
+    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error> {
         let news = self.0.lock().unwrap().iter().filter(|event| event.position > after).cloned().collect::<Vec<_>>();
         if news.is_empty() {
             tokio::time::sleep(Duration::from_millis(u64::try_from(wait_ms).unwrap())).await;

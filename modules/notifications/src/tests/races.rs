@@ -115,7 +115,7 @@ async fn an_event_that_makes_no_sense_is_seen_by_staff_and_can_be_replayed() {
     {
         let events = [json!({"id": "1"}), order(None)].map(|order| event("order.confirmed", order));
         let events: Vec<_> =
-            events.into_iter().zip(1..).map(|(event, position)| kernel::Event { position, ..event }).collect();
+            events.into_iter().zip(1..).map(|(event, position)| kernel::CloudEvent { position, ..event }).collect();
         let broken = events[0].id;
         let api = Module::start(context.clone(), Arc::new(Archive(Mutex::new(events)))).await.unwrap();
         let mailed = async {

@@ -14,7 +14,7 @@ fn moved(order: &Value, email: &str, version: i64) -> Value {
 
 impl Post {
     /// Orders say so, and notifications may hear of it later.
-    fn publish(&self, kind: &str, order: Value) -> kernel::Event {
+    fn publish(&self, kind: &str, order: Value) -> kernel::CloudEvent {
         let event = event(kind, order);
         self.archive.0.lock().unwrap().push(event.clone());
         event

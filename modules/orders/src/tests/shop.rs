@@ -2,7 +2,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use kernel::{Call, Caller, Context, Event as News, Executor, Handler, Role, testing::contexts};
+use kernel::{Call, Caller, CloudEvent, Context, Executor, Handler, Role, testing::contexts};
 use payments::PaymentChoice;
 use serde_json::json;
 use users::PostalAddress;
@@ -125,7 +125,7 @@ impl Shop {
     pub(crate) async fn hear(&self, kind: &str, order_id: OrderId, refund: Option<(&str, i64)>) {
         let refund = refund.map(|(key, amount)| json!({ "key": key, "amount": super::world::eur(amount) }));
         let payment = self.world.scene(|scene| scene.payments[&order_id.0].clone());
-        let news = News {
+        let news = CloudEvent {
             specversion: "1.0".into(),
             id: Uuid::now_v7(),
             source: "/payments".into(),

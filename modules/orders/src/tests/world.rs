@@ -7,7 +7,7 @@ use std::{
 
 use cart::{Added, Cart, CartId, CartItem, Carts, NewItem, OrderedItem};
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Condition, Event, Fault, Money, Page, PageQuery, Role, async_trait};
+use kernel::{Caller, CloudEvent, Condition, Fault, Money, Page, PageQuery, Role, async_trait};
 use payments::{Action, Authorization, Payment, PaymentChoice, PaymentId, PaymentStatus, Payments};
 use products::{
     Category, ImportReport, ImportedProduct, NewCategory, NewProduct, Offer, Product, ProductPatch, ProductQuery,
@@ -404,7 +404,7 @@ impl Payments for World {
     async fn act(&self, _: String, _: String, _: bool) -> Result<(), payments::Error> {
         unreachable!()
     }
-    async fn events(&self, _: i64, _: i64, wait_ms: i64) -> Result<Vec<Event>, payments::Error> {
+    async fn events(&self, _: i64, _: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, payments::Error> {
         tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
         Ok(Vec::new())
     }

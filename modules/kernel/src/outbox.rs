@@ -11,7 +11,7 @@ use crate::{Call, Clock, Db, Executor, Fault, Tasks, Tx, call::DEFAULT_TIMEOUT};
 
 /// Something that happened in a module: CloudEvents 1.0, JSON format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
+pub struct CloudEvent {
     /// Always `1.0`.
     pub specversion: String,
     /// Unique; the same when it is delivered again.
@@ -33,7 +33,7 @@ pub struct Event {
     pub traceid: String,
 }
 
-impl Event {
+impl CloudEvent {
     /// The call that its handling is: of the trace that caused it, with time of its own.
     pub(crate) fn call(&self) -> Call {
         u128::from_str_radix(&self.traceid, 16)
@@ -100,7 +100,7 @@ impl Outbox {
     }
 
     /// The events after position `after`, in order; waits up to `wait` for the first.
-    pub async fn read(&self, after: i64, limit: i64, wait: Duration) -> Result<Vec<Event>, Fault> {
+    pub async fn read(&self, after: i64, limit: i64, wait: Duration) -> Result<Vec<CloudEvent>, Fault> {
         let until = tokio::time::Instant::now() + wait.min(Call::current().left() / 2);
         loop {
             let news = self.news.notified();
@@ -169,8 +169,8 @@ impl Outbox {
         Ok(())
     }
 
-    fn event(&self, row: Row) -> Event {
-        Event {
+    fn event(&self, row: Row) -> CloudEvent {
+        CloudEvent {
             specversion: "1.0".into(),
             id: row.id,
             source: format!("/{}", self.module),

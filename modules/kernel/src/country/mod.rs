@@ -15,7 +15,7 @@ use utoipa::{
 
 use crate::{BLANKS, Flaw};
 
-const TABLE: &str = include_str!("country/countries.tsv");
+const TABLE: &str = include_str!("countries.tsv");
 
 static COUNTRIES: LazyLock<BTreeMap<&str, Country>> = LazyLock::new(|| {
     let rows = TABLE.lines().filter(|line| !line.starts_with('#'));

@@ -64,7 +64,7 @@ fn staff() -> Caller {
 
 impl Post {
     /// Handles an event as the kernel would.
-    async fn hear(&self, event: &kernel::Event) -> Result<(), Verdict> {
+    async fn hear(&self, event: &kernel::CloudEvent) -> Result<(), Verdict> {
         let mut tx = self.context.db.begin().await?;
         self.consumer.handle(&mut tx, event).await?;
         tx.commit().await?;
@@ -114,7 +114,7 @@ async fn a_confirmed_order_is_told_once_to_the_customer() {
         let confirmed = event("order.confirmed", order(Some(ada)));
         post.hear(&confirmed).await.unwrap();
         post.hear(&confirmed).await.unwrap();
-        post.hear(&kernel::Event { id: Uuid::now_v7(), ..confirmed }).await.unwrap();
+        post.hear(&kernel::CloudEvent { id: Uuid::now_v7(), ..confirmed }).await.unwrap();
         let list = post.api.list(customer(ada), PageQuery::default()).await.unwrap().items;
         assert_eq!(list.len(), 1);
         assert_eq!((&*list[0].kind, &*list[0].channel), ("order_confirmed", "email"));

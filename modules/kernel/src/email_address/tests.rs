@@ -2,11 +2,11 @@
 use super::*;
 
 fn refused(given: &str) -> &'static str {
-    given.parse::<Email>().expect_err(given).code
+    given.parse::<EmailAddress>().expect_err(given).code
 }
 
 fn kept(given: &str) -> String {
-    given.parse::<Email>().unwrap_or_else(|flaw| panic!("{given}: {flaw}")).into()
+    given.parse::<EmailAddress>().unwrap_or_else(|flaw| panic!("{given}: {flaw}")).into()
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn no_address_is_longer_than_a_server_takes() {
 
 #[test]
 fn one_address_has_one_key_however_it_is_spelled() {
-    let key = |given: &str| given.parse::<Email>().unwrap().key();
+    let key = |given: &str| given.parse::<EmailAddress>().unwrap().key();
     assert_eq!(key("Ada@Example.COM"), "ada@example.com");
     for spelled in ["Ada@B\u{fc}cher.de", "ada@xn--bcher-kva.de", "ADA@bu\u{308}cher.DE"] {
         assert_eq!(key(spelled), "ada@b\u{fc}cher.de");
@@ -136,12 +136,12 @@ fn what_the_release_before_kept_is_among_the_keys() {
     // As release 0.1.0 made its keys.
     let before = |given: &str| given.trim().to_lowercase();
     for then in ["Ada@Example.com", "ada@B\u{dc}CHER.de", "ada@xn--bcher-kva.de", "J\u{fc}rgen@example.de", "a@b"] {
-        assert!(Email::keys(then).contains(&before(then)), "{then}");
+        assert!(EmailAddress::keys(then).contains(&before(then)), "{then}");
     }
     for now in ["ada@b\u{fc}cher.de", "ada@B\u{fc}cher.de", "ada@xn--bcher-kva.de"] {
         for then in ["ada@b\u{fc}cher.de", "ada@xn--bcher-kva.de"] {
-            assert!(Email::keys(now).contains(&before(then)), "{now} {then}");
+            assert!(EmailAddress::keys(now).contains(&before(then)), "{now} {then}");
         }
     }
-    assert_eq!(Email::keys("Ada@Example.com"), ["ada@example.com"]);
+    assert_eq!(EmailAddress::keys("Ada@Example.com"), ["ada@example.com"]);
 }

@@ -27,13 +27,13 @@ const ATEXT: &str = "!#$%&'*+-/=?^_`{|}~";
 /// an internationalised one is in A-labels (RFC 5890, as UTS 46 maps them). It has a dot and ends in letters: no
 /// `localhost`, and no address of a machine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Email {
+pub struct EmailAddress {
     address: String,
     /// Where the `@` is.
     at: usize,
 }
 
-impl Email {
+impl EmailAddress {
     /// What is before the `@`.
     #[must_use]
     pub fn local(&self) -> &str {
@@ -80,7 +80,7 @@ impl Email {
 }
 
 /// Its form tells what is none; that all the rest are some, the format says, as domains have more rules.
-impl PartialSchema for Email {
+impl PartialSchema for EmailAddress {
     fn schema() -> RefOr<Schema> {
         let escape = |sign: char| format!("\\u{:04x}", u32::from(sign));
         let atom = format!("[A-Za-z0-9{}]+", ATEXT.chars().map(escape).collect::<String>());
@@ -94,9 +94,9 @@ impl PartialSchema for Email {
     }
 }
 
-impl ToSchema for Email {}
+impl ToSchema for EmailAddress {}
 
-impl FromStr for Email {
+impl FromStr for EmailAddress {
     type Err = Flaw;
 
     fn from_str(given: &str) -> Result<Self, Flaw> {
@@ -131,18 +131,17 @@ impl FromStr for Email {
     }
 }
 
-impl fmt::Display for Email {
+impl fmt::Display for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.address)
     }
 }
 
-impl From<Email> for String {
-    fn from(email: Email) -> Self {
+impl From<EmailAddress> for String {
+    fn from(email: EmailAddress) -> Self {
         email.address
     }
 }
 
 #[cfg(test)]
-#[path = "email/tests.rs"]
 mod tests;

@@ -25,7 +25,7 @@ const LEEWAY: u64 = 600;
 ///
 /// A token is a JWT (RFC 7519) signed with HMAC-SHA256 for one audience, the module that is called.
 #[derive(Clone)]
-pub struct Seal {
+pub struct ServiceTokens {
     keys: Option<Arc<Keys>>,
     clock: Clock,
 }
@@ -42,14 +42,14 @@ struct Claims {
     exp: i64,
 }
 
-impl fmt::Debug for Seal {
+impl fmt::Debug for ServiceTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.keys.is_some() { "Seal(hidden)" } else { "Seal(none)" })
+        f.write_str(if self.keys.is_some() { "ServiceTokens(hidden)" } else { "ServiceTokens(none)" })
     }
 }
 
-impl Seal {
-    /// The seal of `secret`; without one, every call from and to another process is refused.
+impl ServiceTokens {
+    /// The service tokens of `secret`; without one, every call from and to another process is refused.
     #[must_use]
     pub fn new(secret: Option<&str>, clock: Clock) -> Self {
         let keys = secret.map(|secret| {
@@ -94,9 +94,9 @@ impl Seal {
     }
 
     /// Refuses what another process of this shop did not send. A layer for the internal routes of a module.
-    pub async fn guard(State((seal, module)): State<(Self, &'static str)>, request: Request, next: Next) -> Response {
+    pub async fn guard(State((tokens, module)): State<(Self, &'static str)>, request: Request, next: Next) -> Response {
         let authorization = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        if seal.admits(module, authorization) {
+        if tokens.admits(module, authorization) {
             next.run(request).await
         } else {
             tracing::warn!(module, "refused an internal call without a valid service token");
@@ -115,17 +115,17 @@ mod tests {
     #[test]
     fn a_token_opens_one_module_of_one_shop_for_a_while() {
         let clock = Clock::default();
-        let seal = Seal::new(Some("secret of this shop"), clock.clone());
-        let token = seal.token("orders").unwrap();
-        let fits = |seal: &Seal, module: &str, token: &str| seal.admits(module, Some(token));
-        assert!(fits(&seal, "orders", &token));
-        assert!(!fits(&seal, "payments", &token), "another module");
-        assert!(!fits(&Seal::new(Some("secret of another shop"), clock.clone()), "orders", &token));
-        assert!(!fits(&Seal::new(None, clock.clone()), "orders", &token), "no secret admits nobody");
-        assert!(!fits(&seal, "orders", &format!("{token}x")) && !seal.admits("orders", None));
+        let tokens = ServiceTokens::new(Some("secret of this shop"), clock.clone());
+        let token = tokens.token("orders").unwrap();
+        let fits = |tokens: &ServiceTokens, module: &str, token: &str| tokens.admits(module, Some(token));
+        assert!(fits(&tokens, "orders", &token));
+        assert!(!fits(&tokens, "payments", &token), "another module");
+        assert!(!fits(&ServiceTokens::new(Some("secret of another shop"), clock.clone()), "orders", &token));
+        assert!(!fits(&ServiceTokens::new(None, clock.clone()), "orders", &token), "no secret admits nobody");
+        assert!(!fits(&tokens, "orders", &format!("{token}x")) && !tokens.admits("orders", None));
         clock.advance(TimeDelta::minutes(20));
-        assert!(fits(&seal, "orders", &token), "five minutes late on a clock that may be off by ten");
+        assert!(fits(&tokens, "orders", &token), "five minutes late on a clock that may be off by ten");
         clock.advance(TimeDelta::minutes(10));
-        assert!(!fits(&seal, "orders", &token), "too late on any clock");
+        assert!(!fits(&tokens, "orders", &token), "too late on any clock");
     }
 }
