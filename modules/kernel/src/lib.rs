@@ -1,6 +1,5 @@
 //! What every module shares: how it is called, how it fails, how it is hosted, where it stores and
 //! publishes. It knows no noun of the shop but [`Money`], [`EmailAddress`] and [`Country`].
-mod bus;
 pub mod call;
 mod caller;
 mod clock;
@@ -11,18 +10,16 @@ pub mod describe;
 mod digest;
 mod email_address;
 mod etag;
+mod events;
 pub mod failpoint;
 mod fault;
 mod forms;
 mod given;
 mod id;
-mod inbox;
 mod input;
 mod later;
-mod letters;
 mod module;
 mod money;
-mod outbox;
 mod owner;
 mod page;
 mod patch;
@@ -46,18 +43,16 @@ pub use describe::{Answer, Argument, Describe, Described, Location, NoStore};
 pub use digest::Digest;
 pub use email_address::{EMAIL_LENGTH, EmailAddress};
 pub use etag::{EntityTag, EntityTags, IdempotencyKey, PACKED, Tagged};
+pub use events::{CloudEvent, DeadLetter, DeadLetters, Handler, LetterQuery, LetterState, Outbox, Verdict};
 pub use fault::{Failure, Fault, Problem, Refusal};
 pub use forms::{BLANKS, Line, List, Listed, Secret, Text, Visible, Whole};
 pub use id::ForeignId;
-pub use inbox::{Handler, Verdict};
 pub use input::{
     BODY_LIMIT, Body, Checks, Flaw, Invalid, Malformed, Path, Query, Violation, line, or_default, problem, text,
 };
 pub use later::Later;
-pub use letters::{DeadLetter, DeadLetters, LetterQuery, LetterState};
 pub use module::{Context, Edge, Host, Module, StartError};
 pub use money::{Amount, Currency, Money, MoneyError};
-pub use outbox::{CloudEvent, Outbox};
 pub use owner::{Owner, Scope};
 pub use page::{Cursor, Limit, MAX_LIMIT, Page, PageQuery};
 pub use patch::Patch;

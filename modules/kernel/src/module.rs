@@ -14,8 +14,8 @@ use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Clock, Currency, Db, Deployable, Local, Mode, Outbox, Remote, ServiceTokens, Settings, Tasks, Wire, bus::Bus,
-    failpoint, role,
+    Clock, Currency, Db, Deployable, Local, Mode, Outbox, Remote, ServiceTokens, Settings, Tasks, Wire,
+    events::bus::Bus, failpoint, role,
 };
 
 /// Why a process could not start: one sentence that names the setting.

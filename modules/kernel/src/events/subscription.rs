@@ -6,12 +6,11 @@ use chrono::TimeDelta;
 use futures_util::FutureExt;
 use sqlx::types::Json;
 
-use crate::{
-    Call, CloudEvent, Context, Executor, Fault, Tx,
+use super::{
     bus::{Ear, Pull},
-    call::DEFAULT_TIMEOUT,
-    letters,
+    inbox,
 };
+use crate::{Call, CloudEvent, Context, Executor, Fault, Tx, call::DEFAULT_TIMEOUT};
 
 /// What a module does when something happens in another.
 #[async_trait]
@@ -96,7 +95,7 @@ impl Context {
             }
         };
         self.tasks.repeat(Duration::from_millis(250), step, std::future::pending);
-        letters::watch(self, source);
+        inbox::watch(self, source);
     }
 }
 
