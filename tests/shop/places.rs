@@ -16,9 +16,9 @@ use crate::{
 
 /// Where a name has a part that is not written there: its pattern, and where its values are found.
 const PARTS: [(&str, &str, &str); 7] = [
-    (r"orders\.(\w+)\.(un)?committed", "orders/src/event.rs", r#"=> "([A-Z]\w+)","#),
-    (r"orders\.(\w+)\.before", "orders/src/saga.rs", r#"(?:step\(lease,|limited\()\s*"(\w+)""#),
-    (r"orders\.(\w+)\.after", "orders/src/saga.rs", r#"(?:step\(lease,|limited\()\s*"(\w+)""#),
+    (r"orders\.(\w+)\.(un)?committed", "orders/src/order/event.rs", r#"=> "([A-Z]\w+)","#),
+    (r"orders\.(\w+)\.before", "orders/src/checkout/saga.rs", r#"(?:step\(lease,|limited\()\s*"(\w+)""#),
+    (r"orders\.(\w+)\.after", "orders/src/checkout/saga.rs", r#"(?:step\(lease,|limited\()\s*"(\w+)""#),
     (r"payments\.(\w+)\.(intended|answered)", "payments/src", r#"timed\(\s*"(\w+)""#),
     (r"(\w+)\.inbox\.\w+", "", r"^modules/(\w+)/src/lib.rs\n(?s:.*)\.subscribe\("),
     (r"(\w+)\.outbox\.\w+", "", r"^modules/(\w+)/src/(?s:.*)outbox\s*\.add\("),

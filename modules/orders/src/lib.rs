@@ -1,39 +1,26 @@
 #![doc = include_str!("../README.md")]
 mod api;
 mod checkout;
-mod consumer;
-mod correct;
-mod decisions;
-mod domain;
 mod error;
-mod event;
 mod forms;
-mod journal;
-mod keyed;
-mod lease;
-mod operator;
-mod reconciler;
+mod operations;
+mod order;
 mod refusals;
 mod routes;
-mod saga;
 mod service;
 mod settings;
-mod store;
-mod stuck;
 #[cfg(test)]
 mod tests;
-mod totals;
 
 use std::sync::Arc;
 
 pub use api::*;
 use cart::Carts;
-use consumer::Consumer;
+use checkout::{lease, reconciler, saga::Saga, subscriber::Consumer};
 pub use error::Error;
 use kernel::{Context, StartError, Wire};
 use payments::Payments;
 use products::Products;
-use saga::Saga;
 use service::Service;
 use settings::Settings;
 use sqlx::migrate::Migrator;
@@ -65,7 +52,7 @@ impl kernel::Module for Module {
         };
         context.subscribe(<dyn Payments>::NAME, pull, Arc::new(consumer));
         reconciler::start(&context.tasks, Arc::clone(&service.saga), wake);
-        stuck::watch(&context.tasks, context.db.clone());
+        operations::stuck::watch(&context.tasks, context.db.clone());
         Ok(service)
     }
 
@@ -83,7 +70,7 @@ fn service(context: &Context, (products, users, carts, payments): Deps) -> Resul
     let settings = context.config::<Settings>()?.checked()?;
     let (db, outbox, clock) = (context.db.clone(), context.outbox.clone(), context.clock.clone());
     let leases = lease::Leases { db: db.clone(), clock: clock.clone(), length: settings.lease() };
-    let journal = journal::Journal { db, outbox, clock };
+    let journal = order::journal::Journal { db, outbox, clock };
     let saga = Arc::new(Saga { products, carts, payments, journal, leases, settings, news: Notify::new() });
     let (tasks, currency, letters) = (context.tasks.clone(), context.currency, context.dead_letters());
     Ok(Arc::new(Service { saga, users, tasks, currency, letters }))

@@ -2,7 +2,7 @@
 use kernel::{Fault, Refusal};
 use products::{Shortage, StockLine};
 
-use crate::{Error, event::Reason};
+use crate::{Error, order::event::Reason};
 
 /// Stock said no: what it names, where it names something.
 pub(crate) fn sold_out(error: products::Error, asked: &[StockLine]) -> Reason {

@@ -15,16 +15,14 @@ use uuid::Uuid;
 use crate::{
     Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderPatch, OrderQuery, Orders,
     Outcome, Quote, StuckOrder,
-    checkout::{in_stock, number, price},
-    domain::State,
-    event::{Created, Event, Reason},
-    journal::{Decided, Saga as Effect},
-    keyed::checked,
-    lease,
-    reconciler::DRIVE,
+    checkout::form::{in_stock, number, price},
+    checkout::{lease, reconciler::DRIVE, saga::Saga},
+    operations::keyed::checked,
+    order::aggregate::State,
+    order::event::{Created, Event, Reason},
+    order::journal::{Decided, Saga as Effect},
+    order::store,
     refusals::{of_cart, of_choice, of_user},
-    saga::Saga,
-    store,
 };
 
 /// What is left of a caller's time when it is told how far the order is.

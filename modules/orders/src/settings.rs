@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use kernel::{Country, Money, StartError};
 use serde::Deserialize;
 
-use crate::{ShippingMethod, totals::TaxRate};
+use crate::{ShippingMethod, checkout::totals::TaxRate};
 
 /// The section `[orders]`.
 #[derive(Debug, Clone, Deserialize)]

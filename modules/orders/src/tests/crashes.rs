@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     Error, OrderStatus, Orders,
-    domain::State,
-    event::Reason,
-    journal::{Decided, Saga as Effect},
-    store,
+    order::aggregate::State,
+    order::event::Reason,
+    order::journal::{Decided, Saga as Effect},
+    order::store,
 };
 
 /// Begins an order whose process dies in the middle of `step`; another process goes on once its lease has run out.

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::world::World;
 use crate::{
-    Error, Module, NewOrder, Order, OrderId, Orders, consumer::Consumer, domain::State, service::Service, store,
+    Error, Module, NewOrder, Order, OrderId, Orders, checkout::subscriber::Consumer, order::aggregate::State,
+    order::store, service::Service,
 };
 
 /// One process of the shop.

@@ -6,11 +6,10 @@ use kernel::{Checks, Condition, Fault, Invalid, Money};
 use payments::{Action, Payment, PaymentStatus};
 
 use crate::{
-    Error, NewRefund, NewShipment, OrderStatus, Shipment, ShipmentId,
-    domain::State,
-    event::{Cancelling, Event, Parcel, Reason, Refund},
-    forms,
-    keyed::{Key, Taken},
+    Error, NewRefund, NewShipment, OrderStatus, Shipment, ShipmentId, forms,
+    operations::keyed::{Key, Taken},
+    order::aggregate::State,
+    order::event::{Cancelling, Event, Parcel, Reason, Refund},
 };
 
 /// What the saga decides.

@@ -14,10 +14,10 @@ use tokio::sync::Notify;
 
 use crate::{
     Error, OrderStatus,
-    domain::State,
-    event::{Event, Reason},
-    journal::{Decided, Journal, Saga as Effect},
-    lease::{self, Lease, Leases},
+    checkout::lease::{self, Lease, Leases},
+    order::aggregate::State,
+    order::event::{Event, Reason},
+    order::journal::{Decided, Journal, Saga as Effect},
     refusals::{declined, sold_out},
     settings::Settings,
 };

@@ -5,7 +5,11 @@ use kernel::{CloudEvent, Handler, Money, Tx, Verdict, async_trait};
 use payments::{PaymentChanged, RefundNote};
 use tokio::sync::Notify;
 
-use crate::{OrderId, event::Refund, journal::Journal, lease, store};
+use crate::{
+    OrderId,
+    checkout::lease,
+    order::{event::Refund, journal::Journal, store},
+};
 
 /// The handler of payments' events.
 pub(crate) struct Consumer {

@@ -6,8 +6,8 @@ use products::Shortage;
 
 use crate::{
     Error, NewOrder, NewQuote, OrderLine, Quote, Totals,
+    checkout::totals::{lines, sum, totals},
     settings::{Method, Settings},
-    totals::{lines, sum, totals},
 };
 
 /// What a cart costs, sent somewhere in some way.

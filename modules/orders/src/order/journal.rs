@@ -4,10 +4,10 @@ use kernel::{Clock, Db, Fault, Outbox, Tx};
 
 use crate::{
     Error, OrderChanged, OrderId,
-    domain::State,
-    event::{Created, Event},
-    lease::{self, Lease},
-    store,
+    checkout::lease::{self, Lease},
+    order::aggregate::State,
+    order::event::{Created, Event},
+    order::store,
 };
 
 /// Where decisions are written down.

@@ -3,8 +3,8 @@ use kernel::{Caller, Condition, EmailAddress, Invalid};
 
 use crate::{
     Error, Order, OrderId, OrderPatch,
-    domain::State,
-    event::{Correction, Event},
+    order::aggregate::State,
+    order::event::{Correction, Event},
     service::Service,
 };
 

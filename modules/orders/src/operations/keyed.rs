@@ -4,10 +4,10 @@ use kernel::{Caller, Condition, line};
 
 use crate::{
     Error, NewRefund, NewShipment, Order, OrderId,
-    event::Refund,
+    order::event::Refund,
+    order::store,
     refusals::{of_refund, promises_nothing},
     service::Service,
-    store,
 };
 
 /// How long what 0.1.0 noted, without who sent its key, counts for whoever sends it: as long as the edge keeps keys.

@@ -4,7 +4,11 @@ use std::{sync::Arc, time::Duration};
 use kernel::{Call, Fault, Tasks};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use crate::{Error, domain::State, lease::Lease, saga::Saga};
+use crate::{
+    Error,
+    checkout::{lease::Lease, saga::Saga},
+    order::aggregate::State,
+};
 
 /// How many orders one process picks up at a time.
 const AT_ONCE: usize = 16;

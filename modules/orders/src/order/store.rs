@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::{
     Error, OrderId, OrderStatus,
-    domain::State,
-    event::{Event, Refund},
-    keyed::Taken,
+    operations::keyed::Taken,
+    order::aggregate::State,
+    order::event::{Event, Refund},
 };
 
 type Row = (Json<State>,);

@@ -6,7 +6,7 @@ use kernel::{Db, Executor, Fault, Tasks};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{StuckOrder, domain::State};
+use crate::{StuckOrder, order::aggregate::State};
 
 /// Whoever has failed so often in a row is worth a look: one lost answer, or two, are not.
 const REPEATEDLY: i64 = 3;

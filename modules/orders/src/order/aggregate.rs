@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Order, OrderLine, OrderStatus, PaymentSummary,
-    event::{Cancelling, Created, Event, Parcel, Reason, Refund},
+    order::event::{Cancelling, Created, Event, Parcel, Reason, Refund},
 };
 
 /// An order.

@@ -2,7 +2,10 @@
 use kernel::{Caller, Condition, Page, PageQuery, Role};
 use uuid::Uuid;
 
-use crate::{Error, Order, OrderId, OrderStatus, Outcome, StuckOrder, domain::State, lease, service::Service, stuck};
+use crate::{
+    Error, Order, OrderId, OrderStatus, Outcome, StuckOrder, checkout::lease, operations::stuck,
+    order::aggregate::State, service::Service,
+};
 
 impl Service {
     pub(crate) async fn list_stuck(&self, caller: &Caller, page: &PageQuery) -> Result<Page<StuckOrder>, Error> {
