@@ -19,7 +19,7 @@ test *ARGS:
 soak SEED="1" KILLS="200":
     STOA_SOAK_SEED={{SEED}} STOA_SOAK_KILLS={{KILLS}} cargo test --test shop soak:: -- --nocapture
 
-# The acceptance journey against a shop that runs
+# The acceptance journey against a shop that runs (`cargo test --test shop tour` starts two)
 tour URL="http://localhost:8080":
     python3 tests/tour.py {{URL}}
 

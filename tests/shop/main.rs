@@ -26,6 +26,7 @@ mod shopper;
 mod soak;
 mod standby;
 mod stories;
+mod tour;
 mod trade;
 mod transcript;
 mod world;

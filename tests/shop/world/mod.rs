@@ -336,7 +336,7 @@ impl Drop for Shop {
 }
 
 /// A free port below those that the kernel gives to outgoing connections; never the same twice in this process.
-fn port() -> u16 {
+pub(crate) fn port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let next = std::process::id().wrapping_mul(97).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));

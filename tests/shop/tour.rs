@@ -1,0 +1,71 @@
+//! The acceptance journey: a script that knows nothing but the public API, on the shop as people start it.
+use std::{
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use kernel::testing::Folder;
+
+use crate::{
+    actor,
+    world::{Engine, OURS, Shop, Topology, port, roles},
+};
+
+/// Goes on the journey. The machine's own Python is all that it takes; without one the test fails, and says so.
+fn tour(shop: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tour.py");
+    let told =
+        Command::new("python3").args([script, shop]).output().expect("tests/tour.py needs python3 (3.8 or newer)");
+    let said = String::from_utf8_lossy(&told.stdout);
+    let last = said.lines().last().unwrap_or_default();
+    assert!(told.status.success(), "{said}{}", String::from_utf8_lossy(&told.stderr));
+    assert!(last.starts_with("tour: ") && last.ends_with(" checks passed"), "{last}");
+}
+
+/// The processes of `deploy/apart`, which end with it.
+struct Apart(Child);
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        Command::new("kill").arg(self.0.id().to_string()).status().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Free ports in a row, one for each role.
+fn ports() -> Vec<u16> {
+    loop {
+        let ports: Vec<u16> = roles().iter().map(|_| port()).collect();
+        if ports.windows(2).all(|pair| pair[0] + 1 == pair[1]) {
+            return ports;
+        }
+    }
+}
+
+#[tokio::test]
+async fn together_on_sqlite() {
+    let shop = Shop::open(Topology::Together, Engine::Sqlite, &[]).await;
+    tour(&shop.base);
+}
+
+#[tokio::test]
+async fn apart_as_deploy_apart_starts_it() {
+    let (folder, ports, public) = (Folder::new(), ports(), port());
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/apart"));
+    command
+        .envs([("STOA_BIN", OURS), ("STOA_LOG__FILTER", "error")])
+        .env("STOA_APART_PORT", ports[0].to_string())
+        .env("STOA_DATA_DIR", &folder.0)
+        .env("STOA_LISTEN__PUBLIC", format!("127.0.0.1:{public}"));
+    let mut apart = Apart(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+    let (client, until) = (actor::client(), Instant::now() + Duration::from_mins(1));
+    for port in ports {
+        let url = format!("http://127.0.0.1:{port}/health/ready");
+        while !client.get(&url).send().await.is_ok_and(|reply| reply.status().is_success()) {
+            let ended = apart.0.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < until, "{url} is not ready ({ended:?})");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    tour(&format!("http://127.0.0.1:{public}"));
+}
