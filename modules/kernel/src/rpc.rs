@@ -203,6 +203,25 @@ macro_rules! api {
             $($(#[$doc])* async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error>;)*
         }
 
+        /// For tests: the same methods, of which one writes those that a test needs; any other panics with its name.
+        ///
+        /// What is a `Double` can be used wherever the module can.
+        #[$crate::async_trait]
+        pub trait Double: Send + Sync + 'static {
+            $(#[doc = concat!("Stands in for [`", stringify!($Api), "::", stringify!($method), "`].")]
+            async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error> {
+                $(let _ = $arg;)*
+                panic!(concat!($module, ".", stringify!($method), " is called, and its double does not have it"))
+            })*
+        }
+
+        #[$crate::async_trait]
+        impl<D: Double> $Api for D {
+            $(async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error> {
+                Double::$method(self, $($arg),*).await
+            })*
+        }
+
         const _: () = {
             use ::std::{boxed::Box, result::Result, sync::Arc};
 

@@ -7,12 +7,8 @@ use std::{
     },
 };
 
-use kernel::{Caller, Condition, Fault, Money, Page, PageQuery};
-use products::{
-    Category, Error, ImportReport, ImportedProduct, NewCategory, NewProduct, Offer, Product, ProductId, ProductPatch,
-    ProductQuery, Products, Reservation, Sku, Stock, StockLine, StockMovement,
-};
-use uuid::Uuid;
+use kernel::{Fault, Money};
+use products::{Error, Offer, ProductId, Sku};
 
 pub(super) struct Shelf {
     offers: Mutex<BTreeMap<Sku, Offer>>,
@@ -56,61 +52,12 @@ impl Shelf {
 }
 
 #[kernel::async_trait]
-impl Products for Shelf {
+impl products::Double for Shelf {
     async fn offers(&self, skus: Vec<Sku>) -> Result<Vec<Offer>, Error> {
         if self.broken.load(Ordering::Relaxed) {
             return Err(Fault::Unavailable.into());
         }
         let offers = self.offers.lock().unwrap();
         Ok(skus.iter().filter_map(|sku| offers.get(sku).cloned()).collect())
-    }
-    async fn list(&self, _: Caller, _: ProductQuery) -> Result<Page<Product>, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn get(&self, _: Caller, _: String) -> Result<Product, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn create(&self, _: Caller, _: NewProduct) -> Result<Product, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn update(&self, _: Caller, _: String, _: ProductPatch, _: Condition) -> Result<Product, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn every(&self, _: Caller, _: PageQuery) -> Result<Page<Product>, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn archive(&self, _: Caller, _: String, _: Condition) -> Result<(), Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn categories(&self) -> Result<Vec<Category>, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn create_category(&self, _: Caller, _: NewCategory) -> Result<Category, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn import(&self, _: Caller, _: Vec<ImportedProduct>) -> Result<ImportReport, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn stock(&self, _: Caller, _: Sku) -> Result<Stock, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn set_stock(&self, _: Caller, _: Sku, _: i64, _: Condition) -> Result<Stock, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-
-    async fn adjust_stock(&self, _: Caller, _: Sku, _: String, _: i64, _: Condition) -> Result<Stock, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn ledger(&self, _: Caller, _: Sku, _: PageQuery) -> Result<Page<StockMovement>, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn reserve(&self, _: Uuid, _: Vec<StockLine>) -> Result<Reservation, Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn commit(&self, _: Uuid) -> Result<(), Error> {
-        unreachable!("a cart asks for offers alone")
-    }
-    async fn release(&self, _: Uuid) -> Result<(), Error> {
-        unreachable!("a cart asks for offers alone")
     }
 }

@@ -5,13 +5,9 @@ use std::sync::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use cart::{Added, Cart, CartId, Carts, NewItem, OrderedItem};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use kernel::{Caller, Condition, Fault, Page, PageQuery, Role, async_trait};
-use users::{
-    Address, AddressId, Claims, Contact, Credentials, ISSUER, NewAddress, NewUser, SessionId, Tokens, User, UserId,
-    UserPatch, Users, VerifyingKey,
-};
+use kernel::{Fault, Role, async_trait};
+use users::{Claims, ISSUER, SessionId, UserId, VerifyingKey};
 use uuid::Uuid;
 
 /// The key pair of RFC 8037, appendix A.1.
@@ -91,7 +87,7 @@ fn sign(header: &Header, claims: &Claims, key: &EncodingKey) -> String {
 }
 
 #[async_trait]
-impl Users for Accounts {
+impl users::Double for Accounts {
     async fn keys(&self) -> Result<Vec<VerifyingKey>, users::Error> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         if self.up.load(Ordering::SeqCst) {
@@ -99,51 +95,6 @@ impl Users for Accounts {
         } else {
             Err(Fault::Unavailable.into())
         }
-    }
-    async fn register(&self, _: NewUser) -> Result<User, users::Error> {
-        unreachable!()
-    }
-    async fn create(&self, _: Caller, _: NewUser, _: Role) -> Result<User, users::Error> {
-        unreachable!()
-    }
-    async fn sign_in(&self, _: Credentials, _: String) -> Result<Tokens, users::Error> {
-        unreachable!()
-    }
-    async fn refresh(&self, _: String, _: Option<String>) -> Result<Tokens, users::Error> {
-        unreachable!()
-    }
-    async fn sign_out(&self, _: Caller, _: Option<SessionId>) -> Result<(), users::Error> {
-        unreachable!()
-    }
-    async fn sessions(&self, _: Caller) -> Result<Vec<users::Session>, users::Error> {
-        unreachable!()
-    }
-    async fn get(&self, _: Caller, _: UserId) -> Result<User, users::Error> {
-        unreachable!()
-    }
-    async fn list(&self, _: Caller, _: PageQuery) -> Result<Page<User>, users::Error> {
-        unreachable!()
-    }
-    async fn update(&self, _: Caller, _: UserPatch, _: Condition) -> Result<User, users::Error> {
-        unreachable!()
-    }
-    async fn set_role(&self, _: Caller, _: UserId, _: Role, _: Condition) -> Result<User, users::Error> {
-        unreachable!()
-    }
-    async fn addresses(&self, _: Caller) -> Result<Vec<Address>, users::Error> {
-        unreachable!()
-    }
-    async fn add_address(&self, _: Caller, _: NewAddress) -> Result<Address, users::Error> {
-        unreachable!()
-    }
-    async fn set_address(&self, _: Caller, _: AddressId, _: NewAddress) -> Result<Address, users::Error> {
-        unreachable!()
-    }
-    async fn remove_address(&self, _: Caller, _: AddressId) -> Result<(), users::Error> {
-        unreachable!()
-    }
-    async fn contact(&self, _: UserId) -> Result<Contact, users::Error> {
-        unreachable!()
     }
 }
 
@@ -156,7 +107,7 @@ pub(crate) struct Baskets {
 }
 
 #[async_trait]
-impl Carts for Baskets {
+impl cart::Double for Baskets {
     async fn merge(&self, guest: String, user: Uuid) -> Result<(), cart::Error> {
         if self.stuck.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
@@ -166,20 +117,5 @@ impl Carts for Baskets {
         }
         self.merged.lock().unwrap().push((guest, user));
         Ok(())
-    }
-    async fn get(&self, _: Caller) -> Result<Cart, cart::Error> {
-        unreachable!()
-    }
-    async fn add(&self, _: Caller, _: NewItem, _: Condition) -> Result<Added, cart::Error> {
-        unreachable!()
-    }
-    async fn set_quantity(&self, _: Caller, _: String, _: i64, _: Condition) -> Result<Cart, cart::Error> {
-        unreachable!()
-    }
-    async fn clear(&self, _: Caller, _: Condition) -> Result<(), cart::Error> {
-        unreachable!()
-    }
-    async fn close(&self, _: CartId, _: Uuid, _: Vec<OrderedItem>) -> Result<(), cart::Error> {
-        unreachable!()
     }
 }

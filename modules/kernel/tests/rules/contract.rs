@@ -1,9 +1,11 @@
 //! One transcript in all three worlds: what is answered, refused and broken.
+use std::sync::Arc;
+
 use kernel::{CallSemantics, Fault, Money, Refusal, Violation};
 use sqlx::types::chrono::DateTime;
 
 use crate::{
-    sample::{Error, Parcel, Plan, Seen},
+    sample::{Back, Double, Error, Parcel, Plan, Seen},
     world::{DELIVERIES, KINDS, Kind, World},
 };
 
@@ -132,4 +134,21 @@ async fn arguments_that_cannot_be_read_are_no_mistake_of_the_customers() {
     assert_eq!((reply.status().as_u16(), &reply.headers()["retry-after"]), (503, &"1".parse().unwrap()));
     let body: serde_json::Value = reply.json().await.unwrap();
     assert_eq!(body["code"], "unavailable");
+}
+
+struct Half;
+
+#[kernel::async_trait]
+impl Double for Half {
+    async fn look(&self, _: Plan) -> Result<Seen, Error> {
+        Err(Error::Closed)
+    }
+}
+
+#[tokio::test]
+async fn a_double_does_what_its_test_writes_and_fails_by_name_otherwise() {
+    let half: Arc<dyn Back> = Arc::new(Half);
+    assert_eq!(half.look(Plan::Look).await, Err(Error::Closed));
+    let unwritten = tokio::spawn(async move { half.put(Plan::Look).await }).await.unwrap_err().into_panic();
+    assert_eq!(unwritten.downcast_ref(), Some(&"back.put is called, and its double does not have it"));
 }

@@ -90,19 +90,24 @@ kernel::api! {
     }
 }
 
-kernel::api! {
-    /// Passes on what it is told.
-    pub trait Front("front") {
-        /// Asks the back to look.
-        read async fn look(&self, plan: Plan) -> Result<Seen, Error>;
-        /// Asks the back to put.
-        idempotent async fn put(&self, plan: Plan) -> Result<Seen, Error>;
-        /// Asks the back to add.
-        once async fn add(&self, plan: Plan) -> Result<Seen, Error>;
-        /// Asks nobody.
-        read async fn greet(&self, name: String, often: u32) -> Result<String, Error>;
-        /// Takes nothing, and can only fail as the machinery does.
-        read async fn ping(&self) -> Result<(), Fault>;
+pub(crate) use front::Front;
+mod front {
+    use super::{Error, Fault, Plan, Seen};
+
+    kernel::api! {
+        /// Passes on what it is told.
+        pub trait Front("front") {
+            /// Asks the back to look.
+            read async fn look(&self, plan: Plan) -> Result<Seen, Error>;
+            /// Asks the back to put.
+            idempotent async fn put(&self, plan: Plan) -> Result<Seen, Error>;
+            /// Asks the back to add.
+            once async fn add(&self, plan: Plan) -> Result<Seen, Error>;
+            /// Asks nobody.
+            read async fn greet(&self, name: String, often: u32) -> Result<String, Error>;
+            /// Takes nothing, and can only fail as the machinery does.
+            read async fn ping(&self) -> Result<(), Fault>;
+        }
     }
 }
 

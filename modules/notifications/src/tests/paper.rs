@@ -1,11 +1,8 @@
 //! Orders made of paper, and a letter box that is locked.
 use std::{sync::Mutex, time::Duration};
 
-use kernel::{Caller, CloudEvent, Condition, DeadLetter, LetterQuery, Page, PageQuery};
-use orders::{
-    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderPatch, OrderQuery, Orders,
-    Outcome, Quote, StuckOrder,
-};
+use kernel::{Caller, CloudEvent};
+use orders::{Error, Order, OrderId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -69,7 +66,7 @@ impl Channel for Broken {
 pub(super) struct Archive(pub(super) Mutex<Vec<CloudEvent>>);
 
 #[kernel::async_trait]
-impl Orders for Archive {
+impl orders::Double for Archive {
     async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error> {
         let news = self.0.lock().unwrap().iter().filter(|event| event.position > after).cloned().collect::<Vec<_>>();
         if news.is_empty() {
@@ -77,49 +74,10 @@ impl Orders for Archive {
         }
         Ok(news.into_iter().take(usize::try_from(limit).unwrap()).collect())
     }
-    async fn quote(&self, _: Caller, _: NewQuote) -> Result<Quote, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn place(&self, _: Caller, _: String, _: NewOrder) -> Result<Order, Error> {
-        unreachable!("notifications read events alone")
-    }
     async fn get(&self, caller: Caller, id: OrderId) -> Result<Order, Error> {
         assert_eq!(caller, Caller::System);
         let events = self.0.lock().unwrap();
         let last = events.iter().rev().find(|event| event.subject == id.to_string()).ok_or(Error::OrderNotFound)?;
         Ok(serde_json::from_value(last.data["order"].clone()).unwrap())
-    }
-    async fn correct(&self, _: Caller, _: OrderId, _: OrderPatch, _: Condition) -> Result<Order, Error> {
-        unreachable!("notifications change no order")
-    }
-    async fn list(&self, _: Caller, _: OrderQuery) -> Result<Page<Order>, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn history(&self, _: Caller, _: OrderId) -> Result<Vec<OrderEvent>, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn cancel(&self, _: Caller, _: OrderId, _: Condition) -> Result<Order, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn ship(&self, _: Caller, _: OrderId, _: String, _: NewShipment, _: Condition) -> Result<Order, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn refund(&self, _: Caller, _: OrderId, _: String, _: NewRefund, _: Condition) -> Result<Order, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn stuck(&self, _: Caller, _: PageQuery) -> Result<Page<StuckOrder>, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn retry(&self, _: Caller, _: OrderId) -> Result<Order, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn force(&self, _: Caller, _: OrderId, _: Outcome, _: Condition) -> Result<Order, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn dead_letters(&self, _: Caller, _: LetterQuery) -> Result<Page<DeadLetter>, Error> {
-        unreachable!("notifications read events alone")
-    }
-    async fn replay_dead_letter(&self, _: Caller, _: Uuid) -> Result<(), Error> {
-        unreachable!("notifications read events alone")
     }
 }
