@@ -1,7 +1,7 @@
 //! A catalogue to look at on the first start.
 use kernel::{Caller, StartError};
 
-use crate::{Products, csv, service::Service, store};
+use crate::{Products, catalogue::store, csv, service::Service};
 
 /// Fills an empty catalogue.
 pub(crate) async fn load(service: &Service) -> Result<(), StartError> {

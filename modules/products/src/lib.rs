@@ -1,25 +1,13 @@
 #![doc = include_str!("../README.md")]
 mod api;
 mod catalogue;
-mod changes;
 pub mod csv;
 mod demo;
-mod domain;
 mod error;
-mod fields;
 mod forms;
-mod import;
-mod limits;
-mod listing;
 mod routes;
-mod search;
 mod service;
-mod shelves;
-mod sku;
-mod slug;
 mod stock;
-mod store;
-mod variants;
 
 #[cfg(test)]
 mod tests;
@@ -31,9 +19,8 @@ use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use api::*;
-pub use changes::*;
 pub use error::Error;
-pub use sku::Sku;
+pub use forms::Sku;
 
 use service::{Config, Service};
 

@@ -12,7 +12,9 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Category, Error, NewCategory, NewProduct, Product, ProductPatch, ProductQuery, Products, Sku, Stock, StockMovement,
-    fields::Difference, forms, slug, slug::Slug,
+    catalogue::fields::Difference,
+    forms,
+    forms::{Slug, slug},
 };
 
 type Api = State<Arc<dyn Products>>;

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::{
     Category, Error, ImportReport, ImportedProduct, NewCategory, NewProduct, Offer, Product, ProductPatch,
-    ProductQuery, ProductStatus, Products, Reservation, Sku, Stock, StockLine, StockMovement, variants,
+    ProductQuery, ProductStatus, Products, Reservation, Sku, Stock, StockLine, StockMovement,
+    catalogue::store::variants,
 };
 
 /// The section `[products]` of the configuration.

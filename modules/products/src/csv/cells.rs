@@ -7,7 +7,7 @@ use super::{
     header::{Broken, Column, Row},
     limits,
 };
-use crate::{ImportedProduct, OptionValue, ProductPatch, ProductStatus, StockPolicy, slug::from_name as slug};
+use crate::{ImportedProduct, OptionValue, ProductPatch, ProductStatus, StockPolicy, forms::slug::from_name as slug};
 
 /// What the row says of the product, but for its variants and pictures.
 pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken> {
@@ -222,5 +222,5 @@ pub(super) fn barcode_cell(barcode: &str) -> String {
 
 /// The address of a picture.
 pub(super) fn url(text: &str) -> Result<String, Flaw> {
-    crate::fields::url(text)
+    crate::catalogue::fields::url(text)
 }

@@ -10,7 +10,7 @@ use super::{
     limits, price,
     sku::sku,
 };
-use crate::{Image, ImportedProduct, Sku, VariantPatch, domain::are_twins};
+use crate::{Image, ImportedProduct, Sku, VariantPatch, catalogue::product::are_twins};
 
 /// Where what is done, each product with its first line, and what is wrong waits to be asked for.
 pub(super) type Ready = VecDeque<Result<(u64, ImportedProduct), RowReport>>;

@@ -67,7 +67,7 @@ use kernel::{Currency, Money, Patch};
 pub use read::{Read, Reader, RowReport, read};
 pub use write::{Unwritable, Writer, write};
 
-use crate::{ImportedProduct, limits};
+use crate::{ImportedProduct, forms::limits};
 
 /// The demo catalogue, in the shop's currency.
 ///

@@ -15,7 +15,7 @@ use super::{
     limits,
     rows::{Cut, Rows},
 };
-use crate::{ImportedProduct, slug};
+use crate::{ImportedProduct, forms::slug};
 
 /// So many columns that are not read are named.
 const NAMED: usize = 20;

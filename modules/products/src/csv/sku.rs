@@ -1,5 +1,5 @@
 //! SKUs for those who have none.
-use crate::{Sku, slug::from_name};
+use crate::{Sku, forms::slug::from_name};
 
 /// The most characters of a SKU.
 const SKU: usize = 64;
@@ -34,7 +34,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::slug::from_name as slug;
+    use crate::forms::slug::from_name as slug;
 
     #[test]
     fn a_slug_spells_every_script() {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Category, ImportedProduct, NewProduct, NewVariant, Product, ProductStatus, StockPolicy, Variant,
-    slug::from_name as slug,
+    forms::slug::from_name as slug,
 };
 
 /// The columns of an export, in Shopify's order; the last five are ours.

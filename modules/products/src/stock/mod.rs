@@ -4,7 +4,7 @@ mod store;
 
 use kernel::{Caller, Checks, Condition, Invalid, Page, PageQuery, Tx, line};
 
-use crate::{Error, Sku, Stock, StockMovement, fields, service::Service};
+use crate::{Error, Sku, Stock, StockMovement, catalogue::fields, service::Service};
 
 pub(crate) use store::{open, set_policy};
 

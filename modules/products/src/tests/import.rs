@@ -98,7 +98,7 @@ async fn two_imports_of_one_catalogue_at_once_create_it_once() {
 /// A product as the CSV brings it.
 fn called(handle: &str, sku: &str, kind: &str) -> ImportedProduct {
     let mut imported = imported(handle, sku, 100, 1);
-    imported.product.category = Patch::Value(crate::slug::from_name(kind));
+    imported.product.category = Patch::Value(crate::forms::slug::from_name(kind));
     imported.category_name = Some(kind.into());
     imported
 }

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::{
     NewCategory, ProductQuery,
-    listing::{NAME, NEWEST, PRICE, PRICE_DOWN},
+    catalogue::listing::{NAME, NEWEST, PRICE, PRICE_DOWN},
 };
 
 /// Names and prices, some of them equal.
@@ -62,7 +62,8 @@ async fn every_order_is_walked_to_its_end_without_gap_or_overlap() {
                 let all = walk(&shop, query).await;
                 assert_eq!(all.iter().map(|product| product.id).collect::<HashSet<_>>().len(), expected);
                 assert_eq!(all.len(), expected, "{sort:?}");
-                let key = |product: &Product| (crate::slug::sort_key(&product.name), product.variants[1].price.amount);
+                let key =
+                    |product: &Product| (crate::forms::slug::sort_key(&product.name), product.variants[1].price.amount);
                 assert!(all.is_sorted_by(|a, b| match sort {
                     None | Some("newest") => a.created_at >= b.created_at,
                     Some("name") => key(a).0 <= key(b).0,
@@ -150,7 +151,7 @@ async fn written_by_the_last_release(shop: &Shop, id: crate::ProductId, name: &s
         .query("UPDATE products SET name = $2, search = $3, version = version + 1 WHERE id = $1")
         .bind(id)
         .bind(name.to_owned())
-        .bind(crate::slug::fold(name));
+        .bind(crate::forms::slug::fold(name));
     assert_eq!(written.execute().await.unwrap(), 1);
 }
 

@@ -11,7 +11,7 @@ use kernel::{Checks, Fault, Invalid, Tx};
 use uuid::Uuid;
 
 use super::store as stock;
-use crate::{Error, Reservation, Shortage, StockLine, fields::MAX_STOCK, service::Service};
+use crate::{Error, Reservation, Shortage, StockLine, catalogue::fields::MAX_STOCK, service::Service};
 use store::State;
 
 /// The most lines of one order.

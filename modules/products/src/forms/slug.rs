@@ -14,7 +14,7 @@ use utoipa::{
 use uuid::Uuid;
 
 /// The most characters of a slug, which are those of Shopify's handles.
-pub(crate) const SLUG_LENGTH: usize = crate::limits::HANDLE;
+pub(crate) const SLUG_LENGTH: usize = super::limits::HANDLE;
 /// The most characters of a slug that is made.
 const MADE_LENGTH: usize = 100;
 /// So many of one name are told apart by a number; those after them by a part of their identifier.

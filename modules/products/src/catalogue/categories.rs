@@ -3,7 +3,12 @@ use kernel::{Checks, Flaw, Invalid, Tx};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
-use crate::{Category, Error, NewCategory, forms::CategoryName, service::Service, slug, store};
+use super::store;
+use crate::{
+    Category, Error, NewCategory,
+    forms::{CategoryName, slug},
+    service::Service,
+};
 
 /// A category's name; letters that Unicode calls equivalent are the same.
 fn name(given: &str) -> Result<String, Flaw> {

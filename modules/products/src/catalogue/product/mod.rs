@@ -1,11 +1,10 @@
 //! The rules of the catalogue: what a product may be, and what a change makes of it.
 use kernel::{Checks, Currency, Flaw, Invalid, Patch};
 
+use super::fields::{category, description, filled, held, images, tags, variants};
 use crate::{
     Image, NewProduct, OptionValue, ProductPatch, ProductStatus, Sku, StockPolicy, Variant,
-    fields::{category, description, filled, held, images, tags, variants},
-    forms::{Name, Vendor},
-    limits, slug,
+    forms::{Name, Vendor, limits, slug},
 };
 
 /// What a product says of itself; its variants apart.

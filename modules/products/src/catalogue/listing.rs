@@ -4,12 +4,13 @@ use kernel::{Db, Executor, Invalid, PageQuery};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::{
+    search::{self, Patterns, WORDS},
+    store::Row,
+};
 use crate::{
     ProductId, ProductQuery, ProductStatus,
-    forms::Question,
-    search::{self, Patterns, WORDS},
-    slug,
-    store::Row,
+    forms::{Question, slug},
 };
 
 /// The order of a list.

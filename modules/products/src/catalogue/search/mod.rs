@@ -10,12 +10,11 @@ mod words;
 
 use std::collections::HashSet;
 
-use crate::{
-    Error,
-    domain::{Details, Draft},
-    service::Service,
-    store, variants,
+use super::{
+    product::{Details, Draft},
+    store::{self, variants},
 };
+use crate::{Error, service::Service};
 use words::{bare, is_unspaced, parts, spellings, text};
 
 /// So many different words are looked for; further ones are not.

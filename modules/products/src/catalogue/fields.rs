@@ -3,7 +3,11 @@ use std::collections::HashSet;
 
 use kernel::{Checks, Currency, Flaw, Money, Patch, Whole, text};
 
-use crate::{Image, OptionValue, Sku, VariantPatch, domain::VariantChange, forms, limits, slug};
+use super::product::VariantChange;
+use crate::{
+    Image, OptionValue, Sku, VariantPatch, forms,
+    forms::{limits, slug},
+};
 
 /// The most of one variant that a shop has.
 pub(crate) const MAX_STOCK: i64 = limits::QUANTITY;

@@ -1,14 +1,15 @@
 //! The SQL of products and categories.
+pub(crate) mod variants;
+
 use chrono::{DateTime, Utc};
 use kernel::{Executor, Tx};
 use sqlx::types::Json;
 
-use crate::{
-    Category, Image, Product, ProductId, ProductStatus, Variant,
-    domain::{Details, Draft, lowest_price},
+use super::{
+    product::{Details, Draft, lowest_price},
     search::Found,
-    slug,
 };
+use crate::{Category, Image, Product, ProductId, ProductStatus, Variant, forms::slug};
 
 /// A row of `products`.
 #[derive(Debug, sqlx::FromRow)]

@@ -1,13 +1,12 @@
 //! Bringing in a whole catalogue, again and again if need be.
 use kernel::{Invalid, Patch, Refusal, Tx};
 
+use super::{
+    product::{Change, are_twins},
+    store::{self, Key, Row, variants},
+};
 use crate::{
-    Error, ImportRefusal, ImportReport, ImportedProduct, ProductId, Sku, Variant,
-    domain::{Change, are_twins},
-    service::Service,
-    slug,
-    store::{self, Key, Row},
-    variants,
+    Error, ImportRefusal, ImportReport, ImportedProduct, ProductId, Sku, Variant, forms::slug, service::Service,
 };
 
 /// The most products of one call.

@@ -3,7 +3,7 @@ use kernel::{Money, Patch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Image, OptionValue, ProductStatus, Sku, StockPolicy, forms, slug::Slug};
+use crate::{Image, OptionValue, ProductStatus, Sku, StockPolicy, forms, forms::Slug};
 
 /// A product to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

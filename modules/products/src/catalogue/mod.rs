@@ -1,16 +1,21 @@
 //! Products: how they are read, created and changed.
+mod categories;
+pub(crate) mod fields;
+mod import;
+pub(crate) mod listing;
+pub(crate) mod product;
+mod search;
+pub(crate) mod store;
+
 use kernel::{Condition, Fault, Invalid, Page, PageQuery, Tx};
 use uuid::Uuid;
 
 use crate::{
-    Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, Sku,
-    domain::{Change, Details, Draft},
-    listing::Listing,
-    service::Service,
-    slug, stock,
-    store::{self, Key, Row},
-    variants,
+    Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, Sku, forms::slug, service::Service, stock,
 };
+use listing::Listing;
+use product::{Change, Details, Draft};
+use store::{Key, Row, variants};
 
 /// The most variants that are looked up at a time.
 const MAX_OFFERS: usize = 1000;

@@ -1,4 +1,8 @@
 //! What each field of a product may hold, for the code that checks it and for the API's description.
+pub(crate) mod limits;
+mod sku;
+pub(crate) mod slug;
+
 use kernel::{Amount, BLANKS, Line, List, Listed, Text, Whole};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -8,7 +12,10 @@ use utoipa::{
     },
 };
 
-use crate::{Image, NewVariant, OptionValue, VariantPatch, limits, listing, slug::Slug};
+use crate::{Image, NewVariant, OptionValue, VariantPatch, catalogue::listing};
+
+pub use sku::Sku;
+pub(crate) use slug::Slug;
 
 pub(crate) type Name = Line<1, { limits::NAME }>;
 pub(crate) type CategoryName = Line<1, { limits::CATEGORY }>;

@@ -1,11 +1,15 @@
 //! What the other modules see of the catalogue and its stock.
+mod changes;
+
 use chrono::{DateTime, Utc};
 use kernel::{Caller, Condition, Money, Page, PageQuery};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{Error, ImportReport, ImportedProduct, NewProduct, ProductPatch, Sku, forms, slug::Slug};
+use crate::{Error, Sku, forms, forms::Slug};
+
+pub use changes::*;
 
 kernel::id! {
     /// Identifies a product for as long as anything refers to it.

@@ -6,7 +6,7 @@ use sqlx::types::Json;
 
 use crate::{
     Image, Offer, OptionValue, ProductId, Sku, StockPolicy, Variant,
-    domain::{Draft, variant_name},
+    catalogue::product::{Draft, variant_name},
 };
 
 /// A row of `variants` with what is left of it.
