@@ -1,20 +1,16 @@
 #![doc = include_str!("../README.md")]
-mod address;
+mod accounts;
+mod addresses;
 mod api;
-mod book;
-mod domain;
+mod crypto;
 mod error;
 mod forms;
-mod keys;
-mod password;
 mod routes;
 mod service;
 mod sessions;
 mod store;
-mod successor;
 #[cfg(test)]
 mod tests;
-mod throttle;
 
 use std::{sync::Arc, time::Duration};
 

@@ -8,11 +8,14 @@ use uuid::Uuid;
 
 use crate::{
     Address, AddressId, Config, Contact, Credentials, Error, NewAddress, NewUser, Session, SessionId, Tokens, User,
-    UserId, UserPatch, Users, VerifyingKey, domain, forms,
-    keys::Keys,
-    password::Hasher,
-    store::{self, Account},
-    successor::Successors,
+    UserId, UserPatch, Users, VerifyingKey,
+    accounts::passwords,
+    crypto::{Hasher, Keys, Successors},
+    forms,
+    store::{
+        self,
+        accounts::{self, Account},
+    },
 };
 
 /// The module at work.
@@ -76,20 +79,20 @@ impl Service {
     async fn open(&self, new: NewUser, role: Role) -> Result<User, Error> {
         let NewUser { email, password, name } = new;
         let mut checks = Checks::new();
-        let judged = domain::password(password, &email, &name);
+        let judged = passwords::check(password, &email, &name);
         let parsed = checks.field("/email", email.parse::<EmailAddress>());
         let password = checks.field("/password", judged);
         let name = checks.field("/name", forms::Name::read(&name));
         let (parsed, password, name) = checks.finish(parsed.zip(password).zip(name).map(|((e, p), n)| (e, p, n)))?;
         // Asked before the password is hashed, which costs; decided by the insertion.
-        if store::find_by_email(&self.db, &EmailAddress::keys(&email)).await?.is_some() {
+        if accounts::find_by_email(&self.db, &EmailAddress::keys(&email)).await?.is_some() {
             return Err(Error::EmailTaken);
         }
         let password = self.hasher.hash(password).await?;
         let (email_key, email) = (parsed.key(), parsed.into());
         let user = User { id: UserId::new(), email, name, role, version: 1, created_at: self.clock.now() };
         let account = Account { user, email_key, password };
-        if !store::insert(&self.db, &account).await? {
+        if !accounts::insert(&self.db, &account).await? {
             return Err(Error::EmailTaken);
         }
         tracing::info!(user.id = %account.user.id, user.role = ?role, "account opened");
@@ -105,7 +108,7 @@ impl Service {
             None => Some(account.user.name.clone()),
         };
         let shown = name.as_deref().unwrap_or_default();
-        let password = patch.password.map(|given| domain::password(given, &account.user.email, shown)).transpose();
+        let password = patch.password.map(|given| passwords::check(given, &account.user.email, shown)).transpose();
         let password = checks.field("/password", password);
         let current = patch.current_password.map(forms::Attempt::read).transpose();
         let current = checks.field("/current_password", current);
@@ -123,7 +126,7 @@ impl Service {
             let (now, shared) = (self.clock.now(), self.clock.shared(&self.db).await?);
             let mut tx = self.db.begin().await?;
             let swept = store::sessions::sweep(&mut tx, now, MOST).await?;
-            store::addresses::sweep(&mut tx, now - crate::book::MEMORY).await?;
+            store::addresses::sweep(&mut tx, now - crate::addresses::MEMORY).await?;
             store::failures::sweep(&mut tx, shared - self.window).await?;
             tx.commit().await?;
             Ok(swept)
@@ -162,7 +165,7 @@ pub(crate) fn identity(caller: &Caller) -> Result<(UserId, SessionId), Refusal> 
 }
 
 async fn find(on: impl Executor<'_>, id: UserId) -> Result<Account, Error> {
-    store::find(on, id).await?.ok_or(Error::UserNotFound)
+    accounts::find(on, id).await?.ok_or(Error::UserNotFound)
 }
 
 /// Passes what may be done to the version that there is.
@@ -213,7 +216,7 @@ impl Users for Service {
         if after.contains(char::is_control) {
             return Err(Invalid::one("?cursor", "broken_cursor", "is not the `next` of any page of this list").into());
         }
-        let users = store::list(&self.db, &after, limit + 1).await?;
+        let users = accounts::list(&self.db, &after, limit + 1).await?;
         Ok(Page::new(users, limit, |listed| listed.email_key.clone()).map(|listed| listed.user))
     }
 
@@ -232,7 +235,7 @@ impl Users for Service {
             }
         };
         let mut tx = self.db.begin().await?;
-        let mut account = store::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
+        let mut account = accounts::lock(&mut tx, id).await?.ok_or(Error::UserNotFound)?;
         fresh(&account.user, &if_match)?;
         if change.name == account.user.name && password.is_none() {
             return Ok(account.user);
@@ -247,7 +250,7 @@ impl Users for Service {
             tracing::info!(user.id = %id, "password changed");
         }
         account.user.name = change.name;
-        let user = store::update(&mut tx, &account).await?;
+        let user = accounts::update(&mut tx, &account).await?;
         tx.commit().await?;
         Ok(user)
     }
@@ -255,7 +258,7 @@ impl Users for Service {
     async fn set_role(&self, caller: Caller, id: UserId, role: Role, if_match: Condition) -> Result<User, Error> {
         self.at_least(&caller, Role::Admin).await?;
         let mut tx = self.db.begin().await?;
-        let admins = store::lock_admins(&mut tx, id).await?;
+        let admins = accounts::lock_admins(&mut tx, id).await?;
         let mut account = find(&mut tx, id).await?;
         if account.user.role == role {
             return Ok(account.user);
@@ -269,7 +272,7 @@ impl Users for Service {
             return Err(Refusal::Forbidden.into());
         }
         account.user.role = role;
-        let user = store::update(&mut tx, &account).await?;
+        let user = accounts::update(&mut tx, &account).await?;
         store::sessions::end_all(&mut tx, id, None, self.clock.now()).await?;
         tx.commit().await?;
         tracing::info!(user.id = %id, user.role = ?role, by = ?actor(&caller), "role changed");

@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 use kernel::{Condition, Executor, PageQuery};
 
 use super::*;
-use crate::{Contact, UserPatch, domain, store};
+use crate::{Contact, UserPatch, accounts::throttle, store};
 
 #[tokio::test]
 async fn an_address_has_one_account_whatever_its_case() {
@@ -231,7 +231,7 @@ async fn a_count_that_is_read_and_then_written_loses_guesses() {
         let count = |naive: bool| {
             let db = shop.context.db.clone();
             let now = shop.context.clock.now();
-            let account = domain::account_key(if naive { "naive" } else { "guarded" });
+            let account = throttle::account_key(if naive { "naive" } else { "guarded" });
             crowd(move |_, barrier| {
                 let (db, account) = (db.clone(), account.clone());
                 async move {
@@ -349,7 +349,7 @@ async fn a_hash_of_former_settings_is_made_anew_at_the_next_sign_in() {
         let dearer = Service::new(&shop.context, dearer).unwrap();
         let credentials = Credentials { email: ada.user.email.clone(), password: PASSWORD.into() };
         dearer.sign_in(credentials, String::new()).await.unwrap();
-        let stored = store::find(&shop.context.db, ada.user.id).await.unwrap().unwrap();
+        let stored = store::accounts::find(&shop.context.db, ada.user.id).await.unwrap().unwrap();
         assert!(stored.password.contains("m=128,"), "{}", stored.password);
         assert_eq!(stored.user.version, 1, "nothing that anybody sees has changed");
         assert!(shop.sign_in(&ada.user.email, PASSWORD).await.is_ok());

@@ -1,11 +1,13 @@
 //! Address books.
+mod postal;
+
 use chrono::TimeDelta;
 use kernel::{Caller, Checks, Invalid, Refusal, Tx};
 
 use crate::{
     Address, AddressId, Error, NewAddress, UserId,
     service::Service,
-    store::{self, addresses},
+    store::{accounts, addresses},
 };
 
 /// How many addresses a book has room for.
@@ -66,7 +68,7 @@ impl Service {
     /// A transaction that alone writes in the book of `owner`.
     async fn open_book(&self, owner: UserId) -> Result<Tx, Error> {
         let mut tx = self.db.begin().await?;
-        store::lock(&mut tx, owner).await?.ok_or(Refusal::Unauthenticated)?;
+        accounts::lock(&mut tx, owner).await?.ok_or(Refusal::Unauthenticated)?;
         Ok(tx)
     }
 }

@@ -5,16 +5,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Caller, Checks, Digest, EmailAddress, Fault, Refusal, Role, Tx};
 
 use crate::{
-    Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, domain, encode, forms,
+    Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, encode, forms,
     service::{Service, identity},
     store::{
-        self,
+        accounts,
         sessions::{self, Rotation},
     },
 };
 
 /// How long a refresh may be repeated under its key: well after the edge lets it run again, should the first run die.
 const RETRY: TimeDelta = TimeDelta::minutes(5);
+
+/// How much of what a client says of itself is kept, in characters.
+const USER_AGENT_LENGTH: usize = 200;
 
 impl Service {
     pub(crate) async fn begin_session(&self, given: Credentials, user_agent: &str) -> Result<Tokens, Error> {
@@ -23,7 +26,7 @@ impl Service {
         let email = checks.field("/email", forms::Login::read(&given.email));
         let password = checks.field("/password", forms::Attempt::read(given.password));
         let (email, password) = checks.finish(email.zip(password))?;
-        let seen = store::find_by_email(&self.db, &EmailAddress::keys(&email)).await?;
+        let seen = accounts::find_by_email(&self.db, &EmailAddress::keys(&email)).await?;
         let stored = seen.as_ref().map(|account| &*account.password);
         if !self.opens(&email, password.clone(), stored).await? {
             return Err(Error::WrongCredentials);
@@ -33,18 +36,18 @@ impl Service {
             if self.hasher.is_outdated(&seen.password) { Some(self.hasher.hash(password).await?) } else { None };
         let mut tx = self.db.begin().await?;
         // Looked at again under the lock: its role or its password may have changed, which ends its sessions.
-        let account = store::lock(&mut tx, seen.user.id).await?.ok_or(Error::WrongCredentials)?;
+        let account = accounts::lock(&mut tx, seen.user.id).await?.ok_or(Error::WrongCredentials)?;
         if account.password != seen.password {
             return Err(Error::WrongCredentials);
         }
         if let Some(renewed) = renewed {
-            store::rehash(&mut tx, account.user.id, &renewed).await?;
+            accounts::rehash(&mut tx, account.user.id, &renewed).await?;
         }
         let (now, expires_at) = self.span();
         let session = Session {
             id: SessionId::new(),
             current: true,
-            user_agent: domain::user_agent(user_agent),
+            user_agent: self::user_agent(user_agent),
             created_at: now,
             refreshed_at: now,
             expires_at,
@@ -66,7 +69,7 @@ impl Service {
         let (id, seen_used) = seen.ok_or(Error::RefreshTokenInvalid)?;
         let mut tx = self.db.begin().await?;
         let owner = sessions::lock(&mut tx, id, now).await?.ok_or(Error::RefreshTokenInvalid)?;
-        let account = store::find(&mut tx, owner).await?.ok_or(Error::RefreshTokenInvalid)?;
+        let account = accounts::find(&mut tx, owner).await?.ok_or(Error::RefreshTokenInvalid)?;
         // Late, so that whoever came while this went on is seen to have come at once with it.
         let at = self.clock.shared(&mut tx).await?;
         let rotation = Rotation { at, key: key.map(|key| Digest::keyed(token, key).base64url()) };
@@ -151,4 +154,9 @@ impl Service {
 /// What is stored of a refresh token: whoever reads it cannot use it. Its 256 random bits need no salt.
 fn hash(token: &str) -> String {
     Digest::of(token).base64url()
+}
+
+/// What a client says of itself, cut to what a list shows.
+fn user_agent(given: &str) -> String {
+    given.trim().chars().filter(|c| !c.is_control()).take(USER_AGENT_LENGTH).collect()
 }
