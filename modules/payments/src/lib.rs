@@ -1,16 +1,13 @@
 #![doc = include_str!("../README.md")]
 mod api;
-mod cancel;
-mod charge;
-mod domain;
 mod error;
 pub mod forms;
+mod operations;
+mod payment;
 mod provider;
-mod reconcile;
-mod refunds;
+mod reconciler;
 mod routes;
 mod service;
-mod store;
 #[cfg(test)]
 mod tests;
 mod webhooks;

@@ -7,9 +7,8 @@ use uuid::Uuid;
 
 use crate::{
     Authorization, Config, Error, Payment, PaymentChanged, PaymentChoice, Payments, RefundNote,
-    domain::{Answer, Entry},
+    payment::{Aggregate, Answer, store},
     provider::{Provider, Unknown},
-    store,
 };
 
 pub(crate) struct Service {
@@ -28,9 +27,9 @@ impl Service {
     }
 
     /// The provider of a payment, which may have been set up once and be no more.
-    pub(crate) fn provider_of(&self, entry: &Entry) -> Result<&dyn Provider, Fault> {
-        let missing = || Fault::unavailable(format!("the payment provider `{}` is not set up", entry.provider));
-        self.provider(&entry.provider).ok_or_else(missing)
+    pub(crate) fn provider_of(&self, aggregate: &Aggregate) -> Result<&dyn Provider, Fault> {
+        let missing = || Fault::unavailable(format!("the payment provider `{}` is not set up", aggregate.provider));
+        self.provider(&aggregate.provider).ok_or_else(missing)
     }
 
     /// Waits for a provider as long as the call may last, with a tenth of it kept for noting the answer.
@@ -55,39 +54,44 @@ impl Service {
     }
 
     /// Records what came back, and tells of it where that moved the payment.
-    pub(crate) async fn record(&self, order_id: Uuid, attempt: Uuid, answer: &Answer) -> Result<Entry, Error> {
+    pub(crate) async fn record(&self, order_id: Uuid, attempt: Uuid, answer: &Answer) -> Result<Aggregate, Error> {
         let mut tx = self.context.db.begin().await?;
-        let mut entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let mut aggregate = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
         store::answered(&mut tx, attempt, answer.word(), self.context.clock.now()).await?;
-        let news = self.take_in(&mut tx, &mut entry, answer).await?;
+        let news = self.take_in(&mut tx, &mut aggregate, answer).await?;
         tx.commit().await?;
         if news {
             self.context.outbox.wake();
         }
-        Ok(entry)
+        Ok(aggregate)
     }
 
-    /// Lets `entry`, which is locked in `tx`, hear an answer; true if there is an event to wake for.
-    pub(crate) async fn take_in(&self, tx: &mut Tx, entry: &mut Entry, answer: &Answer) -> Result<bool, Error> {
-        let before = entry.clone();
-        let moved = entry.hear(answer).is_some();
+    /// Lets `aggregate`, which is locked in `tx`, hear an answer; true if there is an event to wake for.
+    pub(crate) async fn take_in(&self, tx: &mut Tx, aggregate: &mut Aggregate, answer: &Answer) -> Result<bool, Error> {
+        let before = aggregate.clone();
+        let moved = aggregate.apply(answer).is_some();
         if moved {
-            entry.updated_at = self.context.clock.now();
+            aggregate.updated_at = self.context.clock.now();
         }
-        if *entry != before {
-            store::save(tx, entry).await?;
+        if *aggregate != before {
+            store::save(tx, aggregate).await?;
         }
         if moved {
-            self.publish(tx, entry, None).await?;
+            self.publish(tx, aggregate, None).await?;
         }
         Ok(moved)
     }
 
     /// Tells of a payment's new status, in the transaction that changes it.
-    pub(crate) async fn publish(&self, tx: &mut Tx, entry: &Entry, refund: Option<RefundNote>) -> Result<(), Error> {
-        let changed = PaymentChanged { payment: entry.shown(), refund };
-        tracing::info!(order.id = %entry.order_id, payment.id = %entry.id, status = %entry.status, "payment changed");
-        Ok(self.context.outbox.add(tx, entry.status.kind(), entry.order_id, &changed).await?)
+    pub(crate) async fn publish(
+        &self,
+        tx: &mut Tx,
+        aggregate: &Aggregate,
+        refund: Option<RefundNote>,
+    ) -> Result<(), Error> {
+        let changed = PaymentChanged { payment: aggregate.shown(), refund };
+        tracing::info!(order.id = %aggregate.order_id, payment.id = %aggregate.id, status = %aggregate.status, "payment changed");
+        Ok(self.context.outbox.add(tx, aggregate.status.kind(), aggregate.order_id, &changed).await?)
     }
 
     /// The provider of a choice, if the choice can be made.
@@ -130,8 +134,11 @@ impl Payments for Service {
     }
 
     async fn get(&self, caller: Caller, order_id: Uuid) -> Result<Payment, Error> {
-        let entry = store::find(&self.context.db, order_id).await?;
-        entry.filter(|entry| entry.visible_to(&caller)).map(|entry| entry.shown()).ok_or(Error::PaymentNotFound)
+        let aggregate = store::find(&self.context.db, order_id).await?;
+        aggregate
+            .filter(|aggregate| aggregate.visible_to(&caller))
+            .map(|aggregate| aggregate.shown())
+            .ok_or(Error::PaymentNotFound)
     }
 
     async fn webhook(&self, provider: String, signature: String, body: String) -> Result<(), Error> {

@@ -1,7 +1,12 @@
 //! What providers tell of their own accord. It comes late, twice and in any order.
 use kernel::{Checks, Invalid, line};
 
-use crate::{Error, domain::Answer, provider::Notice, service::Service, store};
+use crate::{
+    Error,
+    payment::{Answer, store},
+    provider::Notice,
+    service::Service,
+};
 
 impl Service {
     /// Takes in a webhook: the note that it came and its effect are committed together, so that of many
@@ -20,11 +25,11 @@ impl Service {
         let mut heard = None;
         let mut moved = false;
         if let Some(news) = notice.news {
-            let entry = store::lock(&mut tx, news.order_id).await?;
+            let aggregate = store::lock(&mut tx, news.order_id).await?;
             // An account may serve several shops; what is not of ours is noted and let be.
-            if let Some(mut entry) = entry.filter(|entry| entry.provider == name) {
-                moved = self.take_in(&mut tx, &mut entry, &Answer::Charge(news.charge)).await?;
-                heard = Some(entry);
+            if let Some(mut aggregate) = aggregate.filter(|aggregate| aggregate.provider == name) {
+                moved = self.take_in(&mut tx, &mut aggregate, &Answer::Charge(news.charge)).await?;
+                heard = Some(aggregate);
             }
         }
         kernel::failpoint!("payments.webhook.uncommitted");
@@ -33,8 +38,8 @@ impl Service {
         if moved {
             self.context.outbox.wake();
         }
-        if let Some(entry) = heard {
-            self.let_go(&entry).await;
+        if let Some(aggregate) = heard {
+            self.let_go(&aggregate).await;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use kernel::Money;
 use uuid::Uuid;
 
-use crate::{Error, domain::Charge};
+use crate::{Error, payment::Charge};
 
 mod signature;
 mod test;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     Authorization, Config, Error, Module, Payment, PaymentChanged, PaymentChoice, Payments,
-    domain::Charge,
+    payment::Charge,
     provider::{Ask, Hold, Notice, Outcome, Provider, Unknown, Webhook},
     service::Service,
     test_provider,

@@ -1,6 +1,6 @@
 //! Many at once. Each race has a control: the same without the guard, which loses.
 use super::*;
-use crate::store::{self, refunds};
+use crate::payment::store::{self, refunds};
 
 /// Runs `work` sixteen times at once.
 async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
@@ -81,13 +81,13 @@ async fn a_promise_that_is_read_and_then_written_is_given_twice() {
             let barrier = Arc::clone(&barrier);
             async move {
                 let db = &payments.context.db;
-                let entry = store::find(db, order).await.unwrap().unwrap();
+                let aggregate = store::find(db, order).await.unwrap().unwrap();
                 barrier.wait().await;
-                let granted = entry.left() >= 300;
+                let granted = aggregate.left() >= 300;
                 if granted {
                     db.query("UPDATE payments SET refunding = $2 WHERE order_id = $1")
                         .bind(order)
-                        .bind(entry.refunding + 300)
+                        .bind(aggregate.refunding + 300)
                         .execute()
                         .await
                         .unwrap();
@@ -141,11 +141,11 @@ async fn a_webhook_that_only_looks_first_has_many_effects() {
         at_once(&shop, |payments, _| {
             let barrier = Arc::clone(&barrier);
             async move {
-                let mut entry = store::find(&payments.context.db, order).await.unwrap().unwrap();
+                let mut aggregate = store::find(&payments.context.db, order).await.unwrap().unwrap();
                 barrier.wait().await;
-                let charge = Charge { reference: "x".into(), state: crate::domain::ChargeState::Authorized };
+                let charge = Charge { reference: "x".into(), state: crate::payment::ChargeState::Authorized };
                 let mut tx = payments.context.db.begin().await.unwrap();
-                payments.take_in(&mut tx, &mut entry, &crate::domain::Answer::Charge(charge)).await.unwrap();
+                payments.take_in(&mut tx, &mut aggregate, &crate::payment::Answer::Charge(charge)).await.unwrap();
                 tx.commit().await.unwrap();
             }
         })

@@ -1,17 +1,14 @@
 //! Answers that never come, and processes that end between a question and its answer.
 use super::*;
-use crate::{
-    domain::{Answer, ChargeState, Entry},
-    store,
-};
+use crate::payment::{Aggregate, Answer, ChargeState, store};
 
 /// What a process leaves that ends right after it has committed a payment.
 async fn crash_before_asking(shop: &Shop, order_id: Uuid) {
     let due = shop.payments.database_time().await.unwrap();
-    let mut entry = Entry::new(&shop.wish(order_id, 1000, "ok"), shop.context.clock.now());
-    entry.ask(crate::domain::Command::Authorize, due, TimeDelta::seconds(5));
+    let mut aggregate = Aggregate::new(&shop.wish(order_id, 1000, "ok"), shop.context.clock.now());
+    aggregate.ask(crate::payment::Command::Authorize, due, TimeDelta::seconds(5));
     let mut tx = shop.context.db.begin().await.unwrap();
-    assert!(store::insert(&mut tx, &entry).await.unwrap());
+    assert!(store::insert(&mut tx, &aggregate).await.unwrap());
     tx.commit().await.unwrap();
 }
 

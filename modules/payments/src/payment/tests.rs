@@ -1,7 +1,7 @@
 use chrono::{DateTime, Duration};
 use kernel::Money;
 
-use super::{entry::LOOKS, *};
+use super::{aggregate::LOOKS, *};
 use PaymentStatus as Status;
 
 fn states() -> Vec<ChargeState> {
@@ -14,9 +14,9 @@ fn states() -> Vec<ChargeState> {
     ]
 }
 
-fn entry(status: Status, given_up: bool) -> Entry {
+fn aggregate(status: Status, given_up: bool) -> Aggregate {
     let amount = Money::new(1000, "EUR".parse().unwrap());
-    Entry { status, given_up, ..Entry::blank(Uuid::nil(), amount, DateTime::UNIX_EPOCH) }
+    Aggregate { status, given_up, ..Aggregate::blank(Uuid::nil(), amount, DateTime::UNIX_EPOCH) }
 }
 
 fn says(state: ChargeState) -> Answer {
@@ -51,10 +51,10 @@ fn a_payment_never_goes_back_and_hears_nothing_twice() {
     for status in ALL {
         for given_up in [false, true] {
             for state in states() {
-                let mut payment = entry(status, given_up);
-                payment.hear(&says(state.clone()));
+                let mut payment = aggregate(status, given_up);
+                payment.apply(&says(state.clone()));
                 assert!(rank(payment.status) >= rank(status), "{status} heard {state:?}");
-                assert_eq!(payment.hear(&says(state.clone())), None, "{status} heard {state:?} twice");
+                assert_eq!(payment.apply(&says(state.clone())), None, "{status} heard {state:?} twice");
             }
         }
     }
@@ -64,8 +64,8 @@ fn a_payment_never_goes_back_and_hears_nothing_twice() {
 fn what_is_terminal_stays() {
     for status in [Status::Declined, Status::Voided, Status::Refunded, Status::PartiallyRefunded, Status::Captured] {
         for state in states() {
-            let mut payment = entry(status, false);
-            assert_eq!((payment.hear(&says(state)), payment.status), (None, status));
+            let mut payment = aggregate(status, false);
+            assert_eq!((payment.apply(&says(state)), payment.status), (None, status));
         }
     }
 }
@@ -80,9 +80,9 @@ fn the_order_of_news_does_not_matter() {
         ([&authorized, &authorized, &voided], Status::Voided),
     ] {
         for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
-            let mut payment = entry(Status::Pending, false);
+            let mut payment = aggregate(Status::Pending, false);
             for index in order {
-                payment.hear(&says(life[index].clone()));
+                payment.apply(&says(life[index].clone()));
             }
             assert_eq!(payment.status, end, "{life:?} in the order {order:?}");
         }
@@ -92,29 +92,29 @@ fn the_order_of_news_does_not_matter() {
 #[test]
 fn what_is_held_for_a_payment_that_was_given_up_is_let_go() {
     for (status, given_up) in [(Status::Pending, true), (Status::Authorized, true), (Status::Voided, false)] {
-        let mut payment = entry(status, given_up);
-        assert_eq!(payment.hear(&says(ChargeState::Authorized)), None);
+        let mut payment = aggregate(status, given_up);
+        assert_eq!(payment.apply(&says(ChargeState::Authorized)), None);
         assert_eq!((payment.status, payment.turn()), (status, Turn::Void));
         assert!(payment.unfinished());
-        payment.hear(&says(ChargeState::Voided));
+        payment.apply(&says(ChargeState::Voided));
         assert_eq!((payment.status, payment.open, payment.turn()), (Status::Voided, None, Turn::Rest));
     }
-    let mut payment = entry(Status::Authorized, true);
-    payment.hear(&says(ChargeState::Captured));
+    let mut payment = aggregate(Status::Authorized, true);
+    payment.apply(&says(ChargeState::Captured));
     assert_eq!((payment.status, payment.turn()), (Status::Captured, Turn::PayBack));
 }
 
 #[test]
 fn a_lost_request_is_watched_for_a_while() {
-    let mut payment = entry(Status::Pending, false);
+    let mut payment = aggregate(Status::Pending, false);
     payment.ask(Command::Authorize, DateTime::UNIX_EPOCH, Duration::seconds(5));
-    assert_eq!(payment.hear(&Answer::NotFound), None, "somebody may still ask for it");
+    assert_eq!(payment.apply(&Answer::NotFound), None, "somebody may still ask for it");
     payment.give_up();
-    assert_eq!(payment.hear(&Answer::NotFound), Some(Status::Voided));
+    assert_eq!(payment.apply(&Answer::NotFound), Some(Status::Voided));
     for _ in 0..LOOKS {
         assert_eq!(payment.open, Some(Command::Authorize));
         payment.ask(Command::Authorize, DateTime::UNIX_EPOCH, Duration::seconds(5));
-        payment.hear(&Answer::NotFound);
+        payment.apply(&Answer::NotFound);
     }
     assert_eq!(payment.open, None);
 }
@@ -122,17 +122,17 @@ fn a_lost_request_is_watched_for_a_while() {
 #[test]
 fn an_answer_that_never_came_changes_nothing() {
     for status in ALL {
-        let mut payment = entry(status, false);
+        let mut payment = aggregate(status, false);
         let before = payment.clone();
-        assert_eq!(payment.hear(&Answer::Unknown), None);
-        assert_eq!(payment.hear(&Answer::Refused { reason: "no".into() }), None);
+        assert_eq!(payment.apply(&Answer::Unknown), None);
+        assert_eq!(payment.apply(&Answer::Refused { reason: "no".into() }), None);
         assert_eq!(payment, before);
     }
 }
 
 #[test]
 fn refunds_add_up() {
-    let mut payment = entry(Status::Captured, false);
+    let mut payment = aggregate(Status::Captured, false);
     payment.refunding = 400;
     assert_eq!(payment.left(), 600);
     payment.pay_back(400);
@@ -140,5 +140,5 @@ fn refunds_add_up() {
     payment.refunding = 600;
     payment.pay_back(600);
     assert_eq!((payment.status, payment.left()), (Status::Refunded, 0));
-    assert_eq!(entry(Status::Authorized, false).left(), 0, "nothing was taken yet");
+    assert_eq!(aggregate(Status::Authorized, false).left(), 0, "nothing was taken yet");
 }

@@ -8,9 +8,11 @@ use uuid::Uuid;
 
 use crate::{
     Error,
-    domain::{Command, next_look},
+    payment::{
+        Command, next_look,
+        store::{self, refunds},
+    },
     service::Service,
-    store::{self, refunds},
 };
 
 /// How often it looks for what is due.
@@ -62,13 +64,13 @@ impl Service {
     /// Finds out how one payment stands. It takes nothing on its own: what turns out to be held is told, so
     /// that the order goes on; what was given up is let go.
     async fn resolve(&self, order_id: Uuid) -> Result<(), Error> {
-        let entry = store::find(&self.context.db, order_id).await?.ok_or(Error::PaymentNotFound)?;
-        let entry = match entry.open {
+        let aggregate = store::find(&self.context.db, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let aggregate = match aggregate.open {
             None => return Ok(()),
-            Some(Command::Void) => entry,
-            Some(Command::Authorize | Command::Capture) => self.look(&entry).await?,
+            Some(Command::Void) => aggregate,
+            Some(Command::Authorize | Command::Capture) => self.look(&aggregate).await?,
         };
-        if entry.unfinished() {
+        if aggregate.unfinished() {
             self.settle(order_id).await?;
         }
         Ok(())

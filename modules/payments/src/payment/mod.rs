@@ -6,11 +6,12 @@ use uuid::Uuid;
 
 use crate::PaymentStatus;
 
-mod entry;
+mod aggregate;
+pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use entry::{Entry, Turn, next_look};
+pub(crate) use aggregate::{Aggregate, Turn, next_look};
 
 /// What a provider is asked to do with a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]

@@ -6,10 +6,9 @@ use uuid::Uuid;
 
 use crate::{
     Authorization, Error, Payment, PaymentStatus,
-    domain::{Answer, Charge, ChargeState, Command, Entry},
+    payment::{Aggregate, Answer, Charge, ChargeState, Command, store},
     provider::{Ask, Hold, Outcome, Unknown},
     service::Service,
-    store,
 };
 
 /// The largest amount, in minor units; twelve digits are what providers take.
@@ -18,9 +17,9 @@ const LARGEST: i64 = 999_999_999_999;
 /// What a command takes next.
 enum Step {
     /// It was given before and is over.
-    Over(Entry),
+    Over(Aggregate),
     /// Ask the provider, as this attempt.
-    Ask(Entry, Uuid),
+    Ask(Aggregate, Uuid),
 }
 
 impl Service {
@@ -32,21 +31,21 @@ impl Service {
         checks.ensure(amount >= 0, "/amount", "too_small", "must not be negative");
         checks.ensure(amount <= LARGEST, "/amount", "too_large", "is more than a provider takes");
         checks.finish(Some(()))?;
-        let (entry, attempt) = match self.intend(&wish).await? {
-            Step::Over(entry) => return entry.authorized(),
-            Step::Ask(entry, attempt) => (entry, attempt),
+        let (aggregate, attempt) = match self.intend(&wish).await? {
+            Step::Over(aggregate) => return aggregate.authorized(),
+            Step::Ask(aggregate, attempt) => (aggregate, attempt),
         };
         let hold = Hold {
-            key: Command::Authorize.key(entry.order_id),
-            order_id: entry.order_id,
+            key: Command::Authorize.key(aggregate.order_id),
+            order_id: aggregate.order_id,
             method: wish.choice.method,
             amount: wish.amount,
         };
         let answer = heard(self.timed("authorize", provider.authorize(hold)).await.map(Answer::Charge));
-        let entry = self.record(entry.order_id, attempt, &answer).await?;
+        let aggregate = self.record(aggregate.order_id, attempt, &answer).await?;
         kernel::failpoint!("payments.authorize.recorded");
-        self.let_go(&entry).await;
-        entry.authorized()
+        self.let_go(&aggregate).await;
+        aggregate.authorized()
     }
 
     /// Commits the payment before the provider hears of it.
@@ -54,113 +53,115 @@ impl Service {
         let now = self.context.clock.now();
         let due = self.database_time().await?;
         let mut tx = self.context.db.begin().await?;
-        let mut entry = Entry::new(wish, now);
-        entry.ask(Command::Authorize, due, self.config.reconcile_after());
-        if !store::insert(&mut tx, &entry).await? {
-            entry = store::lock(&mut tx, wish.order_id).await?.ok_or(Error::PaymentNotFound)?;
-            if entry.given_up {
-                return Ok(Step::Over(entry));
+        let mut aggregate = Aggregate::new(wish, now);
+        aggregate.ask(Command::Authorize, due, self.config.reconcile_after());
+        if !store::insert(&mut tx, &aggregate).await? {
+            aggregate = store::lock(&mut tx, wish.order_id).await?.ok_or(Error::PaymentNotFound)?;
+            if aggregate.given_up {
+                return Ok(Step::Over(aggregate));
             }
-            entry.same_as(wish)?;
-            if entry.status != PaymentStatus::Pending {
-                return Ok(Step::Over(entry));
+            aggregate.same_as(wish)?;
+            if aggregate.status != PaymentStatus::Pending {
+                return Ok(Step::Over(aggregate));
             }
         }
         let key = Command::Authorize.key(wish.order_id);
         let attempt = store::asked(&mut tx, wish.order_id, Command::Authorize.word(), &key, now).await?;
         tx.commit().await?;
-        Ok(Step::Ask(entry, attempt))
+        Ok(Step::Ask(aggregate, attempt))
     }
 
     /// Takes what is held.
     pub(crate) async fn take(&self, order_id: Uuid) -> Result<Payment, Error> {
-        let (entry, attempt) = match self.intend_to_take(order_id).await? {
-            Step::Over(entry) => return Ok(entry.shown()),
-            Step::Ask(entry, attempt) => (entry, attempt),
+        let (aggregate, attempt) = match self.intend_to_take(order_id).await? {
+            Step::Over(aggregate) => return Ok(aggregate.shown()),
+            Step::Ask(aggregate, attempt) => (aggregate, attempt),
         };
-        let outcome = self.timed("capture", self.provider_of(&entry)?.capture(entry.asks(Command::Capture)?)).await;
-        let (entry, refusal) = self.record_command(&entry, attempt, outcome, ChargeState::Captured).await?;
+        let outcome =
+            self.timed("capture", self.provider_of(&aggregate)?.capture(aggregate.asks(Command::Capture)?)).await;
+        let (aggregate, refusal) = self.record_command(&aggregate, attempt, outcome, ChargeState::Captured).await?;
         kernel::failpoint!("payments.capture.recorded");
-        self.let_go(&entry).await;
+        self.let_go(&aggregate).await;
         match refusal {
-            _ if entry.status.taken() => Ok(entry.shown()),
-            Some(error) if entry.status == PaymentStatus::Authorized => Err(error),
-            _ => Err(entry.wrong_state()),
+            _ if aggregate.status.taken() => Ok(aggregate.shown()),
+            Some(error) if aggregate.status == PaymentStatus::Authorized => Err(error),
+            _ => Err(aggregate.wrong_state()),
         }
     }
 
     async fn intend_to_take(&self, order_id: Uuid) -> Result<Step, Error> {
         let due = self.database_time().await?;
         let mut tx = self.context.db.begin().await?;
-        let mut entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
-        match entry.status {
-            status if status.taken() => return Ok(Step::Over(entry)),
-            PaymentStatus::Authorized if entry.given_up => return Err(Error::Cancelled),
+        let mut aggregate = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        match aggregate.status {
+            status if status.taken() => return Ok(Step::Over(aggregate)),
+            PaymentStatus::Authorized if aggregate.given_up => return Err(Error::Cancelled),
             PaymentStatus::Authorized => {}
-            _ => return Err(entry.wrong_state()),
+            _ => return Err(aggregate.wrong_state()),
         }
-        let attempt = self.open(&mut tx, &mut entry, Command::Capture, due).await?;
+        let attempt = self.open(&mut tx, &mut aggregate, Command::Capture, due).await?;
         tx.commit().await?;
-        Ok(Step::Ask(entry, attempt))
+        Ok(Step::Ask(aggregate, attempt))
     }
 
     /// Notes in `tx` that the provider is about to be asked to `command`.
     pub(crate) async fn open(
         &self,
         tx: &mut Tx,
-        entry: &mut Entry,
+        aggregate: &mut Aggregate,
         command: Command,
         due: DateTime<Utc>,
     ) -> Result<Uuid, Error> {
-        entry.ask(command, due, self.config.reconcile_after());
-        store::save(tx, entry).await?;
-        let key = command.key(entry.order_id);
-        Ok(store::asked(tx, entry.order_id, command.word(), &key, self.context.clock.now()).await?)
+        aggregate.ask(command, due, self.config.reconcile_after());
+        store::save(tx, aggregate).await?;
+        let key = command.key(aggregate.order_id);
+        Ok(store::asked(tx, aggregate.order_id, command.word(), &key, self.context.clock.now()).await?)
     }
 
     /// Records a command's outcome: done, the charge is in `state`. One that was refused came too late
     /// or too early, so the provider is asked how the charge stands; the error is for where that is no help.
     pub(crate) async fn record_command(
         &self,
-        entry: &Entry,
+        aggregate: &Aggregate,
         attempt: Uuid,
         outcome: Result<Outcome, Unknown>,
         state: ChargeState,
-    ) -> Result<(Entry, Option<Error>), Error> {
-        let order_id = entry.order_id;
+    ) -> Result<(Aggregate, Option<Error>), Error> {
+        let order_id = aggregate.order_id;
         match outcome {
             Ok(Outcome::Done) => {
-                let answer = Answer::Charge(Charge { reference: entry.charge()?, state });
+                let answer = Answer::Charge(Charge { reference: aggregate.charge()?, state });
                 Ok((self.record(order_id, attempt, &answer).await?, None))
             }
             Ok(Outcome::Declined { reason }) => {
-                let entry = self.record(order_id, attempt, &Answer::Refused { reason: reason.clone() }).await?;
-                Ok((self.look(&entry).await?, Some(Error::Declined { reason })))
+                let aggregate = self.record(order_id, attempt, &Answer::Refused { reason: reason.clone() }).await?;
+                Ok((self.look(&aggregate).await?, Some(Error::Declined { reason })))
             }
             Err(unknown) => {
-                let entry = self.record(order_id, attempt, &Answer::Unknown).await?;
-                Ok((entry, Some(Fault::unavailable(unknown).into())))
+                let aggregate = self.record(order_id, attempt, &Answer::Unknown).await?;
+                Ok((aggregate, Some(Fault::unavailable(unknown).into())))
             }
         }
     }
 
     /// Asks the provider what became of the authorisation.
-    pub(crate) async fn look(&self, entry: &Entry) -> Result<Entry, Error> {
-        let key = Command::Authorize.key(entry.order_id);
-        let attempt = store::asked(&self.context.db, entry.order_id, "find", &key, self.context.clock.now()).await?;
-        let found = self.timed("find", self.provider_of(entry)?.find(&key)).await;
+    pub(crate) async fn look(&self, aggregate: &Aggregate) -> Result<Aggregate, Error> {
+        let key = Command::Authorize.key(aggregate.order_id);
+        let attempt =
+            store::asked(&self.context.db, aggregate.order_id, "find", &key, self.context.clock.now()).await?;
+        let found = self.timed("find", self.provider_of(aggregate)?.find(&key)).await;
         let answer = heard(found.map(|charge| charge.map_or(Answer::NotFound, Answer::Charge)));
-        let entry = self.record(entry.order_id, attempt, &answer).await?;
+        let aggregate = self.record(aggregate.order_id, attempt, &answer).await?;
         kernel::failpoint!("payments.find.recorded");
-        if answer == Answer::Unknown { Err(Fault::Unavailable.into()) } else { Ok(entry) }
+        if answer == Answer::Unknown { Err(Fault::Unavailable.into()) } else { Ok(aggregate) }
     }
 
     /// Sees to it that what was given up is let go now; where that fails, the reconciler goes on.
-    pub(crate) async fn let_go(&self, entry: &Entry) {
-        if entry.unfinished()
-            && let Err(error) = self.settle(entry.order_id).await
+    pub(crate) async fn let_go(&self, aggregate: &Aggregate) {
+        if aggregate.unfinished()
+            && let Err(error) = self.settle(aggregate.order_id).await
         {
-            tracing::warn!(order.id = %entry.order_id, %error, "a cancelled payment is not let go yet");
+            tracing::warn!(order.id = %aggregate.order_id, %error, "a cancelled payment is not let go yet");
         }
     }
 }
@@ -173,7 +174,7 @@ fn heard(answer: Result<Answer, Unknown>) -> Answer {
     })
 }
 
-impl Entry {
+impl Aggregate {
     /// What a command says to the provider.
     pub(crate) fn asks(&self, command: Command) -> Result<Ask, Fault> {
         Ok(Ask { key: command.key(self.order_id), reference: self.charge()?, amount: self.amount() })

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{Ask, Hold, News, Notice, Outcome, Provider, Unknown, Webhook, signature};
 use crate::{
     Error,
-    domain::{Charge, ChargeState},
     forms::Reference,
+    payment::{Charge, ChargeState},
 };
 
 pub(crate) const NAME: &str = "test";

@@ -5,13 +5,15 @@ use uuid::Uuid;
 
 use crate::{
     Error, Payment, RefundNote,
-    domain::{Entry, next_look},
+    payment::{
+        Aggregate, next_look,
+        store::{
+            self,
+            refunds::{self, Refund, Status},
+        },
+    },
     provider::{Ask, Outcome},
     service::Service,
-    store::{
-        self,
-        refunds::{self, Refund, Status},
-    },
 };
 
 /// Keys of what `cancel` pays back begin like this; nobody else's may.
@@ -20,9 +22,9 @@ const CANCEL: &str = "cancel";
 /// What a refund takes next.
 enum Step {
     /// It is over.
-    Over(Entry, Refund),
+    Over(Aggregate, Refund),
     /// Ask the provider, as this attempt.
-    Ask(Entry, Refund, Uuid),
+    Ask(Aggregate, Refund, Uuid),
 }
 
 impl Service {
@@ -32,8 +34,8 @@ impl Service {
             Step::Over(_, Refund { status: Status::Declined, reason, .. }) => {
                 Err(Error::Declined { reason: reason.unwrap_or_default() })
             }
-            Step::Over(entry, _) => Ok(entry.shown()),
-            Step::Ask(entry, refund, attempt) => Ok(self.make_refund(&entry, refund, attempt).await?.shown()),
+            Step::Over(aggregate, _) => Ok(aggregate.shown()),
+            Step::Ask(aggregate, refund, attempt) => Ok(self.make_refund(&aggregate, refund, attempt).await?.shown()),
         }
     }
 
@@ -41,55 +43,55 @@ impl Service {
     async fn promise(&self, order_id: Uuid, key: &str, amount: Money) -> Result<Step, Error> {
         let due = self.database_time().await?;
         let mut tx = self.context.db.begin().await?;
-        let entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let aggregate = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
         let refund = match refunds::find(&mut tx, order_id, key).await? {
-            Some(refund) if entry.money(refund.amount) != amount => return Err(Error::KeyReused),
-            Some(refund) if refund.status != Status::Pending => return Ok(Step::Over(entry, refund)),
+            Some(refund) if aggregate.money(refund.amount) != amount => return Err(Error::KeyReused),
+            Some(refund) if refund.status != Status::Pending => return Ok(Step::Over(aggregate, refund)),
             Some(refund) => refund,
-            None if !entry.status.taken() => return Err(entry.wrong_state()),
-            None if entry.currency != amount.currency => {
+            None if !aggregate.status.taken() => return Err(aggregate.wrong_state()),
+            None if aggregate.currency != amount.currency => {
                 return Err(Invalid::one("/amount/currency", "differs", "is not the payment's").into());
             }
-            None => self.add(&mut tx, &entry, key.to_owned(), amount.amount, due).await?,
+            None => self.add(&mut tx, &aggregate, key.to_owned(), amount.amount, due).await?,
         };
         let attempt = self.note_refund(&mut tx, order_id, &refund.key).await?;
         tx.commit().await?;
-        Ok(Step::Ask(entry, refund, attempt))
+        Ok(Step::Ask(aggregate, refund, attempt))
     }
 
-    /// The next refund that giving up `entry` takes: one that is still open, or else one of all that is left.
+    /// The next refund that giving up `aggregate` takes: one that is still open, or else one of all that is left.
     pub(crate) async fn refund_rest(
         &self,
         tx: &mut Tx,
-        entry: &Entry,
+        aggregate: &Aggregate,
         due: DateTime<Utc>,
     ) -> Result<Option<(Refund, Uuid)>, Error> {
-        let refund = match refunds::first_pending(tx, entry.order_id).await? {
+        let refund = match refunds::first_pending(tx, aggregate.order_id).await? {
             Some(refund) => refund,
-            None if entry.left() == 0 => return Ok(None),
+            None if aggregate.left() == 0 => return Ok(None),
             None => {
-                let number = refunds::count(tx, entry.order_id, CANCEL).await? + 1;
-                self.add(tx, entry, format!("{CANCEL}-{number}"), entry.left(), due).await?
+                let number = refunds::count(tx, aggregate.order_id, CANCEL).await? + 1;
+                self.add(tx, aggregate, format!("{CANCEL}-{number}"), aggregate.left(), due).await?
             }
         };
-        let attempt = self.note_refund(tx, entry.order_id, &refund.key).await?;
+        let attempt = self.note_refund(tx, aggregate.order_id, &refund.key).await?;
         Ok(Some((refund, attempt)))
     }
 
     async fn add(
         &self,
         tx: &mut Tx,
-        entry: &Entry,
+        aggregate: &Aggregate,
         key: String,
         amount: i64,
         due: DateTime<Utc>,
     ) -> Result<Refund, Error> {
-        if !refunds::promise(tx, entry.order_id, amount).await? {
-            return Err(Error::RefundTooLarge { left: entry.money(entry.left()) });
+        if !refunds::promise(tx, aggregate.order_id, amount).await? {
+            return Err(Error::RefundTooLarge { left: aggregate.money(aggregate.left()) });
         }
         let refund = Refund { key, amount, status: Status::Pending, reason: None };
         let due = next_look(due, self.config.reconcile_after(), 0);
-        refunds::insert(tx, entry.order_id, &refund, due, self.context.clock.now()).await?;
+        refunds::insert(tx, aggregate.order_id, &refund, due, self.context.clock.now()).await?;
         Ok(refund)
     }
 
@@ -99,17 +101,22 @@ impl Service {
     }
 
     /// Asks the provider; under the same key it pays once, so asking again is also how to look.
-    pub(crate) async fn make_refund(&self, entry: &Entry, refund: Refund, attempt: Uuid) -> Result<Entry, Error> {
-        let provider = self.provider_of(entry)?;
+    pub(crate) async fn make_refund(
+        &self,
+        aggregate: &Aggregate,
+        refund: Refund,
+        attempt: Uuid,
+    ) -> Result<Aggregate, Error> {
+        let provider = self.provider_of(aggregate)?;
         let ask = Ask {
-            key: provider_key(entry.order_id, &refund.key),
-            reference: entry.charge()?,
-            amount: entry.money(refund.amount),
+            key: provider_key(aggregate.order_id, &refund.key),
+            reference: aggregate.charge()?,
+            amount: aggregate.money(refund.amount),
         };
         match self.timed("refund", provider.refund(ask)).await {
-            Ok(Outcome::Done) => Ok(self.refunded(entry.order_id, &refund, attempt).await?),
+            Ok(Outcome::Done) => Ok(self.refunded(aggregate.order_id, &refund, attempt).await?),
             Ok(Outcome::Declined { reason }) => {
-                self.refund_declined(entry.order_id, &refund, &reason, attempt).await?;
+                self.refund_declined(aggregate.order_id, &refund, &reason, attempt).await?;
                 Err(Error::Declined { reason })
             }
             Err(unknown) => {
@@ -122,32 +129,32 @@ impl Service {
     }
 
     /// Records a refund that was made; whoever is first moves the payment and tells of it.
-    async fn refunded(&self, order_id: Uuid, refund: &Refund, attempt: Uuid) -> Result<Entry, Error> {
+    async fn refunded(&self, order_id: Uuid, refund: &Refund, attempt: Uuid) -> Result<Aggregate, Error> {
         let now = self.context.clock.now();
         let mut tx = self.context.db.begin().await?;
-        let mut entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let mut aggregate = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
         store::answered(&mut tx, attempt, "refunded", now).await?;
         if refunds::end(&mut tx, order_id, &refund.key, Status::Done, None, now).await? {
-            entry.pay_back(refund.amount);
-            entry.updated_at = now;
-            refunds::keep(&mut tx, &entry).await?;
-            let note = RefundNote { key: refund.key.clone(), amount: entry.money(refund.amount) };
-            self.publish(&mut tx, &entry, Some(note)).await?;
+            aggregate.pay_back(refund.amount);
+            aggregate.updated_at = now;
+            refunds::keep(&mut tx, &aggregate).await?;
+            let note = RefundNote { key: refund.key.clone(), amount: aggregate.money(refund.amount) };
+            self.publish(&mut tx, &aggregate, Some(note)).await?;
         }
         tx.commit().await?;
         kernel::failpoint!("payments.refund.recorded");
         self.context.outbox.wake();
-        Ok(entry)
+        Ok(aggregate)
     }
 
     async fn refund_declined(&self, order_id: Uuid, refund: &Refund, reason: &str, attempt: Uuid) -> Result<(), Error> {
         let now = self.context.clock.now();
         let mut tx = self.context.db.begin().await?;
-        let mut entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let mut aggregate = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
         store::answered(&mut tx, attempt, reason, now).await?;
         if refunds::end(&mut tx, order_id, &refund.key, Status::Declined, Some(reason), now).await? {
-            entry.refunding -= refund.amount;
-            refunds::keep(&mut tx, &entry).await?;
+            aggregate.refunding -= refund.amount;
+            refunds::keep(&mut tx, &aggregate).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -156,12 +163,12 @@ impl Service {
     /// Asks again about a refund whose outcome is not known.
     pub(crate) async fn resume_refund(&self, order_id: Uuid, key: &str) -> Result<(), Error> {
         let mut tx = self.context.db.begin().await?;
-        let entry = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let aggregate = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
         let refund = refunds::find(&mut tx, order_id, key).await?;
         let Some(refund) = refund.filter(|refund| refund.status == Status::Pending) else { return Ok(()) };
         let attempt = self.note_refund(&mut tx, order_id, key).await?;
         tx.commit().await?;
-        self.make_refund(&entry, refund, attempt).await.map(drop)
+        self.make_refund(&aggregate, refund, attempt).await.map(drop)
     }
 }
 

@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 use kernel::{Db, Executor, Tx};
 use uuid::Uuid;
 
-use crate::domain::Entry;
+use crate::payment::Aggregate;
 
 /// How far a refund is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
@@ -125,17 +125,17 @@ pub(crate) async fn end(
 }
 
 /// Keeps what a refund that ended has changed of its payment, which was locked in `tx`.
-pub(crate) async fn keep(tx: &mut Tx, entry: &Entry) -> sqlx::Result<()> {
+pub(crate) async fn keep(tx: &mut Tx, aggregate: &Aggregate) -> sqlx::Result<()> {
     tx.query(
         "UPDATE payments
             SET refunded = $2, refunding = $3, status = $4, updated_at = $5
           WHERE order_id = $1",
     )
-    .bind(entry.order_id)
-    .bind(entry.refunded)
-    .bind(entry.refunding)
-    .bind(entry.status)
-    .bind(entry.updated_at)
+    .bind(aggregate.order_id)
+    .bind(aggregate.refunded)
+    .bind(aggregate.refunding)
+    .bind(aggregate.status)
+    .bind(aggregate.updated_at)
     .execute()
     .await?;
     Ok(())

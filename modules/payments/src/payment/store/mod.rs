@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use kernel::{Db, Executor, Statement, Tx};
 use uuid::Uuid;
 
-use crate::{domain::Entry, provider::Notice};
+use super::Aggregate;
+use crate::provider::Notice;
 
 /// Keeps a new payment; false where the order has one already.
-pub(crate) async fn insert(tx: &mut Tx, entry: &Entry) -> sqlx::Result<bool> {
+pub(crate) async fn insert(tx: &mut Tx, aggregate: &Aggregate) -> sqlx::Result<bool> {
     let inserted = tx
         .query(
             "INSERT INTO payments (id, order_id, owner, provider, method, status, given_up, open, due_at, tries,
@@ -16,35 +17,35 @@ pub(crate) async fn insert(tx: &mut Tx, entry: &Entry) -> sqlx::Result<bool> {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT (order_id) DO NOTHING",
         )
-        .bind(entry.id)
-        .bind(entry.order_id)
-        .bind(entry.owner.clone())
-        .bind(&*entry.provider)
-        .bind(&*entry.method)
-        .bind(entry.status)
-        .bind(entry.given_up)
-        .bind(entry.open)
-        .bind(entry.due_at)
-        .bind(entry.tries)
-        .bind(entry.reference.clone())
-        .bind(entry.currency.code())
-        .bind(entry.amount)
-        .bind(entry.refunded)
-        .bind(entry.refunding)
-        .bind(entry.created_at)
-        .bind(entry.updated_at)
+        .bind(aggregate.id)
+        .bind(aggregate.order_id)
+        .bind(aggregate.owner.clone())
+        .bind(&*aggregate.provider)
+        .bind(&*aggregate.method)
+        .bind(aggregate.status)
+        .bind(aggregate.given_up)
+        .bind(aggregate.open)
+        .bind(aggregate.due_at)
+        .bind(aggregate.tries)
+        .bind(aggregate.reference.clone())
+        .bind(aggregate.currency.code())
+        .bind(aggregate.amount)
+        .bind(aggregate.refunded)
+        .bind(aggregate.refunding)
+        .bind(aggregate.created_at)
+        .bind(aggregate.updated_at)
         .execute()
         .await?;
     Ok(inserted == 1)
 }
 
 /// The payment of an order.
-pub(crate) async fn find(db: &Db, order_id: Uuid) -> sqlx::Result<Option<Entry>> {
+pub(crate) async fn find(db: &Db, order_id: Uuid) -> sqlx::Result<Option<Aggregate>> {
     select(db, order_id).fetch_optional().await
 }
 
 /// The payment of an order, which nobody else changes until `tx` ends.
-pub(crate) async fn lock(tx: &mut Tx, order_id: Uuid) -> sqlx::Result<Option<Entry>> {
+pub(crate) async fn lock(tx: &mut Tx, order_id: Uuid) -> sqlx::Result<Option<Aggregate>> {
     select(tx, order_id).for_update().fetch_optional().await
 }
 
@@ -59,24 +60,24 @@ fn select<'c>(executor: impl Executor<'c>, order_id: Uuid) -> Statement<'c> {
         .bind(order_id)
 }
 
-/// Keeps what has changed. `entry` was locked in `tx`; what refunds are promised is theirs to change.
-pub(crate) async fn save(tx: &mut Tx, entry: &Entry) -> sqlx::Result<()> {
+/// Keeps what has changed. `aggregate` was locked in `tx`; what refunds are promised is theirs to change.
+pub(crate) async fn save(tx: &mut Tx, aggregate: &Aggregate) -> sqlx::Result<()> {
     tx.query(
         "UPDATE payments
             SET status = $2, given_up = $3, open = $4, due_at = $5, tries = $6, reference = $7,
                 reason = $8, action_url = $9, updated_at = $10
           WHERE order_id = $1",
     )
-    .bind(entry.order_id)
-    .bind(entry.status)
-    .bind(entry.given_up)
-    .bind(entry.open)
-    .bind(entry.due_at)
-    .bind(entry.tries)
-    .bind(entry.reference.clone())
-    .bind(entry.reason.clone())
-    .bind(entry.action_url.clone())
-    .bind(entry.updated_at)
+    .bind(aggregate.order_id)
+    .bind(aggregate.status)
+    .bind(aggregate.given_up)
+    .bind(aggregate.open)
+    .bind(aggregate.due_at)
+    .bind(aggregate.tries)
+    .bind(aggregate.reference.clone())
+    .bind(aggregate.reason.clone())
+    .bind(aggregate.action_url.clone())
+    .bind(aggregate.updated_at)
     .execute()
     .await?;
     Ok(())

@@ -8,7 +8,7 @@ use crate::{Action, Authorization, Error, Payment, PaymentId, PaymentStatus};
 
 /// A payment as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub(crate) struct Entry {
+pub(crate) struct Aggregate {
     pub(crate) id: PaymentId,
     pub(crate) order_id: Uuid,
     pub(crate) owner: Option<String>,
@@ -55,7 +55,7 @@ pub(crate) fn next_look(now: DateTime<Utc>, after: Duration, tries: i64) -> Date
     now + after * (1_i32 << tries.clamp(0, DOUBLINGS))
 }
 
-impl Entry {
+impl Aggregate {
     /// A payment that is about to begin.
     pub(crate) fn new(wish: &Authorization, now: DateTime<Utc>) -> Self {
         Self {
@@ -104,15 +104,15 @@ impl Entry {
     }
 
     /// Takes in what came back; the new status where that moved the payment.
-    pub(crate) fn hear(&mut self, answer: &Answer) -> Option<PaymentStatus> {
+    pub(crate) fn apply(&mut self, answer: &Answer) -> Option<PaymentStatus> {
         match answer {
-            Answer::Charge(charge) => self.hear_charge(charge),
-            Answer::NotFound => self.hear_of_nothing(),
+            Answer::Charge(charge) => self.apply_charge(charge),
+            Answer::NotFound => self.apply_not_found(),
             Answer::Refused { .. } | Answer::Unknown => None,
         }
     }
 
-    fn hear_charge(&mut self, charge: &Charge) -> Option<PaymentStatus> {
+    fn apply_charge(&mut self, charge: &Charge) -> Option<PaymentStatus> {
         if self.reference.is_none() {
             self.reference = Some(charge.reference.clone());
         }
@@ -148,7 +148,7 @@ impl Entry {
     }
 
     /// Nothing is held, unless by a request still on its way: one that was given up is void, and watched for a while.
-    fn hear_of_nothing(&mut self) -> Option<PaymentStatus> {
+    fn apply_not_found(&mut self) -> Option<PaymentStatus> {
         if self.status == PaymentStatus::Voided {
             if self.tries >= LOOKS {
                 self.open = None;
