@@ -1,6 +1,6 @@
 //! What may be in a cart, and what it costs.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Checks, Condition, Currency, Flaw, Invalid, Money, MoneyError, Owner, Refusal};
+use kernel::{Caller, Condition, Currency, Money, MoneyError, Owner, Refusal, Violation, Violations};
 use products::{Image, Offer, Sku};
 use serde::{Deserialize, Serialize};
 
@@ -106,25 +106,25 @@ pub(crate) fn empty(currency: Currency) -> Cart {
 }
 
 /// What is to be put in.
-pub(crate) fn item(item: &NewItem) -> Result<(Sku, i64), Invalid> {
-    let mut checks = Checks::new();
+pub(crate) fn item(item: &NewItem) -> Result<(Sku, i64), Violations> {
+    let mut checks = Violations::new();
     let sku = checks.field("/sku", item.sku.parse());
     let quantity = checks.field("/quantity", quantity(item.quantity, 1));
     checks.finish(sku.zip(quantity))
 }
 
 /// How many there may be.
-pub(crate) fn quantity(quantity: i64, least: i64) -> Result<i64, Flaw> {
+pub(crate) fn quantity(quantity: i64, least: i64) -> Result<i64, Violation> {
     if (least..=MOST).contains(&quantity) {
         Ok(quantity)
     } else {
-        Err(Flaw::new("out_of_range", format!("must be {least} to {MOST}")))
+        Err(Violation::new("out_of_range", format!("must be {least} to {MOST}")))
     }
 }
 
 /// More than [`MOST`] would be in.
 pub(crate) fn too_many() -> Error {
-    Invalid::one("/quantity", "out_of_range", format!("a cart holds at most {MOST} of one variant")).into()
+    Violation::new("out_of_range", format!("a cart holds at most {MOST} of one variant")).at("/quantity").into()
 }
 
 /// Whether a line of which there are `line` must change to be as `wished`, in a cart at `version`.
@@ -237,7 +237,7 @@ mod tests {
 
     #[test]
     fn every_flaw_of_an_item_is_named() {
-        let Err(Invalid(flaws)) = item(&NewItem { sku: "no sku".into(), quantity: 0 }) else { panic!("it passed") };
+        let Err(Violations(flaws)) = item(&NewItem { sku: "no sku".into(), quantity: 0 }) else { panic!("it passed") };
         assert_eq!(flaws.iter().map(|flaw| &*flaw.pointer).collect::<Vec<_>>(), ["/sku", "/quantity"]);
         for wrong in [i64::MIN, -1, 0, 1000, i64::MAX] {
             assert!(item(&NewItem { sku: "A".into(), quantity: wrong }).is_err(), "{wrong}");

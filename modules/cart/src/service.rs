@@ -2,7 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Clock, Condition, Context, Currency, Db, Failure, Fault, Invalid, Owner, Tx};
+use kernel::{Caller, Clock, Condition, Context, Currency, Db, Failure, Fault, Owner, Tx};
 use products::{Offer, Products, Sku};
 use uuid::Uuid;
 
@@ -154,7 +154,7 @@ impl Carts for Service {
         if_match: Condition,
     ) -> Result<Cart, Error> {
         let owner = domain::owner(&caller)?;
-        let wished = domain::quantity(quantity, 0).map_err(|flaw| Invalid::one("/quantity", flaw.code, flaw.detail))?;
+        let wished = domain::quantity(quantity, 0).map_err(|flaw| flaw.at("/quantity"))?;
         let sku: Sku = sku.parse().map_err(|_| Error::SkuNotFound { sku })?;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;

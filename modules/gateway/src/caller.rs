@@ -10,7 +10,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use kernel::{Caller, Clock, Digest, Invalid, Refusal, Visible, problem};
+use kernel::{Caller, Clock, Digest, Refusal, Violation, Violations, Visible, problem};
 
 use crate::{Error, keys::Keys, token};
 
@@ -83,14 +83,15 @@ fn bearer(authorization: &HeaderValue) -> Option<&str> {
 /// The hash of the `Cart-Token`, which stays here. An empty one is none.
 ///
 /// One that cannot be ours is refused: taken for none, what is put in would land in a cart that nobody finds.
-pub(crate) fn guest(headers: &HeaderMap) -> Result<Option<String>, Invalid> {
+pub(crate) fn guest(headers: &HeaderMap) -> Result<Option<String>, Violations> {
     let Some(token) = headers.get(CART_TOKEN).map(HeaderValue::as_bytes).filter(|token| !token.is_empty()) else {
         return Ok(None);
     };
     if CartToken::fits(token) {
         Ok(Some(Digest::of(token).hex()))
     } else {
-        Err(Invalid::one("Cart-Token", "wrong_value", "is not a token of this shop; send it as it was given, or none"))
+        Err(Violation::new("wrong_value", "is not a token of this shop; send it as it was given, or none")
+            .at("Cart-Token"))
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use kernel::{EntityTags, Invalid, PACKED, problem};
+use kernel::{EntityTags, PACKED, Violations, problem};
 
 use crate::Error;
 
@@ -42,7 +42,7 @@ pub(crate) async fn of_reads(request: Request, next: Next) -> Response {
     response
 }
 
-fn tags(headers: &HeaderMap) -> Result<(Option<EntityTags>, Option<EntityTags>), Invalid> {
+fn tags(headers: &HeaderMap) -> Result<(Option<EntityTags>, Option<EntityTags>), Violations> {
     Ok((EntityTags::read(headers, &IF_MATCH)?, EntityTags::read(headers, &IF_NONE_MATCH)?))
 }
 

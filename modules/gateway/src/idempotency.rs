@@ -18,7 +18,8 @@ use axum::{
 use chrono::TimeDelta;
 use http_body_util::LengthLimitError;
 use kernel::{
-    BODY_LIMIT, Call, Caller, Clock, Context, Db, Digest, Fault, Invalid, Malformed, Refusal, Tasks, Visible, problem,
+    BODY_LIMIT, Call, Caller, Clock, Context, Db, Digest, Fault, Malformed, Refusal, Tasks, Violation, Violations,
+    Visible, problem,
 };
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -203,13 +204,13 @@ impl Ledger {
 }
 
 /// The request's name, and what it is a name of; and what 0.1.0 calls it, where that is something else.
-fn name(parts: &Parts, body: &[u8]) -> Result<(Named, Option<String>), Invalid> {
+fn name(parts: &Parts, body: &[u8]) -> Result<(Named, Option<String>), Violations> {
     let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
     let (key, another) = (keys.next().unwrap_or_default(), keys.next());
     let fit = Key::fits(key) && another.is_none();
     if !fit {
         let detail = format!("must be one value of 1 to {KEY_LENGTH} visible ASCII characters");
-        return Err(Invalid::one("Idempotency-Key", "wrong_value", detail));
+        return Err(Violation::new("wrong_value", detail).at("Idempotency-Key"));
     }
     let caller = parts.extensions.get().unwrap_or(&Caller::Anonymous);
     let role = if let Caller::User { role, .. } = caller { Some(*role) } else { None };

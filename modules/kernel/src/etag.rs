@@ -14,7 +14,7 @@ use axum::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Condition, Digest, Fault, Invalid, Malformed, problem};
+use crate::{Condition, Digest, Fault, Malformed, Violation, Violations, problem};
 
 /// How many bytes of a body's SHA-256 tell it from the others of one version.
 const DIGEST: usize = 8;
@@ -63,7 +63,7 @@ pub struct EntityTag {
 
 impl EntityTags {
     /// Those of all header lines of this name; none where there is no such line.
-    pub fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Invalid> {
+    pub fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Self>, Violations> {
         if !headers.contains_key(name) {
             return Ok(None);
         }
@@ -72,7 +72,8 @@ impl EntityTags {
         let tags = if text.trim_ascii() == b"*" { Some(Self::Any) } else { list(&text).map(Self::These) };
         tags.map(Some).ok_or_else(|| {
             let name = if *name == IF_MATCH { "If-Match" } else { "If-None-Match" };
-            Invalid::one(name, "wrong_value", "is no list of ETags; send each as it was given, in its quotes, or `*`")
+            Violation::new("wrong_value", "is no list of ETags; send each as it was given, in its quotes, or `*`")
+                .at(name)
         })
     }
 

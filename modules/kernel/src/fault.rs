@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Call, Invalid, Later, Violation};
+use crate::{Call, Later, Violation, Violations};
 
 /// A failure of the machinery rather than of the request.
 ///
@@ -123,8 +123,8 @@ impl Refusal {
     }
 }
 
-impl From<Invalid> for Refusal {
-    fn from(Invalid(errors): Invalid) -> Self {
+impl From<Violations> for Refusal {
+    fn from(Violations(errors): Violations) -> Self {
         Self::InvalidInput { errors }
     }
 }
@@ -189,8 +189,8 @@ macro_rules! failure {
                 Self::Refusal(refusal)
             }
         }
-        impl From<$crate::Invalid> for $Error {
-            fn from(invalid: $crate::Invalid) -> Self {
+        impl From<$crate::Violations> for $Error {
+            fn from(invalid: $crate::Violations) -> Self {
                 Self::Refusal(invalid.into())
             }
         }
@@ -291,10 +291,10 @@ mod tests {
 
     #[test]
     fn an_error_survives_its_problem_body() {
-        let errors = vec![Violation::new("/a", "too_long", "too long")];
+        let invalid = Violation::new("too_long", "too long").at("/a");
         for error in [
             Error::SoldOut { left: 3 },
-            Error::Refusal(Refusal::InvalidInput { errors }),
+            invalid.into(),
             Error::Refusal(Refusal::Forbidden),
             Error::Fault(Fault::Unavailable),
         ] {

@@ -9,7 +9,7 @@ use utoipa::{
     },
 };
 
-use crate::{Flaw, input};
+use crate::{Violation, input};
 
 /// What stands around a value and is not of it: all that [`str::trim`] takes away, as a regular expression's class.
 ///
@@ -46,7 +46,7 @@ pub struct Text<const MIN: usize, const MAX: usize>;
 
 impl<const MIN: usize, const MAX: usize> Text<MIN, MAX> {
     /// The text without stray blanks, or what is wrong with it.
-    pub fn read(given: &str) -> Result<String, Flaw> {
+    pub fn read(given: &str) -> Result<String, Violation> {
         input::text(given, MIN, MAX)
     }
 }
@@ -57,12 +57,12 @@ pub struct Line<const MIN: usize, const MAX: usize>;
 
 impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
     /// The line without stray blanks, or what is wrong with it.
-    pub fn read(given: &str) -> Result<String, Flaw> {
+    pub fn read(given: &str) -> Result<String, Violation> {
         input::line(given, MIN, MAX)
     }
 
     /// The line, if there is anything in it.
-    pub fn filled(given: &str) -> Result<Option<String>, Flaw> {
+    pub fn filled(given: &str) -> Result<Option<String>, Violation> {
         Ok(Some(Self::read(given)?).filter(|line| !line.is_empty()))
     }
 }
@@ -73,11 +73,11 @@ pub struct Secret<const MIN: usize, const MAX: usize>;
 
 impl<const MIN: usize, const MAX: usize> Secret<MIN, MAX> {
     /// The password as it is, or what is wrong with its length.
-    pub fn read(given: String) -> Result<String, Flaw> {
+    pub fn read(given: String) -> Result<String, Violation> {
         match given.chars().count() {
-            0 if MIN > 0 => Err(Flaw::new("required", "must not be empty")),
-            n if n < MIN => Err(Flaw::new("too_short", format!("must have at least {MIN} characters"))),
-            n if n > MAX => Err(Flaw::new("too_long", format!("must have at most {MAX} characters"))),
+            0 if MIN > 0 => Err(Violation::new("required", "must not be empty")),
+            n if n < MIN => Err(Violation::new("too_short", format!("must have at least {MIN} characters"))),
+            n if n > MAX => Err(Violation::new("too_long", format!("must have at most {MAX} characters"))),
             _ => Ok(given),
         }
     }
@@ -172,11 +172,11 @@ pub struct Whole<const MIN: i64, const MAX: i64>;
 
 impl<const MIN: i64, const MAX: i64> Whole<MIN, MAX> {
     /// The number, or what is wrong with it.
-    pub fn read(given: i64) -> Result<i64, Flaw> {
+    pub fn read(given: i64) -> Result<i64, Violation> {
         if (MIN..=MAX).contains(&given) {
             Ok(given)
         } else {
-            Err(Flaw::new("out_of_range", format!("must be {MIN} to {MAX}")))
+            Err(Violation::new("out_of_range", format!("must be {MIN} to {MAX}")))
         }
     }
 }

@@ -47,9 +47,7 @@ pub use events::{CloudEvent, DeadLetter, DeadLetters, Handler, LetterQuery, Lett
 pub use fault::{Failure, Fault, Problem, Refusal};
 pub use forms::{BLANKS, Line, List, Listed, Secret, Text, Visible, Whole};
 pub use id::ForeignId;
-pub use input::{
-    BODY_LIMIT, Body, Checks, Flaw, Invalid, Malformed, Path, Query, Violation, line, or_default, problem, text,
-};
+pub use input::{BODY_LIMIT, Body, Malformed, Path, Query, Violation, Violations, line, or_default, problem, text};
 pub use later::Later;
 pub use module::{Context, Edge, Host, Module, StartError};
 pub use money::{Amount, Currency, Money, MoneyError};

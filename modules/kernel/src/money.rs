@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use crate::{Flaw, forms::whole};
+use crate::{Violation, forms::whole};
 
 /// A currency of ISO 4217.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,17 +68,17 @@ impl<const MIN: i64, const MAX: i64> ToSchema for Amount<MIN, MAX> {
 }
 
 impl FromStr for Currency {
-    type Err = Flaw;
-    fn from_str(text: &str) -> Result<Self, Flaw> {
+    type Err = Violation;
+    fn from_str(text: &str) -> Result<Self, Violation> {
         iso_currency::Currency::from_code(text).map(Self).ok_or_else(|| {
-            Flaw::new("unknown_currency", format!("`{}` is not a currency of ISO 4217", text.escape_debug()))
+            Violation::new("unknown_currency", format!("`{}` is not a currency of ISO 4217", text.escape_debug()))
         })
     }
 }
 
 impl TryFrom<String> for Currency {
-    type Error = Flaw;
-    fn try_from(text: String) -> Result<Self, Flaw> {
+    type Error = Violation;
+    fn try_from(text: String) -> Result<Self, Violation> {
         text.parse()
     }
 }

@@ -3,7 +3,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Invalid, Visible, Whole};
+use crate::{Violation, Violations, Visible, Whole};
 
 /// The most items a page may have.
 pub const MAX_LIMIT: u32 = 100;
@@ -29,10 +29,10 @@ pub struct PageQuery {
 
 impl PageQuery {
     /// The limit, and the key after which the page begins.
-    pub fn read<K: DeserializeOwned>(&self) -> Result<(i64, Option<K>), Invalid> {
+    pub fn read<K: DeserializeOwned>(&self) -> Result<(i64, Option<K>), Violations> {
         let limit = self.limit.unwrap_or(20);
         if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(Invalid::one("?limit", "out_of_range", format!("must be 1 to {MAX_LIMIT}")));
+            return Err(Violation::new("out_of_range", format!("must be 1 to {MAX_LIMIT}")).at("?limit"));
         }
         let key = self.cursor.as_deref().map(|cursor| {
             let cursor = Some(cursor).filter(|cursor| Cursor::fits(cursor.as_bytes()))?;
@@ -40,7 +40,9 @@ impl PageQuery {
             serde_json::from_slice(&bytes).ok()
         });
         match key {
-            Some(None) => Err(Invalid::one("?cursor", "broken_cursor", "is not the `next` of any page of this list")),
+            Some(None) => {
+                Err(Violation::new("broken_cursor", "is not the `next` of any page of this list").at("?cursor"))
+            }
             key => Ok((i64::from(limit), key.flatten())),
         }
     }

@@ -15,7 +15,7 @@ mod tests;
 
 use std::{fmt::Display, sync::Arc};
 
-use kernel::{Context, EmailAddress, Failure, Fault, Flaw, StartError, Wire, line};
+use kernel::{Context, EmailAddress, Failure, Fault, StartError, Violation, Wire, line};
 use lettre::{address::AddressError, message::Mailbox};
 use orders::Orders;
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ impl Config {
             StartError::from(format!("`notifications.from` must be like `Stoa <shop@example.com>`: {error}"))
         };
         let Mailbox { name, email } = self.from.parse().map_err(|error: AddressError| refused(&error))?;
-        let email: EmailAddress = email.to_string().parse().map_err(|flaw: Flaw| refused(&flaw))?;
+        let email: EmailAddress = email.to_string().parse().map_err(|flaw: Violation| refused(&flaw))?;
         Ok(Mailbox::new(name, channel::address(&email).map_err(|error| refused(&error))?))
     }
 

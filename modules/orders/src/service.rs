@@ -2,8 +2,8 @@
 use std::{sync::Arc, time::Duration};
 
 use kernel::{
-    Call, Caller, Clock, CloudEvent, Condition, Currency, Db, DeadLetter, DeadLetters, EmailAddress, Fault, Invalid,
-    LetterQuery, Page, PageQuery, Refusal, async_trait,
+    Call, Caller, Clock, CloudEvent, Condition, Currency, Db, DeadLetter, DeadLetters, EmailAddress, Fault,
+    LetterQuery, Page, PageQuery, Refusal, Violation, async_trait,
 };
 use tokio::{
     task::JoinHandle,
@@ -267,7 +267,7 @@ impl Service {
         // An account may be older than the rule.
         let email = contact.email.parse::<EmailAddress>().map_err(|flaw| {
             let detail = format!("the account's {}; say where mail about the order goes", flaw.detail);
-            Invalid::one("/email", flaw.code, detail)
+            Violation::new(flaw.code, detail).at("/email")
         })?;
         Ok(email.into())
     }

@@ -2,7 +2,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use kernel::{Call, Caller, CloudEvent, Context, Fault, Invalid, Money, Tx};
+use kernel::{Call, Caller, CloudEvent, Context, Fault, Money, Tx, Violation, Violations};
 use uuid::Uuid;
 
 use crate::{
@@ -95,18 +95,16 @@ impl Service {
     }
 
     /// The provider of a choice, if the choice can be made.
-    pub(crate) fn vet(&self, choice: &PaymentChoice) -> Result<&dyn Provider, Invalid> {
+    pub(crate) fn vet(&self, choice: &PaymentChoice) -> Result<&dyn Provider, Violations> {
         let Some(provider) = self.provider(&choice.provider) else {
-            return Err(Invalid::one(
-                "/payment/provider",
-                "unknown_provider",
-                "is not a payment provider of this shop",
-            ));
+            return Err(
+                Violation::new("unknown_provider", "is not a payment provider of this shop").at("/payment/provider")
+            );
         };
         if provider.takes(&choice.method) {
             Ok(provider)
         } else {
-            Err(Invalid::one("/payment/method", "unknown_method", "is not a means of payment of this provider"))
+            Err(Violation::new("unknown_method", "is not a means of payment of this provider").at("/payment/method"))
         }
     }
 }

@@ -1,5 +1,5 @@
 //! What providers tell of their own accord. It comes late, twice and in any order.
-use kernel::{Checks, Invalid, line};
+use kernel::{Violation, Violations, line};
 
 use crate::{
     Error,
@@ -13,7 +13,9 @@ impl Service {
     /// deliveries one has an effect. The provider sends again whatever was not answered with success.
     pub(crate) async fn listen(&self, name: &str, signature: &str, body: &str) -> Result<(), Error> {
         let Some(provider) = self.provider(name) else {
-            return Err(Invalid::one(":provider", "unknown_provider", "is not a payment provider of this shop").into());
+            return Err(Violation::new("unknown_provider", "is not a payment provider of this shop")
+                .at(":provider")
+                .into());
         };
         let now = self.context.clock.now();
         let notice = provider.parse_webhook(signature, body, now)?;
@@ -46,8 +48,8 @@ impl Service {
 }
 
 /// Even who signs well may send what cannot be kept.
-fn vet(notice: &Notice) -> Result<(), Invalid> {
-    let mut checks = Checks::new();
+fn vet(notice: &Notice) -> Result<(), Violations> {
+    let mut checks = Violations::new();
     checks.field("/id", line(&notice.event_id, 1, 255));
     checks.field("/type", line(&notice.kind, 1, 255));
     if let Some(news) = &notice.news {

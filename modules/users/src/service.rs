@@ -1,8 +1,8 @@
 //! Accounts: who there is, and what they may do. Sessions and addresses are in files of their own.
 use chrono::TimeDelta;
 use kernel::{
-    Caller, Checks, Clock, Condition, Context, Db, EmailAddress, Executor, Fault, Invalid, Page, PageQuery, Refusal,
-    Role, StartError, async_trait,
+    Caller, Clock, Condition, Context, Db, EmailAddress, Executor, Fault, Page, PageQuery, Refusal, Role, StartError,
+    Violation, Violations, async_trait,
 };
 use uuid::Uuid;
 
@@ -78,7 +78,7 @@ impl Service {
 
     async fn open(&self, new: NewUser, role: Role) -> Result<User, Error> {
         let NewUser { email, password, name } = new;
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let judged = passwords::check(password, &email, &name);
         let parsed = checks.field("/email", email.parse::<EmailAddress>());
         let password = checks.field("/password", judged);
@@ -102,7 +102,7 @@ impl Service {
     /// What is to become of an account, without its new password.
     async fn patched(&self, id: UserId, patch: UserPatch) -> Result<(Account, Change), Error> {
         let account = find(&self.db, id).await?;
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let name = match patch.name {
             Some(name) => checks.field("/name", forms::Name::read(&name)),
             None => Some(account.user.name.clone()),
@@ -214,7 +214,9 @@ impl Users for Service {
         let (limit, after) = page.read::<String>()?;
         let after = after.unwrap_or_default();
         if after.contains(char::is_control) {
-            return Err(Invalid::one("?cursor", "broken_cursor", "is not the `next` of any page of this list").into());
+            return Err(Violation::new("broken_cursor", "is not the `next` of any page of this list")
+                .at("?cursor")
+                .into());
         }
         let users = accounts::list(&self.db, &after, limit + 1).await?;
         Ok(Page::new(users, limit, |listed| listed.email_key.clone()).map(|listed| listed.user))
@@ -229,7 +231,9 @@ impl Users for Service {
             None => None,
             Some((password, current)) => {
                 if !self.opens(&seen.user.email, current, Some(&seen.password)).await? {
-                    return Err(Invalid::one("/current_password", "wrong_password", "is not your password").into());
+                    return Err(Violation::new("wrong_password", "is not your password")
+                        .at("/current_password")
+                        .into());
                 }
                 Some(self.hasher.hash(password).await?)
             }

@@ -13,7 +13,7 @@ use utoipa::{
     },
 };
 
-use crate::{BLANKS, Flaw};
+use crate::{BLANKS, Violation};
 
 const TABLE: &str = include_str!("countries.tsv");
 
@@ -82,15 +82,14 @@ impl PartialSchema for Country {
 impl ToSchema for Country {}
 
 impl FromStr for Country {
-    type Err = Flaw;
+    type Err = Violation;
 
     /// The country with these two letters, in either case.
-    fn from_str(given: &str) -> Result<Self, Flaw> {
+    fn from_str(given: &str) -> Result<Self, Violation> {
         let code = given.trim().to_ascii_uppercase();
-        COUNTRIES
-            .get(&*code)
-            .copied()
-            .ok_or_else(|| Flaw::new("unknown_country", "must be a country's code of two letters (ISO 3166-1 alpha-2)"))
+        COUNTRIES.get(&*code).copied().ok_or_else(|| {
+            Violation::new("unknown_country", "must be a country's code of two letters (ISO 3166-1 alpha-2)")
+        })
     }
 }
 

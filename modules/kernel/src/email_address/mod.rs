@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use crate::{BLANKS, Flaw, line};
+use crate::{BLANKS, Violation, line};
 
 /// The longest address (RFC 5321, section 4.5.3.1.3, without its brackets), in bytes.
 pub const EMAIL_LENGTH: usize = 254;
@@ -97,15 +97,15 @@ impl PartialSchema for EmailAddress {
 impl ToSchema for EmailAddress {}
 
 impl FromStr for EmailAddress {
-    type Err = Flaw;
+    type Err = Violation;
 
-    fn from_str(given: &str) -> Result<Self, Flaw> {
+    fn from_str(given: &str) -> Result<Self, Violation> {
         let given = line(given, 1, EMAIL_LENGTH)?;
-        let none = || Flaw::new("not_an_email", "must be an e-mail address, as ada@example.com");
+        let none = || Violation::new("not_an_email", "must be an e-mail address, as ada@example.com");
         let (local, domain) = given.rsplit_once('@').ok_or_else(none)?;
         if !local.is_ascii() {
             let detail = "must have only ASCII before the @: not every mail server takes more (SMTPUTF8)";
-            return Err(Flaw::new("email_not_ascii", detail));
+            return Err(Violation::new("email_not_ascii", detail));
         }
         let is_atom = |atom: &str| {
             !atom.is_empty()
@@ -125,7 +125,7 @@ impl FromStr for EmailAddress {
         let address = format!("{local}@{domain}");
         if local.len() > LOCAL_LENGTH || address.len() > EMAIL_LENGTH {
             let detail = format!("must have at most {LOCAL_LENGTH} characters before the @ and {EMAIL_LENGTH} in all");
-            return Err(Flaw::new("too_long", detail));
+            return Err(Violation::new("too_long", detail));
         }
         Ok(Self { at: local.len(), address })
     }

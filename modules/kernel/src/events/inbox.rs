@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    Caller, CloudEvent, Context, Cursor, Db, Executor, Failure, Fault, Invalid, Limit, Page, PageQuery, Refusal,
+    Caller, CloudEvent, Context, Cursor, Db, Executor, Failure, Fault, Limit, Page, PageQuery, Refusal, Violations,
 };
 
 /// An event that a module has received and not handled.
@@ -104,7 +104,7 @@ impl DeadLetters {
     /// Lists what waits, in the order in which it was published. Staff.
     pub async fn list<E>(&self, caller: &Caller, query: LetterQuery) -> Result<Page<DeadLetter>, E>
     where
-        E: Failure + From<Refusal> + From<Invalid>,
+        E: Failure + From<Refusal> + From<Violations>,
     {
         caller.staff()?;
         let LetterQuery { state, limit, cursor } = query;

@@ -72,14 +72,14 @@ async fn every_world_leaves_the_same_transcript() {
 
 #[tokio::test]
 async fn an_error_arrives_as_the_value_that_was_sent() {
-    let errors = vec![Violation::new("/lines/0", "too_long", "must be short")];
+    let invalid = Violation::new("too_long", "must be short").at("/lines/0");
     let skus = vec!["A-1".to_owned()];
     for kind in KINDS {
         let world = World::open(kind).await;
         for (plan, error) in [
             (Plan::SoldOut { left: 3, skus: skus.clone() }, Error::SoldOut { left: 3, skus: skus.clone() }),
             (Plan::Closed, Error::Closed),
-            (Plan::Invalid, Refusal::InvalidInput { errors: errors.clone() }.into()),
+            (Plan::Invalid, invalid.clone().into()),
             (Plan::Forbid, Refusal::Forbidden.into()),
             (Plan::Fault(Fault::Unavailable), Fault::Unavailable.into()),
             (Plan::Panic, Fault::Internal.into()),

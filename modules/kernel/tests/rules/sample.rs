@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use kernel::{Call, Context, Currency, Fault, Invalid, Money, Refusal, StartError, async_trait};
+use kernel::{Call, Context, Currency, Fault, Money, Refusal, StartError, Violation, async_trait};
 use serde::{Deserialize, Serialize};
 use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
@@ -158,7 +158,7 @@ impl BackService {
             Plan::SoldOut { left, skus } => Err(Error::SoldOut { left, skus }),
             Plan::Closed => Err(Error::Closed),
             Plan::Clash { status } => Err(Error::Clash { status }),
-            Plan::Invalid => Err(Invalid::one("/lines/0", "too_long", "must be short").into()),
+            Plan::Invalid => Err(Violation::new("too_long", "must be short").at("/lines/0").into()),
             Plan::Forbid => Err(Refusal::Forbidden.into()),
             Plan::Fault(fault) => Err(fault.into()),
             Plan::Panic => panic!("a bug that was asked for"),

@@ -1,6 +1,6 @@
 //! From a cart to an order: what is checked, and what it costs.
 use cart::{Cart, CartItem};
-use kernel::{Caller, Checks, Country, Currency, Digest, EmailAddress, Fault, Flaw, Invalid, Money};
+use kernel::{Caller, Country, Currency, Digest, EmailAddress, Fault, Money, Violation, Violations};
 use payments::PaymentChoice;
 use products::Shortage;
 
@@ -54,8 +54,8 @@ fn short(cart: &Cart, needed: impl Fn(&CartItem) -> i64) -> Result<(), Error> {
 
 impl NewQuote {
     /// The country and the way there, where both exist.
-    pub(crate) fn checked<'a>(&self, settings: &'a Settings) -> Result<(Country, &'a Method), Invalid> {
-        let mut checks = Checks::new();
+    pub(crate) fn checked<'a>(&self, settings: &'a Settings) -> Result<(Country, &'a Method), Violations> {
+        let mut checks = Violations::new();
         let country = checks.field("/country", self.country.parse::<Country>());
         let method = country.and_then(|country| {
             checks.field("/shipping_method", method(settings, &self.shipping_method, country.code()))
@@ -80,14 +80,13 @@ impl NewOrder {
     }
 
     /// The order without stray blanks, or everything that is wrong with its form.
-    pub(crate) fn checked(self, caller: &Caller, settings: &Settings) -> Result<Self, Invalid> {
-        let mut checks = Checks::new();
+    pub(crate) fn checked(self, caller: &Caller, settings: &Settings) -> Result<Self, Violations> {
+        let mut checks = Violations::new();
         let email = match (self.email, caller) {
             (Some(given), _) => checks.field("/email", given.parse::<EmailAddress>()).map(|email| Some(email.into())),
             (None, Caller::User { .. } | Caller::System) => Some(None),
-            (None, Caller::Guest { .. } | Caller::Anonymous) => {
-                checks.field("/email", Err(Flaw::new("required", "sign in, or say where mail about the order goes")))
-            }
+            (None, Caller::Guest { .. } | Caller::Anonymous) => checks
+                .field("/email", Err(Violation::new("required", "sign in, or say where mail about the order goes"))),
         };
         let shipping_address = self.shipping_address.checked(&mut checks, "/shipping_address");
         let shipping_method = shipping_address.as_ref().and_then(|address| {
@@ -118,8 +117,8 @@ impl NewOrder {
     }
 }
 
-fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Flaw> {
-    settings.method(code, country).ok_or_else(|| Flaw::new("unknown_value", "is not a way to that country"))
+fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Violation> {
+    settings.method(code, country).ok_or_else(|| Violation::new("unknown_value", "is not a way to that country"))
 }
 
 /// Crockford's base 32: no I, L, O or U, so that a number can be read out over a telephone.

@@ -1,5 +1,5 @@
 //! Correcting where mail about an order goes.
-use kernel::{Caller, Condition, EmailAddress, Invalid};
+use kernel::{Caller, Condition, EmailAddress};
 
 use crate::{
     Error, Order, OrderId, OrderPatch,
@@ -25,8 +25,7 @@ impl Service {
         if_match: &Condition,
     ) -> Result<Order, Error> {
         caller.staff()?;
-        let email: EmailAddress =
-            patch.email.parse().map_err(|flaw: kernel::Flaw| Invalid::one("/email", flaw.code, flaw.detail))?;
+        let email: EmailAddress = patch.email.parse().map_err(|flaw: kernel::Violation| flaw.at("/email"))?;
         let correction = Correction { email: email.into(), by: caller.account().ok() };
         let state = self.saga.journal.find(id).await?;
         self.note(state, if_match, |state| Ok(state.correct(&correction))).await

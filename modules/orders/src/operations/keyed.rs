@@ -60,7 +60,7 @@ pub(crate) struct Taken<'a> {
 /// The key of a request, as a client may choose it.
 pub(crate) fn checked(key: String) -> Result<String, Error> {
     let checked = line(&key, 1, 255);
-    checked.map_err(|flaw| kernel::Invalid::one("Idempotency-Key", flaw.code, flaw.detail).into())
+    checked.map_err(|flaw| flaw.at("Idempotency-Key").into())
 }
 
 impl Service {

@@ -2,7 +2,7 @@
 //!
 //! A decision looks at the state and answers the event that it calls for, or none where it has been taken already.
 use chrono::{DateTime, Utc};
-use kernel::{Checks, Condition, Fault, Invalid, Money};
+use kernel::{Condition, Fault, Money, Violation, Violations};
 use payments::{Action, Payment, PaymentStatus};
 
 use crate::{
@@ -106,7 +106,7 @@ impl State {
         let left = self.total().minus(self.refunded).map_err(Fault::from)?;
         let amount = asked.unwrap_or(left);
         if amount.currency != left.currency {
-            return Err(Invalid::one("/amount/currency", "wrong_currency", "is not the order's").into());
+            return Err(Violation::new("wrong_currency", "is not the order's").at("/amount/currency").into());
         }
         if left.amount <= 0 || amount.amount > left.amount {
             return Err(Error::RefundTooLarge { left });
@@ -124,8 +124,8 @@ impl State {
 
 impl NewShipment {
     /// The shipment without stray blanks.
-    pub(crate) fn checked(self) -> Result<Self, Invalid> {
-        let mut checks = Checks::new();
+    pub(crate) fn checked(self) -> Result<Self, Violations> {
+        let mut checks = Violations::new();
         let carrier = checks.field("/carrier", forms::Carrier::read(&self.carrier));
         let number = self.tracking_number.map(|number| forms::TrackingNumber::read(&number)).transpose();
         let number = checks.field("/tracking_number", number);
@@ -135,8 +135,8 @@ impl NewShipment {
 
 impl NewRefund {
     /// The refund without stray blanks.
-    pub(crate) fn checked(self) -> Result<Self, Invalid> {
-        let mut checks = Checks::new();
+    pub(crate) fn checked(self) -> Result<Self, Violations> {
+        let mut checks = Violations::new();
         let amount = self.amount;
         let positive = amount.is_none_or(|amount| amount.amount > 0);
         checks.ensure(positive, "/amount/amount", "out_of_range", "must be more than nothing");

@@ -1,7 +1,7 @@
 //! Holding an amount and taking it. Each question is committed before it is asked, never in a
 //! transaction, and its answer is recorded in another: what happens in between is looked up.
 use chrono::{DateTime, Utc};
-use kernel::{Call, Checks, Fault, Tx};
+use kernel::{Call, Fault, Tx, Violations};
 use uuid::Uuid;
 
 use crate::{
@@ -26,7 +26,7 @@ impl Service {
     /// Holds an amount; a second call with the same order asks the provider under the same key.
     pub(crate) async fn hold(&self, wish: Authorization) -> Result<Payment, Error> {
         let provider = self.vet(&wish.choice)?;
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let amount = wish.amount.amount;
         checks.ensure(amount >= 0, "/amount", "too_small", "must not be negative");
         checks.ensure(amount <= LARGEST, "/amount", "too_large", "is more than a provider takes");

@@ -1,6 +1,6 @@
 //! What is paid back: promised first, so that all refunds together never exceed what was taken.
 use chrono::{DateTime, Utc};
-use kernel::{Checks, Fault, Flaw, Invalid, Money, Tx, line};
+use kernel::{Fault, Money, Tx, Violation, Violations, line};
 use uuid::Uuid;
 
 use crate::{
@@ -50,7 +50,7 @@ impl Service {
             Some(refund) => refund,
             None if !aggregate.status.taken() => return Err(aggregate.wrong_state()),
             None if aggregate.currency != amount.currency => {
-                return Err(Invalid::one("/amount/currency", "differs", "is not the payment's").into());
+                return Err(Violation::new("differs", "is not the payment's").at("/amount/currency").into());
             }
             None => self.add(&mut tx, &aggregate, key.to_owned(), amount.amount, due).await?,
         };
@@ -177,13 +177,13 @@ fn provider_key(order_id: Uuid, key: &str) -> String {
     format!("{order_id}:refund:{key}")
 }
 
-fn vet(key: &str, amount: Money) -> Result<String, Invalid> {
-    let mut checks = Checks::new();
+fn vet(key: &str, amount: Money) -> Result<String, Violations> {
+    let mut checks = Violations::new();
     let key = checks.field("/key", line(key, 1, 100).and_then(not_reserved));
     checks.ensure(amount.amount > 0, "/amount", "too_small", "must be more than nothing");
     checks.finish(key)
 }
 
-fn not_reserved(key: String) -> Result<String, Flaw> {
-    if key.starts_with(CANCEL) { Err(Flaw::new("reserved", "must not begin with `cancel`")) } else { Ok(key) }
+fn not_reserved(key: String) -> Result<String, Violation> {
+    if key.starts_with(CANCEL) { Err(Violation::new("reserved", "must not begin with `cancel`")) } else { Ok(key) }
 }

@@ -1,6 +1,6 @@
 //! A payment as it is kept, and what each answer does to it.
 use chrono::{DateTime, Duration, Utc};
-use kernel::{Caller, Checks, Currency, Invalid, Money};
+use kernel::{Caller, Currency, Money, Violations};
 use uuid::Uuid;
 
 use super::{Answer, Charge, ChargeState, Command};
@@ -204,8 +204,8 @@ impl Aggregate {
     }
 
     /// Whether `wish` is the one that began it.
-    pub(crate) fn same_as(&self, wish: &Authorization) -> Result<(), Invalid> {
-        let mut checks = Checks::new();
+    pub(crate) fn same_as(&self, wish: &Authorization) -> Result<(), Violations> {
+        let mut checks = Violations::new();
         let detail = "is not what this order's payment began with";
         let same = self.amount() == wish.amount;
         checks.ensure(same, "/amount", "differs", detail);

@@ -1,5 +1,5 @@
 //! Categories: each has a name, by which files know it, and a slug, by which addresses do.
-use kernel::{Checks, Flaw, Invalid, Tx};
+use kernel::{Tx, Violation, Violations};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A category's name; letters that Unicode calls equivalent are the same.
-fn name(given: &str) -> Result<String, Flaw> {
+fn name(given: &str) -> Result<String, Violation> {
     let composed: String = given.nfc().collect();
     CategoryName::read(&composed)
 }
@@ -24,7 +24,7 @@ impl Service {
     }
 
     pub(crate) async fn add_category(&self, category: NewCategory) -> Result<Category, Error> {
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let name = checks.field("/name", name(&category.name));
         let slug = category.slug.map(|given| checks.field("/slug", slug::parse(&given)));
         let name = checks.finish(name)?;
@@ -45,7 +45,7 @@ impl Service {
     ///
     /// `hint` is what its slug is made from where it is new.
     pub(crate) async fn imported_shelf(&self, tx: &mut Tx, called: &str, hint: &str) -> Result<String, Error> {
-        let called = name(called).map_err(|flaw| Invalid::one("/category", flaw.code, flaw.detail))?;
+        let called = name(called).map_err(|flaw| flaw.at("/category"))?;
         let hint = if hint.is_empty() { &called } else { hint };
         Ok(self.shelf(tx, &called, hint).await?.0)
     }

@@ -1,7 +1,7 @@
 //! What each field of a product may hold; every flaw is noted where it stands.
 use std::collections::HashSet;
 
-use kernel::{Checks, Currency, Flaw, Money, Patch, Whole, text};
+use kernel::{Currency, Money, Patch, Violation, Violations, Whole, text};
 
 use super::product::VariantChange;
 use crate::{
@@ -22,7 +22,7 @@ const CLEANINGS: usize = 5;
 ///
 /// To clean it once more changes nothing, and its limits hold for what comes out as for what goes in: so whatever an
 /// export holds can be brought in again.
-pub(crate) fn description(html: &str) -> Result<String, Flaw> {
+pub(crate) fn description(html: &str) -> Result<String, Violation> {
     let mut html = within_limits(&html.replace("\r\n", "\n"))?;
     for _ in 0..CLEANINGS {
         let clean = within_limits(&ammonia::clean(&html))?;
@@ -31,25 +31,25 @@ pub(crate) fn description(html: &str) -> Result<String, Flaw> {
         }
         html = clean;
     }
-    Err(Flaw::new("malformed_html", "its tags are too tangled to be cleaned"))
+    Err(Violation::new("malformed_html", "its tags are too tangled to be cleaned"))
 }
 
-fn within_limits(html: &str) -> Result<String, Flaw> {
+fn within_limits(html: &str) -> Result<String, Violation> {
     let html = text(html, 0, limits::DESCRIPTION)?;
     let (tags, closing) = (html.matches('<').count(), html.matches("</").count());
     if tags - closing > MAX_TAGS_OF_HTML || closing > MAX_TAGS_OF_HTML {
-        return Err(Flaw::new("too_many_tags", format!("must have at most {MAX_TAGS_OF_HTML} HTML tags")));
+        return Err(Violation::new("too_many_tags", format!("must have at most {MAX_TAGS_OF_HTML} HTML tags")));
     }
     Ok(html)
 }
 
 /// The slug of a category, if there is one.
-pub(crate) fn category(given: &str) -> Result<Option<String>, Flaw> {
+pub(crate) fn category(given: &str) -> Result<Option<String>, Violation> {
     Some(given).filter(|given| !given.is_empty()).map(slug::parse).transpose()
 }
 
 /// Words to find a product by, each once.
-pub(crate) fn tags(checks: &mut Checks, given: Vec<String>) -> Vec<String> {
+pub(crate) fn tags(checks: &mut Violations, given: Vec<String>) -> Vec<String> {
     at_most(checks, "/tags", given.len(), limits::TAGS);
     let mut seen = HashSet::new();
     let tags = given.iter().take(limits::TAGS).enumerate();
@@ -58,7 +58,7 @@ pub(crate) fn tags(checks: &mut Checks, given: Vec<String>) -> Vec<String> {
 }
 
 /// Pictures, the main one first.
-pub(crate) fn images(checks: &mut Checks, given: Vec<Image>) -> Vec<Image> {
+pub(crate) fn images(checks: &mut Violations, given: Vec<Image>) -> Vec<Image> {
     at_most(checks, "/images", given.len(), limits::IMAGES);
     let images = given.into_iter().take(limits::IMAGES).enumerate().filter_map(|(index, image)| {
         let url = checks.field(format!("/images/{index}/url"), url(&image.url));
@@ -69,7 +69,11 @@ pub(crate) fn images(checks: &mut Checks, given: Vec<Image>) -> Vec<Image> {
 }
 
 /// Changes of variants, each SKU once.
-pub(crate) fn variants(checks: &mut Checks, given: Patch<Vec<VariantPatch>>, currency: Currency) -> Vec<VariantChange> {
+pub(crate) fn variants(
+    checks: &mut Violations,
+    given: Patch<Vec<VariantPatch>>,
+    currency: Currency,
+) -> Vec<VariantChange> {
     let given = held(checks, "/variants", given, Ok).unwrap_or_default();
     at_most(checks, "/variants", given.len(), limits::VARIANTS);
     let mut seen = HashSet::new();
@@ -84,7 +88,7 @@ pub(crate) fn variants(checks: &mut Checks, given: Patch<Vec<VariantPatch>>, cur
     variants
 }
 
-fn variant(checks: &mut Checks, at: &str, given: VariantPatch, currency: Currency) -> Option<VariantChange> {
+fn variant(checks: &mut Violations, at: &str, given: VariantPatch, currency: Currency) -> Option<VariantChange> {
     let sku = checks.field(format!("{at}/sku"), given.sku.parse::<Sku>());
     let price = held(checks, &format!("{at}/price"), given.price, |price| amount(price, currency));
     let before = format!("{at}/compare_at_price");
@@ -113,24 +117,24 @@ fn variant(checks: &mut Checks, at: &str, given: VariantPatch, currency: Currenc
 
 /// What a field is to hold that cannot be empty.
 pub(crate) fn held<T, U>(
-    checks: &mut Checks,
+    checks: &mut Violations,
     at: &str,
     given: Patch<T>,
-    parse: impl FnOnce(T) -> Result<U, Flaw>,
+    parse: impl FnOnce(T) -> Result<U, Violation>,
 ) -> Option<U> {
     match given {
         Patch::Absent => None,
-        Patch::Empty => checks.field(at, Err(Flaw::new("required", "must not be null"))),
+        Patch::Empty => checks.field(at, Err(Violation::new("required", "must not be null"))),
         Patch::Value(given) => checks.field(at, parse(given)),
     }
 }
 
 /// What a field is to hold that can be empty: by `null`, or by what `parse` finds empty.
 pub(crate) fn filled<T, U>(
-    checks: &mut Checks,
+    checks: &mut Violations,
     at: &str,
     given: Patch<T>,
-    parse: impl FnOnce(T) -> Result<Option<U>, Flaw>,
+    parse: impl FnOnce(T) -> Result<Option<U>, Violation>,
 ) -> Patch<U> {
     match given {
         Patch::Absent => Patch::Absent,
@@ -139,7 +143,7 @@ pub(crate) fn filled<T, U>(
     }
 }
 
-fn options(checks: &mut Checks, at: &str, given: Vec<OptionValue>) -> Vec<OptionValue> {
+fn options(checks: &mut Violations, at: &str, given: Vec<OptionValue>) -> Vec<OptionValue> {
     at_most(checks, &format!("{at}/options"), given.len(), limits::OPTIONS);
     let mut seen = HashSet::new();
     let mut options = Vec::new();
@@ -155,30 +159,34 @@ fn options(checks: &mut Checks, at: &str, given: Vec<OptionValue>) -> Vec<Option
 }
 
 /// The address of a picture.
-pub(crate) fn url(given: &str) -> Result<String, Flaw> {
+pub(crate) fn url(given: &str) -> Result<String, Violation> {
     let given = forms::Address::read(given)?;
     if forms::is_web(&given) {
         Ok(given)
     } else {
-        Err(Flaw::new("malformed_url", "must be the address of a picture, beginning with https:// or http://"))
+        Err(Violation::new("malformed_url", "must be the address of a picture, beginning with https:// or http://"))
     }
 }
 
 /// A price in the shop's currency, as minor units.
-fn amount(given: Money, currency: Currency) -> Result<i64, Flaw> {
+fn amount(given: Money, currency: Currency) -> Result<i64, Violation> {
     if given.currency == currency {
         within(given.amount, limits::PRICE)
     } else {
-        Err(Flaw::new("wrong_currency", format!("the shop's prices are in {currency}")))
+        Err(Violation::new("wrong_currency", format!("the shop's prices are in {currency}")))
     }
 }
 
 /// A number from 0 to `max`.
-pub(crate) fn within(given: i64, max: i64) -> Result<i64, Flaw> {
-    if (0..=max).contains(&given) { Ok(given) } else { Err(Flaw::new("out_of_range", format!("must be 0 to {max}"))) }
+pub(crate) fn within(given: i64, max: i64) -> Result<i64, Violation> {
+    if (0..=max).contains(&given) {
+        Ok(given)
+    } else {
+        Err(Violation::new("out_of_range", format!("must be 0 to {max}")))
+    }
 }
 
-fn at_most(checks: &mut Checks, pointer: &str, count: usize, max: usize) {
+fn at_most(checks: &mut Violations, pointer: &str, count: usize, max: usize) {
     checks.ensure(count <= max, pointer, "too_many", format!("must be at most {max}"));
 }
 
@@ -245,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_tag_counts_once_however_it_is_written() {
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         assert_eq!(tags(&mut checks, vec!["Men".into(), " men ".into(), "Summer".into()]), ["Men", "Summer"]);
     }
 }

@@ -1,5 +1,5 @@
 //! Bringing in a whole catalogue, again and again if need be.
-use kernel::{Invalid, Patch, Refusal, Tx};
+use kernel::{Patch, Refusal, Tx, Violation, Violations};
 
 use super::{
     product::{Change, are_twins},
@@ -23,7 +23,9 @@ impl Service {
     /// Each product in a transaction of its own: one that is refused keeps none of the others out.
     pub(crate) async fn bring_in(&self, products: Vec<ImportedProduct>) -> Result<ImportReport, Error> {
         if products.len() > MAX_PRODUCTS {
-            return Err(Invalid::one("/products", "too_many", format!("must be at most {MAX_PRODUCTS} a call")).into());
+            return Err(Violation::new("too_many", format!("must be at most {MAX_PRODUCTS} a call"))
+                .at("/products")
+                .into());
         }
         let mut report = ImportReport::default();
         for imported in products {
@@ -98,7 +100,7 @@ impl Service {
 }
 
 /// Finds the variants whose SKUs were made up: by their choices, or as the only one there is.
-fn keep_skus(change: &mut Change, made: &[String], has: &[Variant]) -> Result<(), Invalid> {
+fn keep_skus(change: &mut Change, made: &[String], has: &[Variant]) -> Result<(), Violations> {
     let named: Vec<Sku> = change.variants.iter().map(|variant| variant.sku.clone()).collect();
     for (index, variant) in change.variants.iter_mut().enumerate() {
         let known = has.iter().any(|known| known.sku == variant.sku);
@@ -111,7 +113,7 @@ fn keep_skus(change: &mut Change, made: &[String], has: &[Variant]) -> Result<()
             (None, 0 | 1) => free.next(),
             (None, _) => {
                 let detail = "the product has several variants, and the file says neither SKU nor options";
-                return Err(Invalid::one(format!("/variants/{index}/sku"), "required", detail));
+                return Err(Violation::new("required", detail).at(format!("/variants/{index}/sku")));
             }
         };
         if let Some(same) = same {

@@ -1,6 +1,6 @@
 //! Lists of products: which ones, in which order, and where a page begins.
 use chrono::{DateTime, Datelike, Utc};
-use kernel::{Db, Executor, Invalid, PageQuery};
+use kernel::{Db, Executor, PageQuery, Violation, Violations};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -41,12 +41,12 @@ pub(crate) enum After {
 }
 
 impl Sort {
-    fn parse(text: Option<&str>) -> Result<Self, Invalid> {
+    fn parse(text: Option<&str>) -> Result<Self, Violations> {
         let Some(text) = text else { return Ok(Self::Newest) };
         let known = ORDERS.iter().find(|(name, _)| *name == text);
         known
             .map(|(_, sort)| *sort)
-            .ok_or_else(|| Invalid::one("?sort", "unknown_value", "must be newest, name, price or -price"))
+            .ok_or_else(|| Violation::new("unknown_value", "must be newest, name, price or -price").at("?sort"))
     }
 
     /// Before every product: the first page needs no statement of its own.
@@ -96,15 +96,15 @@ pub(crate) struct Listing {
 
 impl Listing {
     /// What `query` asks for, or what is wrong with it.
-    pub(crate) fn read(query: ProductQuery) -> Result<Self, Invalid> {
+    pub(crate) fn read(query: ProductQuery) -> Result<Self, Violations> {
         let sort = Sort::parse(query.sort.as_deref())?;
         let page = PageQuery { limit: query.limit, cursor: query.cursor };
         let (limit, after) = page.read::<After>()?;
         let after = after.unwrap_or_else(|| sort.start());
         if !sort.admits(&after) {
-            return Err(Invalid::one("?cursor", "broken_cursor", "is of a list in another order"));
+            return Err(Violation::new("broken_cursor", "is of a list in another order").at("?cursor"));
         }
-        let named = |pointer: &'static str| move |flaw: kernel::Flaw| Invalid::one(pointer, flaw.code, flaw.detail);
+        let named = |pointer: &'static str| move |flaw: kernel::Violation| flaw.at(pointer);
         let category = query.category.map(|given| slug::parse(&given)).transpose().map_err(named("?category"))?;
         let words = search::asked(&Question::read(&query.q.unwrap_or_default()).map_err(named("?q"))?);
         Ok(Self { status: query.status.unwrap_or(ProductStatus::Active), limit, category, words, sort, after })
@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     fn refused(query: ProductQuery) -> (String, String) {
-        let Invalid(errors) = Listing::read(query).unwrap_err();
+        let Violations(errors) = Listing::read(query).unwrap_err();
         (errors[0].pointer.clone(), errors[0].code.clone())
     }
 

@@ -7,7 +7,7 @@ pub(crate) mod product;
 mod search;
 pub(crate) mod store;
 
-use kernel::{Condition, Fault, Invalid, Page, PageQuery, Tx};
+use kernel::{Condition, Fault, Page, PageQuery, Tx, Violation};
 use uuid::Uuid;
 
 use crate::{
@@ -64,7 +64,7 @@ impl Service {
                 offers.sort_unstable_by(|a, b| a.sku.cmp(&b.sku));
                 Ok(offers)
             }
-            _ => Err(Invalid::one("/skus", "too_many", format!("must be at most {MAX_OFFERS}")).into()),
+            _ => Err(Violation::new("too_many", format!("must be at most {MAX_OFFERS}")).at("/skus").into()),
         }
     }
 
@@ -179,7 +179,7 @@ impl Service {
     async fn on_a_shelf(&self, tx: &mut Tx, details: &Details) -> Result<(), Error> {
         match &details.category {
             Some(slug) if !store::category_exists(tx, slug).await? => {
-                Err(Invalid::one("/category", "unknown_category", format!("there is no category `{slug}`")).into())
+                Err(Violation::new("unknown_category", format!("there is no category `{slug}`")).at("/category").into())
             }
             _ => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! What the cells of a product and a variant mean.
 use std::collections::HashSet;
 
-use kernel::{Flaw, Patch};
+use kernel::{Patch, Violation};
 
 use super::{
     header::{Broken, Column, Row},
@@ -13,7 +13,7 @@ use crate::{ImportedProduct, OptionValue, ProductPatch, ProductStatus, StockPoli
 pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken> {
     if row.parsed(Column::GiftCard, truth)? == Some(true) {
         let detail = "the product is refused: a gift card would be sold as goods that are sent";
-        return Err(Broken(Column::GiftCard, Flaw::new("gift_card", detail)));
+        return Err(Broken(Column::GiftCard, Violation::new("gift_card", detail)));
     }
     let tags = tags(row)?;
     let category_name = category(row, &tags)?;
@@ -41,7 +41,7 @@ pub(super) fn product(row: Row, slug: String) -> Result<ImportedProduct, Broken>
 /// HTML is not trimmed, so that an export comes back as it was; every end of line is made one character.
 fn description(row: Row) -> Result<String, Broken> {
     let html = row.raw(Column::Body)?.replace("\r\n", "\n").replace('\r', "\n");
-    let refuse = |code, detail| Err(Broken(Column::Body, Flaw::new(code, detail)));
+    let refuse = |code, detail| Err(Broken(Column::Body, Violation::new(code, detail)));
     if html.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t')) {
         return refuse("control_character", "must not contain control characters".into());
     }
@@ -61,7 +61,7 @@ fn tags(row: Row) -> Result<Vec<String>, Broken> {
     }
     if tags.len() > limits::TAGS {
         let detail = format!("a product has at most {} tags", limits::TAGS);
-        return Err(Broken(Column::Tags, Flaw::new("too_many_tags", detail)));
+        return Err(Broken(Column::Tags, Violation::new("too_many_tags", detail)));
     }
     Ok(tags)
 }
@@ -95,13 +95,13 @@ fn status(row: Row) -> Result<Option<ProductStatus>, Broken> {
     })
 }
 
-fn unknown(text: &str, known: &str) -> Flaw {
+fn unknown(text: &str, known: &str) -> Violation {
     let text: String = text.chars().take(40).collect();
-    Flaw::new("unknown_value", format!("`{}` is none of {known}", text.escape_debug()))
+    Violation::new("unknown_value", format!("`{}` is none of {known}", text.escape_debug()))
 }
 
 /// What spreadsheets call true and false.
-pub(super) fn truth(text: &str) -> Result<bool, Flaw> {
+pub(super) fn truth(text: &str) -> Result<bool, Violation> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -142,7 +142,7 @@ pub(super) fn options(row: Row, names: &mut Texts, first: bool) -> Result<Vec<Op
     let mut options: Vec<OptionValue> = Vec::new();
     for (place, (name_column, value_column)) in Column::OPTIONS.into_iter().enumerate() {
         let (name, value) = (&names[place], &values[place]);
-        let refuse = |column, code, detail| Err(Broken(column, Flaw::new(code, detail)));
+        let refuse = |column, code, detail| Err(Broken(column, Violation::new(code, detail)));
         match (name.is_empty(), value.is_empty()) {
             _ if !said[place].is_empty() && said[place] != *name => {
                 return refuse(name_column, "option_renamed", "the product's first row names it otherwise");
@@ -188,7 +188,7 @@ fn is_none(value: &str) -> bool {
 }
 
 /// Whole grams; what is after the point is rounded.
-pub(super) fn grams(text: &str) -> Result<i64, Flaw> {
+pub(super) fn grams(text: &str) -> Result<i64, Violation> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let up = i64::from(fraction.as_bytes().first().is_some_and(|digit| *digit >= b'5'));
@@ -200,18 +200,18 @@ pub(super) fn grams(text: &str) -> Result<i64, Flaw> {
 }
 
 /// How many are on hand; whoever sold more than there were has none.
-pub(super) fn quantity(text: &str) -> Result<i64, Flaw> {
+pub(super) fn quantity(text: &str) -> Result<i64, Violation> {
     let quantity =
         text.parse::<i64>().ok().filter(|quantity| quantity.unsigned_abs() <= limits::QUANTITY.unsigned_abs());
     quantity.map(|quantity| quantity.max(0)).ok_or_else(|| malformed(limits::QUANTITY))
 }
 
-fn malformed(most: i64) -> Flaw {
-    Flaw::new("malformed_number", format!("write a number up to {most}, without spaces, commas or a unit"))
+fn malformed(most: i64) -> Violation {
+    Violation::new("malformed_number", format!("write a number up to {most}, without spaces, commas or a unit"))
 }
 
 /// A bar code without the apostrophe that keeps spreadsheets from making a sum of it.
-pub(super) fn barcode(text: &str) -> Result<String, Flaw> {
+pub(super) fn barcode(text: &str) -> Result<String, Violation> {
     kernel::line(text.strip_prefix('\'').unwrap_or(text), 1, limits::BARCODE)
 }
 
@@ -221,6 +221,6 @@ pub(super) fn barcode_cell(barcode: &str) -> String {
 }
 
 /// The address of a picture.
-pub(super) fn url(text: &str) -> Result<String, Flaw> {
+pub(super) fn url(text: &str) -> Result<String, Violation> {
     crate::catalogue::fields::url(text)
 }

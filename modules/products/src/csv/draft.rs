@@ -1,7 +1,7 @@
 //! A product while its rows come in.
 use std::collections::{HashSet, VecDeque};
 
-use kernel::{Currency, Flaw, Patch};
+use kernel::{Currency, Patch, Violation};
 
 use super::{
     RowReport,
@@ -65,14 +65,15 @@ impl Draft {
             ready.push_back(Err(row.report(broken)));
         }
         if variant && let Ok(Some(false)) = row.parsed(Column::RequiresShipping, truth) {
-            let flaw = Flaw::new("always_shipped", "the variant is sent, and sending it is charged, as with any other");
+            let flaw =
+                Violation::new("always_shipped", "the variant is sent, and sending it is charged, as with any other");
             ready.push_back(Err(RowReport { note: true, ..row.report(Broken(Column::RequiresShipping, flaw)) }));
         }
         if image && let Err(broken) = self.image(row) {
             ready.push_back(Err(row.report(broken)));
         }
         if !variant && !image && row.line != self.line && (self.sells || self.shows) {
-            let flaw = Flaw::new("empty_row", "the row has neither a variant nor a picture");
+            let flaw = Violation::new("empty_row", "the row has neither a variant nor a picture");
             ready.push_back(Err(row.report(Broken(Column::Price, flaw))));
         }
     }
@@ -82,7 +83,7 @@ impl Draft {
         let Self { mut images, line, handle, variants, made, sells, shows, .. } = self;
         let mut imported = self.imported?;
         if sells && variants.is_empty() {
-            let flaw = Flaw::new("no_variant", "the product is refused: it has no variant that can be sold");
+            let flaw = Violation::new("no_variant", "the product is refused: it has no variant that can be sold");
             return Some(Err(RowReport::new(line, "", handle, flaw)));
         }
         if shows {
@@ -100,13 +101,14 @@ impl Draft {
         let Some(imported) = &self.imported else { return Ok(()) };
         let first = self.variants.is_empty();
         if self.variants.len() == limits::VARIANTS {
-            let flaw = Flaw::new("too_many_variants", format!("a product has at most {} variants", limits::VARIANTS));
+            let flaw =
+                Violation::new("too_many_variants", format!("a product has at most {} variants", limits::VARIANTS));
             return Err(Broken(Column::Handle, flaw));
         }
         let options = options(row, &mut self.options, first)?;
         let price = row.parsed(Column::Price, |text| price::parse(text, currency))?;
         if row.header.has(Column::Price) && price.is_none() {
-            return Err(Broken(Column::Price, Flaw::new("required", "a variant needs a price")));
+            return Err(Broken(Column::Price, Violation::new("required", "a variant needs a price")));
         }
         let before = row.parsed(Column::CompareAtPrice, |text| price::parse(text, currency))?;
         let weight_g = row.parsed(Column::Grams, grams)?.unwrap_or_default();
@@ -120,11 +122,11 @@ impl Draft {
         let twin =
             |known: &VariantPatch| known.options.as_ref().value().is_some_and(|known| are_twins(known, &options));
         if chooses && self.variants.iter().any(twin) {
-            let flaw = Flaw::new("duplicate_variant", "the product has a variant with these options already");
+            let flaw = Violation::new("duplicate_variant", "the product has a variant with these options already");
             return Err(Broken(Column::Option1Value, flaw));
         }
         if !chooses && !first && given.is_none() {
-            let flaw = Flaw::new("required", "without options, only a SKU tells which variant is meant");
+            let flaw = Violation::new("required", "without options, only a SKU tells which variant is meant");
             return Err(Broken(Column::Sku, flaw));
         }
         let slug = imported.product.slug.as_ref().value().map_or("", String::as_str);
@@ -135,7 +137,7 @@ impl Draft {
         let own = given.is_some();
         let sku = given.or_else(made).map(String::from).unwrap_or_default();
         if !skus.insert(sku.clone()) {
-            let flaw = Flaw::new("sku_repeated", format!("the SKU `{sku}` is another variant's"));
+            let flaw = Violation::new("sku_repeated", format!("the SKU `{sku}` is another variant's"));
             return Err(Broken(Column::Sku, flaw));
         }
         self.made.extend((!own).then(|| sku.clone()));
@@ -156,14 +158,15 @@ impl Draft {
 
     fn image(&mut self, row: Row) -> Result<(), Broken> {
         let Some(url) = row.parsed(Column::ImageSrc, url)? else { return Ok(()) };
-        let number = |text: &str| text.parse().map_err(|_| Flaw::new("malformed_number", "write a position from 1"));
+        let number =
+            |text: &str| text.parse().map_err(|_| Violation::new("malformed_number", "write a position from 1"));
         let position = row.parsed(Column::ImagePosition, number)?.unwrap_or(u64::MAX);
         let alt = row.line(Column::ImageAlt, 0, limits::ALT)?;
         if self.images.iter().any(|(place, image)| *place == position && image.url == url) {
             return Ok(()); // Some exporters repeat the picture in the row of every variant.
         }
         if self.images.len() == limits::IMAGES {
-            let flaw = Flaw::new("too_many_images", format!("a product has at most {} pictures", limits::IMAGES));
+            let flaw = Violation::new("too_many_images", format!("a product has at most {} pictures", limits::IMAGES));
             return Err(Broken(Column::ImageSrc, flaw));
         }
         self.images.push((position, Image { url, alt }));

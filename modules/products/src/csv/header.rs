@@ -1,6 +1,6 @@
 //! Which column is where, and what stands in a row.
 use csv::ByteRecord;
-use kernel::{Flaw, Patch};
+use kernel::{Patch, Violation};
 
 use super::{RowReport, formulas, limits};
 
@@ -140,7 +140,7 @@ impl Column {
 
 /// A cell that breaks a rule.
 #[derive(Debug)]
-pub(super) struct Broken(pub(super) Column, pub(super) Flaw);
+pub(super) struct Broken(pub(super) Column, pub(super) Violation);
 
 /// The first row: where each column is.
 #[derive(Debug)]
@@ -160,7 +160,7 @@ impl Header {
     /// Reads the first row, or says what makes the whole file unreadable.
     pub(super) fn parse(names: &ByteRecord, line: u64) -> Result<Self, RowReport> {
         let refuse =
-            |column: &str, code, detail: String| Err(RowReport::new(line, column, "", Flaw::new(code, detail)));
+            |column: &str, code, detail: String| Err(RowReport::new(line, column, "", Violation::new(code, detail)));
         if names.len() > limits::COLUMNS {
             return refuse("", "too_many_columns", format!("a file has at most {} columns", limits::COLUMNS));
         }
@@ -255,7 +255,7 @@ impl<'a> Row<'a> {
         let (cells, width) = (self.cells.len(), self.header.names.len());
         if cells != width {
             let detail = format!("the row has {cells} cells, the header {width}; look for a stray quote or comma");
-            return Err(Broken(Column::Handle, Flaw::new("wrong_width", detail)));
+            return Err(Broken(Column::Handle, Violation::new("wrong_width", detail)));
         }
         self.line(Column::Handle, 1, limits::HANDLE)
     }
@@ -264,7 +264,7 @@ impl<'a> Row<'a> {
     pub(super) fn raw(self, column: Column) -> Result<&'a str, Broken> {
         let cell = self.header.places[column as usize].and_then(|place| self.cells.get(place)).unwrap_or_default();
         let utf8 = str::from_utf8(cell).map(formulas::bare);
-        utf8.map_err(|_| Broken(column, Flaw::new("not_utf8", "not UTF-8; save the file as “CSV UTF-8”")))
+        utf8.map_err(|_| Broken(column, Violation::new("not_utf8", "not UTF-8; save the file as “CSV UTF-8”")))
     }
 
     /// The cell without the space around it.
@@ -281,7 +281,7 @@ impl<'a> Row<'a> {
     pub(super) fn parsed<T>(
         self,
         column: Column,
-        parse: impl FnOnce(&str) -> Result<T, Flaw>,
+        parse: impl FnOnce(&str) -> Result<T, Violation>,
     ) -> Result<Option<T>, Broken> {
         let cell = self.cell(column)?;
         if cell.is_empty() { Ok(None) } else { parse(cell).map(Some).map_err(|flaw| Broken(column, flaw)) }

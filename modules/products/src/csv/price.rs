@@ -1,27 +1,30 @@
 //! Prices as decimal text, without ever being a float.
-use kernel::{Currency, Flaw, Money};
+use kernel::{Currency, Money, Violation};
 
 use super::limits;
 
 /// `19.99` as 1999 minor units of `currency`.
 ///
 /// More decimals than the currency has are refused even if they are zeros: `1.000` is a thousand in Athens.
-pub(super) fn parse(text: &str, currency: Currency) -> Result<Money, Flaw> {
+pub(super) fn parse(text: &str, currency: Currency) -> Result<Money, Violation> {
     let digits = currency.digits() as usize;
     let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
     if text.starts_with('-') {
-        return Err(Flaw::new("negative_price", "a price is not below zero"));
+        return Err(Violation::new("negative_price", "a price is not below zero"));
     }
     if !number(whole) || !fraction.is_none_or(number) {
-        return Err(Flaw::new("malformed_price", "write the price as 1299.50, without spaces, commas or a symbol"));
+        return Err(Violation::new(
+            "malformed_price",
+            "write the price as 1299.50, without spaces, commas or a symbol",
+        ));
     }
     let fraction = fraction.unwrap_or_default();
     if fraction.len() > digits {
-        return Err(Flaw::new("too_many_decimals", format!("{currency} has {digits} decimals")));
+        return Err(Violation::new("too_many_decimals", format!("{currency} has {digits} decimals")));
     }
     let minor = format!("{whole}{fraction:0<digits$}");
     let amount = minor.parse::<i64>().ok().filter(|amount| *amount <= limits::PRICE);
-    let amount = amount.ok_or_else(|| Flaw::new("price_too_high", "the price is beyond any belief"))?;
+    let amount = amount.ok_or_else(|| Violation::new("price_too_high", "the price is beyond any belief"))?;
     Ok(Money::new(amount, currency))
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use csv::{ByteRecord, ReaderBuilder, Terminator};
-use kernel::{Currency, Flaw};
+use kernel::{Currency, Violation};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -40,8 +40,8 @@ pub struct RowReport {
 }
 
 impl RowReport {
-    pub(super) fn new(line: u64, column: impl Into<String>, handle: impl Into<String>, flaw: Flaw) -> Self {
-        let (code, detail) = (flaw.code.into(), flaw.detail);
+    pub(super) fn new(line: u64, column: impl Into<String>, handle: impl Into<String>, flaw: Violation) -> Self {
+        let (code, detail) = (flaw.code, flaw.detail);
         Self { line, column: column.into(), handle: handle.into(), code, detail, note: false }
     }
 }
@@ -122,7 +122,7 @@ impl<R: io::Read> Reader<R> {
         let report = |(line, flaw)| RowReport::new(line, "", "", flaw);
         loop {
             match reader.rows.advance().map_err(report)? {
-                None => return Err(report((1, Flaw::new("empty_file", "there is nothing in the file")))),
+                None => return Err(report((1, Violation::new("empty_file", "there is nothing in the file")))),
                 Some(Cut::Torn { line, .. }) => {
                     return Err(report((line, unclosed("nothing of the file can be read"))));
                 }
@@ -159,7 +159,7 @@ impl<R: io::Read> Reader<R> {
         cells.get_mut().clear();
         cells.get_mut().extend_from_slice(text);
         cells.get_mut().push(b'\n');
-        let unreadable = |cause| RowReport::new(0, "", "", Flaw::new("unreadable", format!("{cause}")));
+        let unreadable = |cause| RowReport::new(0, "", "", Violation::new("unreadable", format!("{cause}")));
         self.cells.read_byte_record(&mut self.record).map(drop).map_err(unreadable)
     }
 
@@ -170,7 +170,7 @@ impl<R: io::Read> Reader<R> {
             Ok(Some(Cut::Torn { line, before, after })) => return self.torn(line, before, after),
             Err((line, flaw)) => Some((line, flaw)),
             Ok(None) if self.filled => None,
-            Ok(None) => Some((1, Flaw::new("no_rows", "there is nothing below the header"))),
+            Ok(None) => Some((1, Violation::new("no_rows", "there is nothing below the header"))),
         };
         self.done = true;
         self.ready.extend(self.draft.take().and_then(Draft::finish));
@@ -179,7 +179,7 @@ impl<R: io::Read> Reader<R> {
             let names: Vec<_> = self.lost.iter().take(NAMED).map(|place| self.header.name(*place)).collect();
             let more = self.lost.len() - names.len();
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            let flaw = Flaw::new("columns_not_read", format!("not read: {}{more}", names.join(", ")));
+            let flaw = Violation::new("columns_not_read", format!("not read: {}{more}", names.join(", ")));
             self.ready.push_back(Err(RowReport { note: true, ..RowReport::new(1, "", "", flaw) }));
         }
     }
@@ -208,7 +208,7 @@ impl<R: io::Read> Reader<R> {
             // What is said of variants alone can be said of one after the other.
             if !self.slugs.insert(slug.clone()) && self.header.describes() {
                 let flaw =
-                    Flaw::new("handle_repeated", format!("`{slug}` came before; keep a product's rows together"));
+                    Violation::new("handle_repeated", format!("`{slug}` came before; keep a product's rows together"));
                 return self.ready.push_back(Err(row.report(Broken(Column::Handle, flaw))));
             }
             self.draft = Some(Draft::new(handle, slug, row, &mut self.ready));
@@ -245,9 +245,9 @@ impl<R: io::Read> Reader<R> {
     }
 }
 
-fn unclosed(what: &str) -> Flaw {
+fn unclosed(what: &str) -> Violation {
     let detail = format!("the quote that begins a cell on this line is not closed where a cell ends; {what}");
-    Flaw::new("unclosed_quote", detail)
+    Violation::new("unclosed_quote", detail)
 }
 
 /// Whether there is nothing in it, as in the rows that spreadsheets leave behind.

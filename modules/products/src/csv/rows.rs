@@ -7,7 +7,7 @@ use std::{
     ops::Range,
 };
 
-use kernel::Flaw;
+use kernel::Violation;
 
 /// The most bytes of a row; more is a quote that nobody closed.
 const ROW: usize = 16 * 1024 * 1024;
@@ -74,7 +74,7 @@ impl<R: io::Read> Rows<R> {
     }
 
     /// The next row that is not empty; none at the end. The line and the flaw that end the file early.
-    pub(super) fn advance(&mut self) -> Result<Option<Cut>, (u64, Flaw)> {
+    pub(super) fn advance(&mut self) -> Result<Option<Cut>, (u64, Violation)> {
         loop {
             if self.next >= CHUNK.max(self.held.len() / 2) {
                 self.dropped += self.next as u64;
@@ -88,12 +88,12 @@ impl<R: io::Read> Rows<R> {
         }
     }
 
-    fn cut(&mut self) -> Result<Option<Cut>, (u64, Flaw)> {
+    fn cut(&mut self) -> Result<Option<Cut>, (u64, Violation)> {
         let (first, begun) = (self.next, self.line);
         let (mut place, mut quote) = (Place::Start, (first, begun));
         for at in first.. {
             let byte = self.byte(at).map_err(|cause| {
-                (begun, Flaw::new("unreadable", format!("the file cannot be read any further: {cause}")))
+                (begun, Violation::new("unreadable", format!("the file cannot be read any further: {cause}")))
             })?;
             if at - first > ROW {
                 return self.torn(first, quote).map(Some);
@@ -127,8 +127,8 @@ impl<R: io::Read> Rows<R> {
     }
 
     /// Gives up the row, and goes on with the line after that of its quote.
-    fn torn(&mut self, first: usize, (quote, line): (usize, u64)) -> Result<Cut, (u64, Flaw)> {
-        let too_long = || Flaw::new("row_too_long", "a row is over 16 MiB; look for a quote that is not closed");
+    fn torn(&mut self, first: usize, (quote, line): (usize, u64)) -> Result<Cut, (u64, Violation)> {
+        let too_long = || Violation::new("row_too_long", "a row is over 16 MiB; look for a quote that is not closed");
         let ends = |byte: &u8| matches!(byte, b'\n' | b'\r');
         loop {
             if let Some(length) = self.held[quote..].iter().position(ends) {
@@ -231,7 +231,7 @@ mod tests {
             (cut.map(|cut| matches!(cut, Some(Cut::Torn { line: 1, .. }))), rows.advance().unwrap_err().0)
         };
         let (plain, line) = endless("a");
-        assert_eq!((plain.unwrap_err().1.code, line), ("row_too_long", 1));
+        assert_eq!((&*plain.unwrap_err().1.code, line), ("row_too_long", 1));
         let (quoted, line) = endless("a,\"b\nc");
         assert_eq!((quoted.unwrap(), line), (true, 2));
     }

@@ -1,6 +1,6 @@
 use std::{fmt, str::FromStr};
 
-use kernel::Flaw;
+use kernel::Violation;
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -34,21 +34,21 @@ impl PartialSchema for Sku {
 impl ToSchema for Sku {}
 
 impl FromStr for Sku {
-    type Err = Flaw;
-    fn from_str(text: &str) -> Result<Self, Flaw> {
+    type Err = Violation;
+    fn from_str(text: &str) -> Result<Self, Violation> {
         let fits = (1..=SKU_LENGTH).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
         if fits {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Flaw::new("malformed_sku", "a SKU has 1 to 64 letters, digits, dots, underscores or hyphens"))
+            Err(Violation::new("malformed_sku", "a SKU has 1 to 64 letters, digits, dots, underscores or hyphens"))
         }
     }
 }
 
 impl TryFrom<String> for Sku {
-    type Error = Flaw;
-    fn try_from(text: String) -> Result<Self, Flaw> {
+    type Error = Violation;
+    fn try_from(text: String) -> Result<Self, Violation> {
         text.parse()
     }
 }

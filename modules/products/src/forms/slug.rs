@@ -4,7 +4,7 @@
 //! ASCII, and then numbered until nobody else has it.
 use std::fmt::Display;
 
-use kernel::Flaw;
+use kernel::Violation;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use utoipa::{
@@ -38,20 +38,20 @@ pub(crate) fn sort_key(name: &str) -> Vec<u8> {
 ///
 /// Those are the characters that RFC 3987 (section 2.2, `iunreserved`) lets stand in an address, but for blanks and
 /// what nobody sees. Case counts. Letters that Unicode calls equivalent are the same: a slug is kept in the form NFC.
-pub(crate) fn parse(text: &str) -> Result<String, Flaw> {
+pub(crate) fn parse(text: &str) -> Result<String, Violation> {
     let slug: String = text.nfc().collect();
     let says_something = slug.chars().any(|c| !is_silent(c));
     match slug.chars().count() {
         1..=SLUG_LENGTH if says_something && slug.chars().all(is_allowed) => {
             if is_id(&slug) {
-                Err(Flaw::new("malformed_slug", "must not look like an identifier"))
+                Err(Violation::new("malformed_slug", "must not look like an identifier"))
             } else {
                 Ok(slug)
             }
         }
         _ => {
             let rule = format!("has 1 to {SLUG_LENGTH} letters and digits of any script, with - _ . ~ but no blanks");
-            Err(Flaw::new("malformed_slug", rule))
+            Err(Violation::new("malformed_slug", rule))
         }
     }
 }
@@ -92,11 +92,11 @@ fn all_but(are: impl Fn(char) -> bool) -> String {
 }
 
 /// The slug of the product that files call by this handle: the handle itself, and so of no other.
-pub(crate) fn of_handle(handle: &str) -> Result<String, Flaw> {
+pub(crate) fn of_handle(handle: &str) -> Result<String, Violation> {
     parse(handle).map_err(|flaw| {
         let near = from_name(handle);
         let advice = if near.is_empty() { String::new() } else { format!("; `{near}` would do") };
-        Flaw::new("malformed_handle", format!("a handle {}{advice}", flaw.detail))
+        Violation::new("malformed_handle", format!("a handle {}{advice}", flaw.detail))
     })
 }
 

@@ -2,7 +2,7 @@
 mod reservations;
 mod store;
 
-use kernel::{Caller, Checks, Condition, Invalid, Page, PageQuery, Tx, line};
+use kernel::{Caller, Condition, Page, PageQuery, Tx, Violation, Violations, line};
 
 use crate::{Error, Sku, Stock, StockMovement, catalogue::fields, service::Service};
 
@@ -16,7 +16,7 @@ impl Service {
 
     /// Notes a count. It is absolute, so the same one again changes nothing, and is fine at any version.
     pub(crate) async fn count(&self, sku: Sku, on_hand: i64, if_match: &Condition) -> Result<Stock, Error> {
-        fields::within(on_hand, fields::MAX_STOCK).map_err(|flaw| Invalid::one("/on_hand", flaw.code, flaw.detail))?;
+        fields::within(on_hand, fields::MAX_STOCK).map_err(|flaw| flaw.at("/on_hand"))?;
         let mut tx = self.db.begin().await?;
         let Some(before) = store::lock(&mut tx, &sku).await? else { return Err(Error::SkuNotFound { sku }) };
         let delta = on_hand - before.on_hand;
@@ -38,7 +38,7 @@ impl Service {
         delta: i64,
         if_match: &Condition,
     ) -> Result<Stock, Error> {
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let key = checks.field("Idempotency-Key", line(key, 1, 255));
         let difference = checks.field("/delta", fields::Difference::read(delta));
         checks.ensure(difference != Some(0), "/delta", "out_of_range", "must not be 0");
@@ -50,7 +50,7 @@ impl Service {
             return if moved == (sku.clone(), delta) { Ok(before.of(&sku)) } else { Err(Error::KeyReused) };
         }
         let fits = fields::Difference::read(before.on_hand + delta);
-        fits.map_err(|flaw| Invalid::one("/delta", flaw.code, format!("what is on hand then {flaw}")))?;
+        fits.map_err(|flaw| Violation::new(&flaw.code, format!("what is on hand then {flaw}")).at("/delta"))?;
         let after = self.shift(&mut tx, &sku, before, delta, Some(request), if_match).await?;
         kernel::failpoint!("products.adjust.uncommitted");
         tx.commit().await?;

@@ -2,7 +2,7 @@
 mod postal;
 
 use chrono::TimeDelta;
-use kernel::{Caller, Checks, Invalid, Refusal, Tx};
+use kernel::{Caller, Refusal, Tx, Violation, Violations};
 
 use crate::{
     Address, AddressId, Error, NewAddress, UserId,
@@ -26,7 +26,7 @@ impl Service {
         new: NewAddress,
     ) -> Result<Address, Error> {
         let (owner, _) = self.vouched(caller).await?;
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let address = new.address.checked(&mut checks, "");
         let address = checks.finish(address)?;
         let mut tx = self.open_book(owner).await?;
@@ -35,7 +35,9 @@ impl Service {
             None => match addresses::count(&mut tx, owner).await? {
                 0 => true,
                 ROOM.. => {
-                    return Err(Invalid::one("", "too_many", format!("a book has room for {ROOM} addresses")).into());
+                    return Err(Violation::new("too_many", format!("a book has room for {ROOM} addresses"))
+                        .at("")
+                        .into());
                 }
                 _ => false,
             },

@@ -1,5 +1,5 @@
 //! Postal addresses: which can be delivered to, as far as that shows.
-use kernel::{Checks, Country, Flaw, PostalCode};
+use kernel::{Country, PostalCode, Violation, Violations};
 
 use crate::{
     PostalAddress,
@@ -11,7 +11,7 @@ impl PostalAddress {
     ///
     /// `at` is the JSON Pointer of the address in its request: `/shipping_address` makes
     /// `/shipping_address/city`.
-    pub fn checked(self, checks: &mut Checks, at: &str) -> Option<Self> {
+    pub fn checked(self, checks: &mut Violations, at: &str) -> Option<Self> {
         let name = checks.field(format!("{at}/name"), forms::Name::read(&self.name));
         let line1 = checks.field(format!("{at}/line1"), forms::Street::read(&self.line1));
         let line2 = checks.field(format!("{at}/line2"), optional(self.line2.as_deref(), forms::MoreStreet::read));
@@ -37,18 +37,18 @@ impl PostalAddress {
 }
 
 /// A line that may be left out; a blank one is.
-fn optional(given: Option<&str>, read: fn(&str) -> Result<String, Flaw>) -> Result<Option<String>, Flaw> {
+fn optional(given: Option<&str>, read: fn(&str) -> Result<String, Violation>) -> Result<Option<String>, Violation> {
     let line = given.map(read).transpose()?;
     Ok(line.filter(|line| !line.is_empty()))
 }
 
 /// A line with digits in it, of any script: what else people write there, whoever dials can read.
-fn phone(given: Option<&str>) -> Result<Option<String>, Flaw> {
+fn phone(given: Option<&str>) -> Result<Option<String>, Violation> {
     let phone = optional(given, forms::PhoneLine::read)?;
     let digits = |phone: &String| phone.chars().filter(|c| c.is_numeric()).count();
     match phone {
         Some(phone) if digits(&phone) < PHONE_DIGITS => {
-            Err(Flaw::new("not_a_phone_number", "must be a telephone number"))
+            Err(Violation::new("not_a_phone_number", "must be a telephone number"))
         }
         phone => Ok(phone),
     }
@@ -72,7 +72,7 @@ mod tests {
     }
 
     fn flaws(address: PostalAddress) -> Vec<(String, String)> {
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let checked = address.checked(&mut checks, "/to");
         let invalid = checks.finish(checked).unwrap_err();
         invalid.0.into_iter().map(|flaw| (flaw.pointer, flaw.code)).collect()
@@ -87,7 +87,7 @@ mod tests {
             phone: Some("+49 (30) 123-45".into()),
             ..address()
         };
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let tidy = untidy.checked(&mut checks, "").unwrap();
         assert_eq!(tidy, PostalAddress { phone: Some("+49 (30) 123-45".into()), ..address() });
         assert!(checks.finish(Some(())).is_ok());
@@ -120,7 +120,7 @@ mod tests {
 
     /// The flaws of an address with this postal code in that country.
     fn with_code(country: &str, postal_code: &str) -> Vec<(String, String)> {
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         let given = PostalAddress { country: country.into(), postal_code: postal_code.into(), ..address() };
         match given.checked(&mut checks, "") {
             Some(_) => Vec::new(),

@@ -2,7 +2,7 @@
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Checks, Digest, EmailAddress, Fault, Refusal, Role, Tx};
+use kernel::{Caller, Digest, EmailAddress, Fault, Refusal, Role, Tx, Violations};
 
 use crate::{
     Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, encode, forms,
@@ -21,7 +21,7 @@ const USER_AGENT_LENGTH: usize = 200;
 
 impl Service {
     pub(crate) async fn begin_session(&self, given: Credentials, user_agent: &str) -> Result<Tokens, Error> {
-        let mut checks = Checks::new();
+        let mut checks = Violations::new();
         // Any text: whether it is an address says nothing about whether it has an account.
         let email = checks.field("/email", forms::Login::read(&given.email));
         let password = checks.field("/password", forms::Attempt::read(given.password));

@@ -100,7 +100,7 @@ impl payments::Double for World {
         if choice.provider == "test" {
             return Ok(());
         }
-        Err(kernel::Invalid::one("/provider", "unknown_value", "there is no such provider").into())
+        Err(kernel::Violation::new("unknown_value", "there is no such provider").at("/provider").into())
     }
 
     async fn authorize(&self, asked: Authorization) -> Result<Payment, payments::Error> {

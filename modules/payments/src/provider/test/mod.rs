@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use kernel::{Clock, Db, Executor, Fault, Invalid, Statement, Tasks, Tx};
+use kernel::{Clock, Db, Executor, Fault, Statement, Tasks, Tx, Violation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -92,7 +92,7 @@ impl Provider for Test {
     fn parse_webhook(&self, signature: &str, body: &str, now: DateTime<Utc>) -> Result<Notice, Error> {
         signature::verify(&self.secret, signature, body, now)?;
         let told: Told = serde_json::from_str(body)
-            .map_err(|error| Invalid::one("", "wrong_value", format!("is not a webhook of `{NAME}`: {error}")))?;
+            .map_err(|error| Violation::new("wrong_value", format!("is not a webhook of `{NAME}`: {error}")).at(""))?;
         let charge = Charge { reference: told.reference, state: told.charge };
         let news = Some(News { order_id: told.order_id, charge });
         Ok(Notice { event_id: told.id, kind: told.r#type, news })

@@ -1,5 +1,5 @@
 //! The rules of the catalogue: what a product may be, and what a change makes of it.
-use kernel::{Checks, Currency, Flaw, Invalid, Patch};
+use kernel::{Currency, Patch, Violation, Violations};
 
 use super::fields::{category, description, filled, held, images, tags, variants};
 use crate::{
@@ -66,8 +66,8 @@ pub(crate) struct VariantChange {
 
 impl Change {
     /// What `patch` asks for, or everything that is wrong with it.
-    pub(crate) fn read(patch: ProductPatch, currency: Currency) -> Result<Self, Invalid> {
-        let mut checks = Checks::new();
+    pub(crate) fn read(patch: ProductPatch, currency: Currency) -> Result<Self, Violations> {
+        let mut checks = Violations::new();
         let change = Self {
             slug: held(&mut checks, "/slug", patch.slug, |given| slug::parse(&given)),
             name: held(&mut checks, "/name", patch.name, |given| Name::read(&given)),
@@ -86,15 +86,15 @@ impl Change {
     }
 
     /// What `product` asks for; its slug is absent if it has to be made from the name.
-    pub(crate) fn of_new(product: NewProduct, currency: Currency) -> Result<Self, Invalid> {
+    pub(crate) fn of_new(product: NewProduct, currency: Currency) -> Result<Self, Violations> {
         let change = Self::read(product.into(), currency)?;
         change.complete()?;
         Ok(change)
     }
 
     /// Refuses what no product can be made of; that each variant has a price, `merge` sees to.
-    pub(crate) fn complete(&self) -> Result<(), Invalid> {
-        let mut checks = Checks::new();
+    pub(crate) fn complete(&self) -> Result<(), Violations> {
+        let mut checks = Violations::new();
         checks.ensure(self.name.is_some(), "/name", "required", "a new product needs a name");
         checks.ensure(!self.variants.is_empty(), "/variants", "required", "must have at least one variant");
         checks.finish(Some(()))
@@ -120,8 +120,8 @@ impl Change {
     }
 
     /// What becomes of `variants`: those with a known SKU change, the others are added, none goes.
-    pub(crate) fn merge(&self, mut variants: Vec<Draft>) -> Result<Vec<Draft>, Invalid> {
-        let mut checks = Checks::new();
+    pub(crate) fn merge(&self, mut variants: Vec<Draft>) -> Result<Vec<Draft>, Violations> {
+        let mut checks = Violations::new();
         let mut chosen = Vec::new();
         for (index, change) in self.variants.iter().enumerate() {
             if let Some(known) = variants.iter_mut().find(|known| known.sku == change.sku) {
@@ -129,7 +129,7 @@ impl Change {
                 chosen.extend((after.options != known.options).then_some((index, change)));
                 *known = after;
             } else {
-                let new = change.begin().ok_or_else(|| Flaw::new("required", "a new variant needs a price"));
+                let new = change.begin().ok_or_else(|| Violation::new("required", "a new variant needs a price"));
                 variants.extend(checks.field(format!("/variants/{index}/price"), new));
                 chosen.push((index, change));
             }

@@ -139,7 +139,8 @@ fn the_same_choices_in_another_order_are_a_twin() {
         VariantPatch::from(NewVariant { options: options.into(), ..variant(sku, "") })
     };
     let (s_red, red_s) = ([("Size", "S"), ("Colour", "Red")], [("Colour", " Red "), ("Size", "S\n")]);
-    let code = |result: Result<_, Invalid>| result.map(|_: Vec<Draft>| ()).map_err(|invalid| invalid.0[0].code.clone());
+    let code =
+        |result: Result<_, Violations>| result.map(|_: Vec<Draft>| ()).map_err(|invalid| invalid.0[0].code.clone());
     let twin = Err("duplicate_options".to_owned());
     assert_eq!(code(of(vec![pair("A", s_red), pair("B", red_s)]).merge(vec![])), twin, "new ones");
     let before = of(vec![pair("A", s_red), pair("B", [("Size", "M"), ("Colour", "Red")])]).merge(vec![]).unwrap();

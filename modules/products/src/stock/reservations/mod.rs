@@ -7,7 +7,7 @@ mod store;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use kernel::{Checks, Fault, Invalid, Tx};
+use kernel::{Fault, Tx, Violation, Violations};
 use uuid::Uuid;
 
 use super::store as stock;
@@ -34,7 +34,7 @@ impl Service {
                 State::Released => return Err(Error::Released),
                 State::Committed => return Ok(Reservation { order_id, expires_at: expiry }),
                 State::Reserved | State::Expired if held(&mut tx, order_id).await? != lines => {
-                    return Err(Invalid::one("/lines", "differs", "is not what the order reserved before").into());
+                    return Err(Violation::new("differs", "is not what the order reserved before").at("/lines").into());
                 }
                 State::Reserved => {}
                 State::Expired => hold(&mut tx, &lines).await?,
@@ -120,8 +120,8 @@ impl Service {
 }
 
 /// The lines of an order, one for each SKU, in the order in which they are locked.
-fn sorted(lines: Vec<StockLine>) -> Result<Vec<StockLine>, Invalid> {
-    let mut checks = Checks::new();
+fn sorted(lines: Vec<StockLine>) -> Result<Vec<StockLine>, Violations> {
+    let mut checks = Violations::new();
     checks.ensure(
         (1..=MAX_LINES).contains(&lines.len()),
         "/lines",
