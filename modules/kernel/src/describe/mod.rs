@@ -1,30 +1,21 @@
 //! What a handler's own type says of its operation, so that no argument can be missing in the API's description.
+mod answers;
+mod arguments;
 mod tidy;
 
-use std::convert::Infallible;
-
-use axum::{
-    Json,
-    extract::State,
-    handler::Handler,
-    http::StatusCode,
-    response::{AppendHeaders, Html, IntoResponseParts, ResponseParts},
-    routing::MethodRouter,
-};
-use serde::de::DeserializeOwned;
+use axum::{handler::Handler, routing::MethodRouter};
 use utoipa::{
-    IntoParams, PartialSchema, ToSchema,
+    PartialSchema,
     openapi::{
         Content, Header, Ref, RefOr, Required,
         path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem, Paths},
         request_body::RequestBodyBuilder,
-        response::ResponseBuilder,
         schema::{ObjectBuilder, Schema, Type},
     },
 };
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use crate::{Body, Caller, Condition, IdempotencyKey, Path, Query, Tagged};
+pub use answers::{Location, NoStore};
 
 /// A list of entity tags, or `*` (RFC 9110, section 13.1.1).
 const TAGS: &str = r#"^(\*|[ \t,]*(W/)?"[!#-~]*"([ \t]*,([ \t]*(W/)?"[!#-~]*")?)*[ \t]*)$"#;
@@ -32,7 +23,7 @@ const TAGS: &str = r#"^(\*|[ \t,]*(W/)?"[!#-~]*"([ \t]*,([ \t]*(W/)?"[!#-~]*")?)
 /// What is described of one operation.
 #[expect(missing_debug_implementations, reason = "what it describes with has none")]
 pub struct Described {
-    /// Its path's placeholders that no argument has claimed.
+    /// Its path's placeholders that no argument has taken.
     names: Vec<String>,
     operation: Operation,
     schemas: Vec<(String, RefOr<Schema>)>,
@@ -91,6 +82,12 @@ impl Described {
         self.header_like(name, about, T::schema());
     }
 
+    /// Adds a header that lists entity tags.
+    fn tags(&mut self, name: &str, about: &str) {
+        let tags = ObjectBuilder::new().schema_type(Type::String).pattern(Some(TAGS));
+        self.header_like(name, about, tags.into());
+    }
+
     fn header_like(&mut self, name: &str, about: &str, schema: RefOr<Schema>) {
         let header = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
         self.parameter(header.description(Some(about)).schema(Some(schema)).build());
@@ -126,129 +123,6 @@ impl Described {
     fn refusal(&mut self, status: &str) {
         let problem = RefOr::Ref(Ref::from_response_name("Problem"));
         self.operation.responses.responses.entry(status.to_owned()).or_insert(problem);
-    }
-}
-
-impl<S> Argument for State<S> {}
-impl Argument for Caller {}
-
-impl Argument for Condition {
-    fn describe(described: &mut Described) {
-        let tags = || ObjectBuilder::new().schema_type(Type::String).pattern(Some(TAGS)).into();
-        let only = "Does it only to one of these versions, as `ETag`s gave them, or `*`: whichever there is.";
-        described.header_like("If-Match", only, tags());
-        described.header_like("If-None-Match", "Does it only to other versions than these.", tags());
-        described.refusal("412");
-    }
-}
-
-/// The edge says of every POST that it may be named.
-impl Argument for IdempotencyKey {}
-
-impl<T: DeserializeOwned + ToSchema> Argument for Body<T> {
-    fn describe(described: &mut Described) {
-        // An empty body is read as an object without fields.
-        let required = serde_json::from_str::<T>("{}").is_err();
-        T::schemas(&mut described.schemas);
-        described.schemas.push((T::name().into_owned(), T::schema()));
-        described.body("application/json", RefOr::Ref(Ref::from_schema_name(T::name())), required);
-    }
-}
-
-impl<T: IntoParams> Argument for Query<T> {
-    fn describe(described: &mut Described) {
-        for mut parameter in T::into_params(|| Some(ParameterIn::Query)) {
-            parameter.schema.iter_mut().for_each(tidy::not_null);
-            described.parameter(parameter);
-        }
-    }
-}
-
-impl<T: PartialSchema> Argument for Path<T> {
-    fn describe(described: &mut Described) {
-        for name in std::mem::take(&mut described.names) {
-            let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path);
-            described.parameter(parameter.required(Required::True).schema(Some(T::schema())).build());
-        }
-    }
-}
-
-impl<T> Answer for Tagged<T> {
-    fn describe(described: &mut Described) {
-        if described.reads {
-            let not_modified = ResponseBuilder::new().description("It is what `If-None-Match` names.");
-            described.operation.responses.responses.insert("304".into(), not_modified.build().into());
-            let tags = || ObjectBuilder::new().schema_type(Type::String).pattern(Some(TAGS)).into();
-            described.header_like("If-None-Match", "Answers 304 if it is still one of these.", tags());
-            described.header_like("If-Match", "Answers 412 if it is none of these any more.", tags());
-            described.refusal("412");
-        }
-        for status in ["2", "304"] {
-            described.answer_header(status, "ETag", "Its version and a digest of the body (RFC 9110, section 8.8.3).");
-        }
-    }
-}
-
-impl<T> Answer for Json<T> {}
-impl<T> Answer for Html<T> {}
-impl Answer for StatusCode {}
-impl<K, V, const N: usize> Answer for [(K, V); N] {}
-
-impl<T: Answer, E> Answer for Result<T, E> {
-    fn describe(described: &mut Described) {
-        T::describe(described);
-    }
-}
-
-impl<A: Answer, B: Answer> Answer for (A, B) {
-    fn describe(described: &mut Described) {
-        A::describe(described);
-        B::describe(described);
-    }
-}
-
-impl<A: Answer, B: Answer, C: Answer> Answer for (A, B, C) {
-    fn describe(described: &mut Described) {
-        A::describe(described);
-        B::describe(described);
-        C::describe(described);
-    }
-}
-
-/// Where what was made is found (RFC 9110, section 10.2.2).
-#[derive(Debug)]
-pub struct Location(pub String);
-
-impl Answer for Location {
-    fn describe(described: &mut Described) {
-        described.answer_header("2", "Location", "Where it is found.");
-    }
-}
-
-impl IntoResponseParts for Location {
-    type Error = Infallible;
-
-    fn into_response_parts(self, parts: ResponseParts) -> Result<ResponseParts, Infallible> {
-        let Ok(parts) = AppendHeaders([(axum::http::header::LOCATION, self.0)]).into_response_parts(parts) else {
-            unreachable!("a path of ours is a header's value")
-        };
-        Ok(parts)
-    }
-}
-
-/// What nobody on the way may keep, as it has a secret in it.
-#[derive(Debug)]
-pub struct NoStore;
-
-impl Answer for NoStore {}
-
-impl IntoResponseParts for NoStore {
-    type Error = Infallible;
-
-    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
-        let told = axum::http::HeaderValue::from_static("no-store");
-        parts.headers_mut().insert(axum::http::header::CACHE_CONTROL, told);
-        Ok(parts)
     }
 }
 

@@ -1,0 +1,90 @@
+//! What each kind of answer says in its head.
+use std::convert::Infallible;
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{AppendHeaders, Html, IntoResponseParts, ResponseParts},
+};
+use utoipa::openapi::ResponseBuilder;
+
+use super::{Answer, Described};
+use crate::Tagged;
+
+impl<T> Answer for Tagged<T> {
+    fn describe(described: &mut Described) {
+        if described.reads {
+            let not_modified = ResponseBuilder::new().description("It is what `If-None-Match` names.");
+            described.operation.responses.responses.insert("304".into(), not_modified.build().into());
+            described.tags("If-None-Match", "Answers 304 if it is still one of these.");
+            described.tags("If-Match", "Answers 412 if it is none of these any more.");
+            described.refusal("412");
+        }
+        for status in ["2", "304"] {
+            described.answer_header(status, "ETag", "Its version and a digest of the body (RFC 9110, section 8.8.3).");
+        }
+    }
+}
+
+impl<T> Answer for Json<T> {}
+impl<T> Answer for Html<T> {}
+impl Answer for StatusCode {}
+impl<K, V, const N: usize> Answer for [(K, V); N] {}
+
+impl<T: Answer, E> Answer for Result<T, E> {
+    fn describe(described: &mut Described) {
+        T::describe(described);
+    }
+}
+
+impl<A: Answer, B: Answer> Answer for (A, B) {
+    fn describe(described: &mut Described) {
+        A::describe(described);
+        B::describe(described);
+    }
+}
+
+impl<A: Answer, B: Answer, C: Answer> Answer for (A, B, C) {
+    fn describe(described: &mut Described) {
+        A::describe(described);
+        B::describe(described);
+        C::describe(described);
+    }
+}
+
+/// Where what was made is found (RFC 9110, section 10.2.2).
+#[derive(Debug)]
+pub struct Location(pub String);
+
+impl Answer for Location {
+    fn describe(described: &mut Described) {
+        described.answer_header("2", "Location", "Where it is found.");
+    }
+}
+
+impl IntoResponseParts for Location {
+    type Error = Infallible;
+
+    fn into_response_parts(self, parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        let Ok(parts) = AppendHeaders([(axum::http::header::LOCATION, self.0)]).into_response_parts(parts) else {
+            unreachable!("a path of ours is a header's value")
+        };
+        Ok(parts)
+    }
+}
+
+/// What nobody on the way may keep, as it has a secret in it.
+#[derive(Debug)]
+pub struct NoStore;
+
+impl Answer for NoStore {}
+
+impl IntoResponseParts for NoStore {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        let told = axum::http::HeaderValue::from_static("no-store");
+        parts.headers_mut().insert(axum::http::header::CACHE_CONTROL, told);
+        Ok(parts)
+    }
+}
