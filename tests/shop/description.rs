@@ -3,6 +3,8 @@ use regex::Regex;
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::world::roles;
+
 pub(crate) fn described() -> Value {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/openapi.json");
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
@@ -47,8 +49,8 @@ fn every_argument_of_every_handler_is_described() {
     let (handler, document) = (handler.unwrap(), described());
     let operations = operations(&document);
     let mut seen = 0;
-    for module in ["cart", "notifications", "orders", "payments", "products", "users"] {
-        for file in files(&format!("{}/modules/{module}/src", env!("CARGO_MANIFEST_DIR"))) {
+    for module in roles().iter().filter(|role| !role.edge) {
+        for file in files(&format!("{}/modules/{}/src", env!("CARGO_MANIFEST_DIR"), module.name)) {
             let source = std::fs::read_to_string(&file).unwrap();
             assert!(
                 !source.contains("utoipa_axum::routes") || file.contains("tests"),
@@ -75,6 +77,20 @@ fn every_argument_of_every_handler_is_described() {
         }
     }
     assert_eq!(seen, operations.len(), "each is found in the source");
+}
+
+#[test]
+fn every_module_has_a_tag_with_a_word_about_it_and_its_operations_below() {
+    let document = described();
+    let tags = document["tags"].as_array().unwrap();
+    assert!(tags.iter().all(|tag| tag["description"].as_str().is_some_and(|about| about.ends_with('.'))), "{tags:?}");
+    let modules: Vec<_> = roles().iter().filter(|role| !role.edge).map(|role| role.name).collect();
+    assert_eq!(tags.iter().filter_map(|tag| tag["name"].as_str()).collect::<Vec<_>>(), modules);
+    for Operation { path, spec, .. } in operations(&document) {
+        let tag = spec["tags"][0].as_str().unwrap();
+        let id = spec["operationId"].as_str().unwrap();
+        assert!(modules.contains(&tag) && id.starts_with(&format!("{tag}.")), "{path}: {id}");
+    }
 }
 
 /// A number or a text that is to be an object as well could be nothing at all.

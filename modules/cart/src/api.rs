@@ -101,7 +101,7 @@ pub struct OrderedItem {
 }
 
 kernel::api! {
-    /// What customers and guests mean to buy.
+    /// What a guest or a customer means to buy, at today's prices.
     ///
     /// `merge` and `close` take no caller: they are for the edge, which has seen the guest's token and the
     /// sign-in, and for orders; no public endpoint leads to them.

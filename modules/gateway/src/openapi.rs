@@ -24,15 +24,7 @@ use crate::{caller::CartToken, idempotency::Key};
                        every failure is a problem (RFC 9457) with a stable `code`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Problem, Violation)),
-    tags(
-        (name = "products", description = "The catalogue: products, variants, categories, search, and their stock."),
-        (name = "users", description = "Accounts, sessions and addresses."),
-        (name = "cart", description = "What a guest or a customer means to buy, at today's prices."),
-        (name = "orders", description = "Orders, from the checkout to the parcel, and their history."),
-        (name = "payments", description = "Payments of orders, and what payment providers tell."),
-        (name = "notifications", description = "What was written to customers, and what they want to be told."),
-    ),
+    components(schemas(Problem, Violation))
 )]
 struct Document;
 
@@ -108,7 +100,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (bool, &mut Operation
     item.post.as_mut().map(|operation| (true, operation)).into_iter().chain(others)
 }
 
-/// Gives it a problem for an answer, and a name that is unique: `list` of products is `products.list`.
+/// Gives it a problem for an answer, and words to every other.
 fn complete(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let words = status.parse().ok().and_then(|status: StatusCode| status.canonical_reason());
@@ -121,12 +113,6 @@ fn complete(operation: &mut Operation) {
     }
     let problem = || RefOr::Ref(Ref::from_response_name("Problem"));
     operation.responses.responses.entry("default".into()).or_insert_with(problem);
-    let tag = operation.tags.iter().flatten().next();
-    if let (Some(tag), Some(id)) = (tag, &mut operation.operation_id)
-        && !id.starts_with(&format!("{tag}."))
-    {
-        *id = format!("{tag}.{id}");
-    }
 }
 
 /// An earlier answer says that it is one.

@@ -14,7 +14,7 @@ use sqlx::migrate::Migrator;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Clock, Currency, Db, Deployable, Local, Mode, Outbox, Remote, ServiceTokens, Settings, Tasks, Wire,
+    Clock, Currency, Db, Deployable, Local, Mode, Outbox, Remote, ServiceTokens, Settings, Tasks, Wire, describe,
     events::bus::Bus, failpoint, role,
 };
 
@@ -201,7 +201,9 @@ impl Host {
             M::Api::connect(Remote::new(self.http.clone(), self.address(name)?, name, self.tokens.clone()))
         };
         if self.is_edge {
-            self.public = std::mem::take(&mut self.public).merge(M::routes(Arc::clone(&api)));
+            let mut routes = M::routes(Arc::clone(&api));
+            describe::module::<M::Api>(routes.get_openapi_mut());
+            self.public = std::mem::take(&mut self.public).merge(routes);
         }
         Ok(api)
     }

@@ -19,6 +19,8 @@ use crate::{Call, Failure, Fault, Problem, Remote, Tasks, given::given};
 pub trait Wire: Send + Sync + 'static {
     /// The module's name: its path segment, config section, schema and Deployment.
     const NAME: &'static str;
+    /// What is said of it, line by line: its trait's documentation.
+    const ABOUT: &'static [&'static str];
     /// Its methods, and what may be done to a call of each.
     const METHODS: &'static [(&'static str, CallSemantics)];
     /// The same module behind the rules that hold in every topology.
@@ -188,7 +190,7 @@ where
 #[macro_export]
 macro_rules! api {
     (
-        $(#[$about:meta])*
+        $(#[doc = $about:literal])+
         pub trait $Api:ident($module:literal) {
             $(
                 $(#[$doc:meta])*
@@ -197,7 +199,7 @@ macro_rules! api {
             )*
         }
     ) => {
-        $(#[$about])*
+        $(#[doc = $about])+
         #[$crate::async_trait]
         pub trait $Api: Send + Sync + 'static {
             $($(#[$doc])* async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error>;)*
@@ -234,6 +236,7 @@ macro_rules! api {
 
             impl $crate::Wire for dyn $Api {
                 const NAME: &'static str = $module;
+                const ABOUT: &'static [&'static str] = &[$($about),+];
                 const METHODS: &'static [(&'static str, $crate::CallSemantics)] =
                     &[$((stringify!($method), $crate::call_semantics!($semantics))),*];
                 fn local(api: Arc<Self>, local: $crate::Local) -> Arc<Self> {

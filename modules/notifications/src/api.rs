@@ -87,7 +87,7 @@ pub struct Preferences {
 }
 
 kernel::api! {
-    /// Tells customers what happened.
+    /// What was written to customers, and what they want to be told.
     pub trait Notifications("notifications") {
         /// Lists one's notifications, the latest first.
         read async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<Notification>, Error>;

@@ -299,7 +299,7 @@ pub struct OrderChanged {
 }
 
 kernel::api! {
-    /// Orders, from the cart to the doorstep.
+    /// Orders, from the checkout to the parcel, and their history.
     pub trait Orders("orders") {
         /// What the caller's cart would cost. What is quoted now is charged now.
         read async fn quote(&self, caller: Caller, quote: NewQuote) -> Result<Quote, Error>;

@@ -115,7 +115,7 @@ pub struct RefundNote {
 }
 
 kernel::api! {
-    /// Money: held, taken, given back.
+    /// Payments of orders, and what payment providers tell.
     ///
     /// `authorize`, `capture`, `cancel`, `refund` and `events` are the shop's own: no public route leads
     /// to them, and who calls them has checked who wants it. Where the provider's answer never came

@@ -191,11 +191,8 @@ async fn the_description_tells_what_the_edge_does_for_each_operation() {
     for operation in [echo, sign_in] {
         assert_eq!(operation["responses"]["default"]["$ref"], "#/components/responses/Problem");
     }
-    assert_eq!(echo["operationId"], "products.echo");
     assert!(names(sign_in).ends_with(&["Cart-Token".into(), "Idempotency-Key".into()]), "{sign_in}");
     assert!(!names(echo).contains(&"Idempotency-Key".into()));
-    let tags = document["tags"].as_array().unwrap();
-    assert!(tags.len() == 6 && tags.iter().all(|tag| tag["description"].is_string()));
 }
 
 #[tokio::test]

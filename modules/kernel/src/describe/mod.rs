@@ -1,6 +1,7 @@
 //! What a handler's own type says of its operation, so that no argument can be missing in the API's description.
 mod answers;
 mod arguments;
+mod module;
 mod tidy;
 
 use axum::{handler::Handler, routing::MethodRouter};
@@ -16,6 +17,7 @@ use utoipa::{
 use utoipa_axum::router::UtoipaMethodRouter;
 
 pub use answers::{Location, NoStore};
+pub(crate) use module::module;
 
 /// A list of entity tags, or `*` (RFC 9110, section 13.1.1).
 const TAGS: &str = r#"^(\*|[ \t,]*(W/)?"[!#-~]*"([ \t]*,([ \t]*(W/)?"[!#-~]*")?)*[ \t]*)$"#;

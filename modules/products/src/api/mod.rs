@@ -284,7 +284,7 @@ pub struct Reservation {
 }
 
 kernel::api! {
-    /// The catalogue, and what is in stock.
+    /// The catalogue: products, variants, categories, search, and their stock.
     pub trait Products("products") {
         /// Lists products; what is not active only to staff who ask for it.
         read async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Page<Product>, Error>;
