@@ -18,7 +18,7 @@ use crate::{
     checkout::form::{in_stock, number, price},
     checkout::{lease, reconciler::DRIVE, saga::Saga},
     operations::keyed::checked,
-    order::aggregate::State,
+    order::Aggregate,
     order::event::{Created, Event, Reason},
     order::journal::{Decided, Saga as Effect},
     order::store,
@@ -51,7 +51,7 @@ struct Name<'a> {
 }
 
 /// A drive that goes on whoever stops waiting for it; its order's state if it came to rest.
-type Driver = JoinHandle<Option<State>>;
+type Driver = JoinHandle<Option<Aggregate>>;
 
 #[async_trait]
 impl Orders for Service {
@@ -71,7 +71,7 @@ impl Orders for Service {
             return Err(Refusal::Forbidden.into());
         }
         let owner = caller.owner().ok_or(Error::CartEmpty)?.to_string();
-        let (spent, placed): (Option<State>, _) = match self.placed(&owner, &key).await? {
+        let (spent, placed): (Option<Aggregate>, _) = match self.placed(&owner, &key).await? {
             Some(state) if state.came_to_nothing() => (Some(state), None),
             other => (None, other),
         };
@@ -197,13 +197,13 @@ impl Service {
     }
 
     /// The order `id`, which for whoever may not see it does not exist.
-    async fn visible(&self, caller: &Caller, id: OrderId) -> Result<State, Error> {
+    async fn visible(&self, caller: &Caller, id: OrderId) -> Result<Aggregate, Error> {
         let state = self.saga.journal.find(id).await?;
         if state.is_visible_to(caller) { Ok(state) } else { Err(Error::OrderNotFound) }
     }
 
     /// The order that was placed with this key.
-    async fn placed(&self, owner: &str, key: &str) -> Result<Option<State>, Error> {
+    async fn placed(&self, owner: &str, key: &str) -> Result<Option<Aggregate>, Error> {
         Ok(store::find_by_key(self.db(), owner, key).await?)
     }
 
@@ -214,7 +214,7 @@ impl Service {
         name: Name<'_>,
         fingerprint: &str,
         order: NewOrder,
-    ) -> Result<(State, Driver), Error> {
+    ) -> Result<(Aggregate, Driver), Error> {
         let Saga { settings, carts, payments, journal, leases, .. } = &*self.saga;
         payments.check(order.payment.clone()).await.map_err(of_choice)?;
         let cart = carts.get(caller.clone()).await.map_err(of_cart)?;
@@ -275,12 +275,12 @@ impl Service {
     /// Writes down that an order is given up, takes it from whoever drives it, and gives money and stock back.
     pub(crate) async fn turn_back(
         &self,
-        state: State,
+        state: Aggregate,
         if_match: &Condition,
-        decide: impl Fn(&State) -> Result<Option<Event>, Error>,
+        decide: impl Fn(&Aggregate) -> Result<Option<Event>, Error>,
     ) -> Result<Order, Error> {
         let id = state.created.id;
-        let decide = |state: &State| state.fresh(if_match, decide(state)?);
+        let decide = |state: &Aggregate| state.fresh(if_match, decide(state)?);
         let lease = self.saga.leases.new_for(id, false).await?;
         let driver = match self.saga.journal.decide(state, Effect::Starts(&lease), decide).await? {
             Decided::Now(state) => Some(self.drive(lease, state)),
@@ -290,7 +290,7 @@ impl Service {
     }
 
     /// Drives an order in a task of its own, for as long as it takes.
-    fn drive(&self, lease: lease::Lease, state: State) -> Driver {
+    fn drive(&self, lease: lease::Lease, state: Aggregate) -> Driver {
         let saga = Arc::clone(&self.saga);
         let call = Call::current().with_timeout(DRIVE);
         self.tasks.spawn(call.scope(async move { saga.drive(lease, state).await }))
@@ -299,7 +299,7 @@ impl Service {
     /// The order once its saga rests, or as it is when the caller's time is nearly up.
     ///
     /// Whoever waits also drives the order, where nobody else does and it is due.
-    async fn attend(&self, id: OrderId, mut driver: Option<Driver>) -> Result<State, Error> {
+    async fn attend(&self, id: OrderId, mut driver: Option<Driver>) -> Result<Aggregate, Error> {
         let until = Instant::now() + Call::current().left().saturating_sub(MARGIN);
         loop {
             if let Some(driver) = driver.take()
@@ -326,11 +326,11 @@ impl Service {
     /// Writes down what somebody decided, beside whatever drives the order.
     pub(crate) async fn note(
         &self,
-        state: State,
+        state: Aggregate,
         if_match: &Condition,
-        decide: impl Fn(&State) -> Result<Option<Event>, Error>,
+        decide: impl Fn(&Aggregate) -> Result<Option<Event>, Error>,
     ) -> Result<Order, Error> {
-        let decide = |state: &State| state.fresh(if_match, decide(state)?);
+        let decide = |state: &Aggregate| state.fresh(if_match, decide(state)?);
         match self.saga.journal.decide(state, Effect::Aside, decide).await? {
             Decided::Now(state) | Decided::Moot(state) => Ok(state.view()),
             Decided::Fenced => Err(Fault::internal("there was no lease to lose").into()),

@@ -7,7 +7,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use crate::{
     Error,
     checkout::{lease::Lease, saga::Saga},
-    order::aggregate::State,
+    order::Aggregate,
 };
 
 /// How many orders one process picks up at a time.
@@ -48,7 +48,7 @@ async fn step(tasks: &Tasks, saga: &Arc<Saga>, places: Arc<Semaphore>) -> Result
     Ok(true)
 }
 
-async fn drive(saga: Arc<Saga>, lease: Lease, state: State, _place: OwnedSemaphorePermit) {
+async fn drive(saga: Arc<Saga>, lease: Lease, state: Aggregate, _place: OwnedSemaphorePermit) {
     tracing::info!(order.id = %lease.order_id, attempts = lease.attempts, "going on with an order");
     Call::fresh(DRIVE).scope(saga.drive(lease, state)).await;
 }

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::{
     Error, OrderStatus,
     checkout::lease::{self, Lease, Leases},
-    order::aggregate::State,
+    order::Aggregate,
     order::event::{Event, Reason},
     order::journal::{Decided, Journal, Saga as Effect},
     refusals::{declined, sold_out},
@@ -37,17 +37,17 @@ pub(crate) struct Saga {
 /// Where a step leads.
 enum Next {
     /// To the next one.
-    On(State),
+    On(Aggregate),
     /// Nowhere: nothing is left to do, or the customer has to.
-    Rest(State),
+    Rest(Aggregate),
 }
 
 /// What became of a decision that was not fenced off.
 enum Decision {
     /// It is written down.
-    Now(State),
+    Now(Aggregate),
     /// The order, as it is by now, does not call for it.
-    Moot(State),
+    Moot(Aggregate),
 }
 
 impl Decision {
@@ -90,7 +90,7 @@ fn pause(attempts: i64) -> TimeDelta {
 
 impl Saga {
     /// Drives an order as far as it goes now; its state if it rests there.
-    pub(crate) async fn drive(&self, mut lease: Lease, mut state: State) -> Option<State> {
+    pub(crate) async fn drive(&self, mut lease: Lease, mut state: Aggregate) -> Option<Aggregate> {
         let rest = loop {
             let next = match state.status {
                 OrderStatus::Pending => self.hold(&mut lease, state).await,
@@ -113,7 +113,7 @@ impl Saga {
     }
 
     /// Before the pivot: keeps the stock, holds the money, takes the stock, and confirms.
-    async fn hold(&self, lease: &mut Lease, state: State) -> Result<Next, Stop> {
+    async fn hold(&self, lease: &mut Lease, state: Aggregate) -> Result<Next, Stop> {
         let order_id = state.created.id.0;
         // On a first drive no payment has begun yet; on a later one it may have.
         let begun = !lease.is_first;
@@ -147,18 +147,18 @@ impl Saga {
             let reason = sold_out(error, &state.stock());
             return self.refuse(lease, state, reason, true).await;
         }
-        self.decide(state, Effect::GoesOn(lease), State::confirm).await.map(Decision::on)
+        self.decide(state, Effect::GoesOn(lease), Aggregate::confirm).await.map(Decision::on)
     }
 
     /// Rests until the customer has done what the payment asks for; gives up where that takes too long.
-    async fn await_customer(&self, lease: &Lease, state: State, payment: Payment) -> Result<Next, Stop> {
+    async fn await_customer(&self, lease: &Lease, state: Aggregate, payment: Payment) -> Result<Next, Stop> {
         let action = payment.action.ok_or_else(|| Stop::Later("the payment does not say what it asks for".into()))?;
         let left = state.placed_at + self.settings.patience() - self.journal.clock.now();
         if left <= TimeDelta::zero() {
             return self.refuse(lease, state, Reason::PaymentExpired, true).await;
         }
         let due_at = self.leases.now().await? + left;
-        let asks = |state: &State| state.await_customer(action.clone());
+        let asks = |state: &Aggregate| state.await_customer(action.clone());
         match self.decide(state, Effect::Sleeps(lease, due_at), asks).await? {
             Decision::Now(state) => Ok(Next::Rest(state)),
             // It was asked for before.
@@ -171,13 +171,13 @@ impl Saga {
     }
 
     /// Turns back, which only a refusal before the pivot may.
-    async fn refuse(&self, lease: &Lease, state: State, reason: Reason, undo_payment: bool) -> Result<Next, Stop> {
-        let refuse = |state: &State| state.refuse(reason.clone(), undo_payment);
+    async fn refuse(&self, lease: &Lease, state: Aggregate, reason: Reason, undo_payment: bool) -> Result<Next, Stop> {
+        let refuse = |state: &Aggregate| state.refuse(reason.clone(), undo_payment);
         self.decide(state, Effect::GoesOn(lease), refuse).await.map(Decision::on)
     }
 
     /// After the pivot: takes the money and ends the cart, however long it takes.
-    async fn settle(&self, lease: &mut Lease, state: State) -> Result<Next, Stop> {
+    async fn settle(&self, lease: &mut Lease, state: Aggregate) -> Result<Next, Stop> {
         self.renew(lease).await?;
         let (id, cart_id) = (state.created.id.0, state.created.cart_id);
         let capture = async {
@@ -191,7 +191,7 @@ impl Saga {
         let (captured, closed) = tokio::join!(capture, close);
         captured.map_err(|error| Stop::Later(format!("cannot capture: {error}")))?;
         let effect = if closed.is_ok() { Effect::Ends(lease) } else { Effect::GoesOn(lease) };
-        let decision = self.decide(state, effect, State::capture).await?;
+        let decision = self.decide(state, effect, Aggregate::capture).await?;
         closed.map_err(|error| Stop::Later(format!("cannot close the cart: {error}")))?;
         match decision {
             Decision::Now(state) => Ok(Next::Rest(state)),
@@ -202,7 +202,7 @@ impl Saga {
     }
 
     /// Compensates: money and stock go back.
-    async fn give_back(&self, lease: &mut Lease, state: State) -> Result<Next, Stop> {
+    async fn give_back(&self, lease: &mut Lease, state: Aggregate) -> Result<Next, Stop> {
         self.renew(lease).await?;
         let id = state.created.id.0;
         let begun = state.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
@@ -211,7 +211,7 @@ impl Saga {
         let (payment, released) = tokio::join!(undo, self.limited("release", self.products.release(id)));
         let payment = payment.map_err(|error| Stop::Later(format!("cannot give the money back: {error}")))?;
         released.map_err(|error| Stop::Later(format!("cannot give the stock back: {error}")))?;
-        let give_up = |state: &State| state.give_up(payment.as_ref());
+        let give_up = |state: &Aggregate| state.give_up(payment.as_ref());
         Ok(match self.decide(state, Effect::Ends(lease), give_up).await? {
             Decision::Now(state) => Next::Rest(state),
             Decision::Moot(state) => Next::On(state),
@@ -219,7 +219,7 @@ impl Saga {
     }
 
     /// Nothing is left to do.
-    async fn end(&self, lease: &Lease, state: State) -> Result<Next, Stop> {
+    async fn end(&self, lease: &Lease, state: Aggregate) -> Result<Next, Stop> {
         kernel::failpoint!("orders.end.before");
         let ended = lease::end(&self.leases.db, lease).await?;
         kernel::failpoint!("orders.end.after");
@@ -228,9 +228,9 @@ impl Saga {
 
     async fn decide(
         &self,
-        state: State,
+        state: Aggregate,
         effect: Effect<'_>,
-        decide: impl Fn(&State) -> Option<Event>,
+        decide: impl Fn(&Aggregate) -> Option<Event>,
     ) -> Result<Decision, Stop> {
         match self.journal.decide(state, effect, |state| Ok(decide(state))).await? {
             Decided::Now(state) => Ok(Decision::Now(state)),
@@ -286,7 +286,7 @@ impl Saga {
     }
 }
 
-fn authorization(state: &State) -> Authorization {
+fn authorization(state: &Aggregate) -> Authorization {
     let created = &state.created;
     Authorization {
         order_id: created.id.0,
@@ -296,7 +296,7 @@ fn authorization(state: &State) -> Authorization {
     }
 }
 
-fn ordered(state: &State) -> Vec<OrderedItem> {
+fn ordered(state: &Aggregate) -> Vec<OrderedItem> {
     let item = |line: products::StockLine| OrderedItem { sku: line.sku, quantity: line.quantity };
     state.stock().into_iter().map(item).collect()
 }

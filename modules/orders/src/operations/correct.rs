@@ -3,12 +3,12 @@ use kernel::{Caller, Condition, EmailAddress};
 
 use crate::{
     Error, Order, OrderId, OrderPatch,
-    order::aggregate::State,
+    order::Aggregate,
     order::event::{Correction, Event},
     service::Service,
 };
 
-impl State {
+impl Aggregate {
     /// Mail about it goes elsewhere.
     fn correct(&self, correction: &Correction) -> Option<Event> {
         (self.created.email != correction.email).then(|| Event::OrderCorrected(correction.clone()))

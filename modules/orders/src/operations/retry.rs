@@ -3,8 +3,8 @@ use kernel::{Caller, Condition, Page, PageQuery, Role};
 use uuid::Uuid;
 
 use crate::{
-    Error, Order, OrderId, OrderStatus, Outcome, StuckOrder, checkout::lease, operations::stuck,
-    order::aggregate::State, service::Service,
+    Error, Order, OrderId, OrderStatus, Outcome, StuckOrder, checkout::lease, operations::stuck, order::Aggregate,
+    service::Service,
 };
 
 impl Service {
@@ -39,6 +39,6 @@ impl Service {
             lease::wake(self.db(), id).await?;
         }
         tracing::warn!(order.id = %id, operator = ?caller.account().ok(), "order is forced to turn back");
-        self.turn_back(state, if_match, State::force_back).await
+        self.turn_back(state, if_match, Aggregate::force_back).await
     }
 }

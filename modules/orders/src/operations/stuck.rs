@@ -6,7 +6,7 @@ use kernel::{Db, Executor, Fault, Tasks};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{StuckOrder, order::aggregate::State};
+use crate::{StuckOrder, order::Aggregate};
 
 /// Whoever has failed so often in a row is worth a look: one lost answer, or two, are not.
 const REPEATEDLY: i64 = 3;
@@ -15,7 +15,7 @@ const COUNT: Duration = Duration::from_secs(15);
 
 #[derive(sqlx::FromRow)]
 struct Row {
-    state: Json<State>,
+    state: Json<Aggregate>,
     needs_operator: bool,
     attempts: i64,
     last_error: Option<String>,

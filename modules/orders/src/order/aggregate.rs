@@ -12,7 +12,7 @@ use crate::{
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct State {
+pub(crate) struct Aggregate {
     pub(crate) created: Created,
     pub(crate) status: OrderStatus,
     pub(crate) payment: PaymentStatus,
@@ -27,7 +27,7 @@ pub(crate) struct State {
 }
 
 /// What happened.
-impl State {
+impl Aggregate {
     /// The order that begins with `created`.
     pub(crate) fn new(created: Created, at: DateTime<Utc>) -> Self {
         Self {
@@ -100,7 +100,7 @@ impl State {
 }
 
 /// What it looks like.
-impl State {
+impl Aggregate {
     /// What is charged.
     pub(crate) fn total(&self) -> Money {
         self.created.totals.total

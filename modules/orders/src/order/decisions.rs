@@ -8,12 +8,12 @@ use payments::{Action, Payment, PaymentStatus};
 use crate::{
     Error, NewRefund, NewShipment, OrderStatus, Shipment, ShipmentId, forms,
     operations::keyed::{Key, Taken},
-    order::aggregate::State,
+    order::Aggregate,
     order::event::{Cancelling, Event, Parcel, Reason, Refund},
 };
 
 /// What the saga decides.
-impl State {
+impl Aggregate {
     /// The customer has to act.
     pub(crate) fn await_customer(&self, action: Action) -> Option<Event> {
         let news = self.status == OrderStatus::Pending && self.action.as_ref() != Some(&action);
@@ -50,7 +50,7 @@ impl State {
 }
 
 /// What people decide.
-impl State {
+impl Aggregate {
     /// The event, if the order it happens to is as `if_match` asks; what calls for none is fine at any version.
     pub(crate) fn fresh(&self, if_match: &Condition, event: Option<Event>) -> Result<Option<Event>, Error> {
         let holds = event.is_none() || if_match.holds(Some(self.version));

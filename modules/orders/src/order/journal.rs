@@ -5,7 +5,7 @@ use kernel::{Clock, Db, Fault, Outbox, Tx};
 use crate::{
     Error, OrderChanged, OrderId,
     checkout::lease::{self, Lease},
-    order::aggregate::State,
+    order::Aggregate,
     order::event::{Created, Event},
     order::store,
 };
@@ -37,9 +37,9 @@ pub(crate) enum Saga<'a> {
 #[derive(Debug)]
 pub(crate) enum Decided {
     /// It is written down.
-    Now(State),
+    Now(Aggregate),
     /// The order, as it is by now, does not call for it.
-    Moot(State),
+    Moot(Aggregate),
     /// The lease is somebody else's: nothing was written.
     Fenced,
 }
@@ -53,10 +53,10 @@ impl Journal {
         created: Created,
         lease: &Lease,
         spent: Option<OrderId>,
-    ) -> Result<Option<State>, Fault> {
+    ) -> Result<Option<Aggregate>, Fault> {
         let at = self.clock.now();
         let event = Event::OrderCreated(Box::new(created.clone()));
-        let state = State::new(created, at);
+        let state = Aggregate::new(created, at);
         let mut tx = self.db.begin().await?;
         if let Some(spent) = spent {
             store::free_key(&mut tx, spent, &state.created.key).await?;
@@ -76,9 +76,9 @@ impl Journal {
     /// Decides on an order and writes that down. Whoever commits first wins; the other decides again, on what is then.
     pub(crate) async fn decide(
         &self,
-        mut state: State,
+        mut state: Aggregate,
         saga: Saga<'_>,
-        decide: impl Fn(&State) -> Result<Option<Event>, Error>,
+        decide: impl Fn(&Aggregate) -> Result<Option<Event>, Error>,
     ) -> Result<Decided, Error> {
         loop {
             let Some(event) = decide(&state)? else { return Ok(Decided::Moot(state)) };
@@ -102,7 +102,12 @@ impl Journal {
     }
 
     /// Adds an event to the order that `state` describes; none where the order has moved on since.
-    pub(crate) async fn write(&self, tx: &mut Tx, state: &State, event: &Event) -> Result<Option<State>, Fault> {
+    pub(crate) async fn write(
+        &self,
+        tx: &mut Tx,
+        state: &Aggregate,
+        event: &Event,
+    ) -> Result<Option<Aggregate>, Fault> {
         let at = self.clock.now();
         let next = state.clone().after(event, at);
         if !store::update(tx, &next).await? {
@@ -116,7 +121,7 @@ impl Journal {
     }
 
     /// The order `id`, which somebody may look at or not.
-    pub(crate) async fn find(&self, id: OrderId) -> Result<State, Error> {
+    pub(crate) async fn find(&self, id: OrderId) -> Result<Aggregate, Error> {
         store::find(&self.db, id).await?.ok_or(Error::OrderNotFound)
     }
 }
@@ -131,7 +136,7 @@ async fn claim(tx: &mut Tx, saga: Saga<'_>) -> Result<bool, Fault> {
     }
 }
 
-fn note(state: &State, event: &Event) {
+fn note(state: &Aggregate, event: &Event) {
     metrics::counter!("stoa_order_events_total", "kind" => event.kind()).increment(1);
     tracing::info!(order.id = %state.created.id, order.version = state.version, kind = event.kind(), "order changed");
 }

@@ -2,8 +2,10 @@
 //!
 //! Read [`event`] (what can happen), [`aggregate`] (what an order is once that has happened), [`decisions`] (which
 //! event a wish calls for), then [`journal`] (one decision, one transaction) and [`store`] (the rows).
-pub(crate) mod aggregate;
+mod aggregate;
 mod decisions;
 pub(crate) mod event;
 pub(crate) mod journal;
 pub(crate) mod store;
+
+pub(crate) use aggregate::Aggregate;

@@ -9,20 +9,20 @@ use uuid::Uuid;
 use crate::{
     Error, OrderId, OrderStatus,
     operations::keyed::Taken,
-    order::aggregate::State,
+    order::Aggregate,
     order::event::{Event, Refund},
 };
 
-type Row = (Json<State>,);
+type Row = (Json<Aggregate>,);
 
 /// The order `id`.
-pub(crate) async fn find(db: impl Executor<'_>, id: OrderId) -> Result<Option<State>, Fault> {
+pub(crate) async fn find(db: impl Executor<'_>, id: OrderId) -> Result<Option<Aggregate>, Fault> {
     let row: Option<Row> = db.query("SELECT state FROM orders WHERE id = $1").bind(id).fetch_optional().await?;
     Ok(row.map(|(Json(state),)| state))
 }
 
 /// The order that `owner` placed with `key`.
-pub(crate) async fn find_by_key(db: impl Executor<'_>, owner: &str, key: &str) -> Result<Option<State>, Fault> {
+pub(crate) async fn find_by_key(db: impl Executor<'_>, owner: &str, key: &str) -> Result<Option<Aggregate>, Fault> {
     let query = db.query("SELECT state FROM orders WHERE owner = $1 AND key = $2");
     let row: Option<Row> = query.bind(owner.to_owned()).bind(key.to_owned()).fetch_optional().await?;
     Ok(row.map(|(Json(state),)| state))
@@ -42,7 +42,7 @@ pub(crate) async fn list(
     status: Option<OrderStatus>,
     before: Uuid,
     limit: i64,
-) -> Result<Vec<State>, Fault> {
+) -> Result<Vec<Aggregate>, Fault> {
     let query = match owner {
         Some(owner) => db
             .query(
@@ -73,7 +73,7 @@ pub(crate) async fn list(
 }
 
 /// Adds the row of a new order; false where its key, its cart or its number is taken.
-pub(crate) async fn insert(tx: &mut Tx, state: &State) -> Result<bool, Fault> {
+pub(crate) async fn insert(tx: &mut Tx, state: &Aggregate) -> Result<bool, Fault> {
     let created = &state.created;
     let added = tx
         .query(
@@ -108,7 +108,7 @@ pub(crate) async fn free_key(tx: &mut Tx, id: OrderId, key: &str) -> Result<(), 
 }
 
 /// Moves an order's row on to `state`; false where somebody else has moved it on before.
-pub(crate) async fn update(tx: &mut Tx, state: &State) -> Result<bool, Fault> {
+pub(crate) async fn update(tx: &mut Tx, state: &Aggregate) -> Result<bool, Fault> {
     let moved = tx
         .query("UPDATE orders SET status = $3, version = $2, state = $4 WHERE id = $1 AND version = $2 - 1")
         .bind(state.created.id)

@@ -8,14 +8,14 @@ use super::{
 };
 use crate::{
     Error, OrderStatus, Orders,
-    order::aggregate::State,
+    order::Aggregate,
     order::event::Reason,
     order::journal::{Decided, Saga as Effect},
     order::store,
 };
 
 /// Begins an order whose process dies in the middle of `step`; another process goes on once its lease has run out.
-async fn survives(shop: &Shop, step: &'static str, mishap: Mishap, method: &'static str) -> State {
+async fn survives(shop: &Shop, step: &'static str, mishap: Mishap, method: &'static str) -> Aggregate {
     let ada = customer();
     shop.world.fill(&ada, &[("TEA", 1, 1000)]);
     shop.world.scene(|scene| scene.effects.clear());
@@ -81,7 +81,7 @@ async fn a_driver_whose_lease_was_taken_cannot_write() {
         shop.time_passes().await;
         leases.claim(state.created.id).await.unwrap().unwrap();
         let journal = &shop.orders.saga.journal;
-        let confirm = |state: &State| Ok(state.confirm());
+        let confirm = |state: &Aggregate| Ok(state.confirm());
         let fenced = journal.decide(state.clone(), Effect::GoesOn(&old), confirm).await.unwrap();
         assert!(matches!(fenced, Decided::Fenced));
         assert_eq!(shop.only().await, state);

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::world::World;
 use crate::{
-    Error, Module, NewOrder, Order, OrderId, Orders, checkout::subscriber::Consumer, order::aggregate::State,
-    order::store, service::Service,
+    Error, Module, NewOrder, Order, OrderId, Orders, checkout::subscriber::Consumer, order::Aggregate, order::store,
+    service::Service,
 };
 
 /// One process of the shop.
@@ -145,13 +145,13 @@ impl Shop {
     }
 
     /// The only order there is.
-    pub(crate) async fn only(&self) -> State {
+    pub(crate) async fn only(&self) -> Aggregate {
         let mut all = self.all().await;
         assert_eq!(all.len(), 1, "{all:#?}");
         all.remove(0)
     }
 
-    pub(crate) async fn all(&self) -> Vec<State> {
+    pub(crate) async fn all(&self) -> Vec<Aggregate> {
         store::list(&self.context.db, None, None, Uuid::max(), 1000).await.unwrap()
     }
 
@@ -185,7 +185,7 @@ impl Shop {
             let versions: Vec<_> = history.iter().map(|(version, ..)| *version).collect();
             assert_eq!(versions, (1..=state.version).collect::<Vec<_>>());
             let history: Vec<(_, DateTime<Utc>)> = history.into_iter().map(|(_, event, at)| (event, at)).collect();
-            assert_eq!(State::told_by(&history).as_ref(), Some(&state));
+            assert_eq!(Aggregate::told_by(&history).as_ref(), Some(&state));
         }
     }
 }
