@@ -16,13 +16,12 @@ use std::sync::Arc;
 
 pub use api::*;
 use cart::Carts;
-use checkout::{lease, reconciler, saga::Saga, subscriber::Consumer};
+use checkout::{reconciler, subscriber::Consumer};
 pub use error::Error;
 use kernel::{Context, StartError, Wire};
 use payments::Payments;
 use products::Products;
 use service::Service;
-use settings::Settings;
 use sqlx::migrate::Migrator;
 use tokio::sync::Notify;
 use users::Users;
@@ -42,17 +41,17 @@ impl kernel::Module for Module {
 
     async fn start(context: Context, deps: Deps) -> Result<Arc<dyn Orders>, StartError> {
         let payments = Arc::clone(&deps.3);
-        let service = service(&context, deps)?;
+        let service = Arc::new(Service::new(&context, deps)?);
         context.relay();
         let wake = Arc::new(Notify::new());
-        let consumer = Consumer { journal: service.saga.journal.clone(), wake: Arc::clone(&wake) };
+        let consumer = Consumer { journal: service.journal.clone(), wake: Arc::clone(&wake) };
         let pull = move |after, limit, wait_ms| {
             let payments = Arc::clone(&payments);
             async move { payments.events(after, limit, wait_ms).await.map_err(fault) }
         };
         context.subscribe(<dyn Payments>::NAME, pull, Arc::new(consumer));
-        reconciler::start(&context.tasks, Arc::clone(&service.saga), wake);
-        operations::stuck::watch(&context.tasks, context.db.clone());
+        reconciler::start(&context.tasks, Arc::clone(&service.checkout), wake);
+        operations::watch(&context.tasks, context.db.clone());
         Ok(service)
     }
 
@@ -63,15 +62,4 @@ impl kernel::Module for Module {
 
 fn fault(error: payments::Error) -> kernel::Fault {
     kernel::Failure::fault(&error).unwrap_or_else(|| kernel::Fault::internal(error))
-}
-
-/// The service, without what works in the background.
-fn service(context: &Context, (products, users, carts, payments): Deps) -> Result<Arc<Service>, StartError> {
-    let settings = context.config::<Settings>()?.checked()?;
-    let (db, outbox, clock) = (context.db.clone(), context.outbox.clone(), context.clock.clone());
-    let leases = lease::Leases { db: db.clone(), clock: clock.clone(), length: settings.lease() };
-    let journal = order::journal::Journal { db, outbox, clock };
-    let saga = Arc::new(Saga { products, carts, payments, journal, leases, settings, news: Notify::new() });
-    let (tasks, currency, letters) = (context.tasks.clone(), context.currency, context.dead_letters());
-    Ok(Arc::new(Service { saga, users, tasks, currency, letters }))
 }

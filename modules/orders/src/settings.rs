@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use kernel::{Country, Money, StartError};
 use serde::Deserialize;
 
-use crate::{ShippingMethod, checkout::totals::TaxRate};
+use crate::ShippingMethod;
 
 /// The section `[orders]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,6 +29,18 @@ pub(crate) struct Method {
     free_from: Option<i64>,
     /// Where it goes; everywhere where absent.
     countries: Option<Vec<String>>,
+}
+
+/// How a country taxes what is sold to it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TaxRate {
+    /// ISO 3166-1 alpha-2, or `*` for every other.
+    pub(crate) country: String,
+    /// Hundredths of a per cent: 1900 is 19 %.
+    pub(crate) basis_points: i64,
+    /// Whether prices contain it already.
+    pub(crate) included: bool,
 }
 
 impl Settings {

@@ -1,56 +1,11 @@
-//! From a cart to an order: what is checked, and what it costs.
-use cart::{Cart, CartItem};
-use kernel::{Caller, Country, Currency, Digest, EmailAddress, Fault, Money, Violation, Violations};
+//! What may be asked for: the form of an order and of a quote.
+use kernel::{Caller, Country, Digest, EmailAddress, Fault, Money, Violation, Violations};
 use payments::PaymentChoice;
-use products::Shortage;
 
 use crate::{
-    Error, NewOrder, NewQuote, OrderLine, Quote, Totals,
-    checkout::totals::{lines, sum, totals},
+    Error, NewOrder, NewQuote,
     settings::{Method, Settings},
 };
-
-/// What a cart costs, sent somewhere in some way.
-pub(crate) struct Priced {
-    pub(crate) lines: Vec<OrderLine>,
-    pub(crate) totals: Totals,
-}
-
-/// Prices a cart. What has left the catalogue, or is gone, is sold out: it has no price any more.
-pub(crate) fn price(
-    cart: &Cart,
-    country: &str,
-    method: &Method,
-    settings: &Settings,
-    currency: Currency,
-) -> Result<Priced, Error> {
-    if cart.items.is_empty() {
-        return Err(Error::CartEmpty);
-    }
-    short(cart, |_| 1)?;
-    let rate = settings.tax_rate(country).ok_or_else(|| Fault::internal("no tax rate"))?;
-    let lines = lines(&cart.items, rate).map_err(Fault::from)?;
-    let shipping = method.price(sum(&lines, currency).map_err(Fault::from)?);
-    let totals = totals(&lines, shipping, rate).map_err(Fault::from)?;
-    Ok(Priced { lines, totals })
-}
-
-/// Refuses a cart that stock would refuse, before there is an order to turn back.
-pub(crate) fn in_stock(cart: &Cart) -> Result<(), Error> {
-    short(cart, |item| item.quantity)
-}
-
-/// Refuses a cart with lines of which there is less than needed.
-fn short(cart: &Cart, needed: impl Fn(&CartItem) -> i64) -> Result<(), Error> {
-    let short = cart.items.iter().filter(|item| item.lacks(needed(item)));
-    let short = short.map(|item| Shortage {
-        sku: item.sku.clone(),
-        requested: item.quantity,
-        available: item.available.max(0),
-    });
-    let lines: Vec<_> = short.collect();
-    if lines.is_empty() { Ok(()) } else { Err(Error::SoldOut { lines }) }
-}
 
 impl NewQuote {
     /// The country and the way there, where both exist.
@@ -61,15 +16,6 @@ impl NewQuote {
             checks.field("/shipping_method", method(settings, &self.shipping_method, country.code()))
         });
         checks.finish(country.zip(method))
-    }
-}
-
-impl Priced {
-    /// As a quote, with the other ways there.
-    pub(crate) fn quote(self, country: Country, settings: &Settings) -> Quote {
-        let items = self.totals.items;
-        let shipping_methods = settings.methods(country.code()).map(|method| method.offer(items)).collect();
-        Quote { lines: self.lines, totals: self.totals, shipping_methods }
     }
 }
 
@@ -119,18 +65,4 @@ impl NewOrder {
 
 fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Violation> {
     settings.method(code, country).ok_or_else(|| Violation::new("unknown_value", "is not a way to that country"))
-}
-
-/// Crockford's base 32: no I, L, O or U, so that a number can be read out over a telephone.
-const ALPHABET: [char; 32] = [
-    '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'J', 'K', 'M', 'N', 'P',
-    'Q', 'R', 'S', 'T', 'V', 'W', 'X', 'Y', 'Z',
-];
-
-/// A number for people, as `7K3F-9QXM`: 40 bits at random.
-pub(crate) fn number() -> String {
-    let digits: [u8; 8] = rand::random();
-    let mut number: String = digits.iter().map(|digit| ALPHABET[usize::from(digit % 32)]).collect();
-    number.insert(4, '-');
-    number
 }

@@ -8,7 +8,28 @@ use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Clock, Db, Executor, Fault, Tx};
 use uuid::Uuid;
 
-use crate::OrderId;
+use crate::{Error, OrderId, order::journal::Guard};
+
+/// Why whoever drives an order stops before the order rests.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The lease has expired, and the order is somebody else's.
+    Fenced,
+    /// Not now: it is tried again.
+    Retry(String),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Self {
+        Self::Retry(fault.to_string())
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Retry(error.to_string())
+    }
+}
 
 /// The right to drive one order.
 #[derive(Debug)]
@@ -23,18 +44,47 @@ pub(crate) struct Lease {
     pub(crate) renewed: Instant,
 }
 
-/// Where leases are taken.
+/// A decision that takes the order from whoever drives it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seize<'a>(pub(crate) &'a Lease);
+
+/// A decision of who drives the order, if the lease still holds: what it does to the saga.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Effect<'a> {
+    /// It goes on.
+    Keep(&'a Lease),
+    /// It rests until then.
+    Release(&'a Lease, DateTime<Utc>),
+    /// It is over.
+    End(&'a Lease),
+}
+
+impl Guard for Seize<'_> {
+    type Refusal = Error;
+
+    async fn pass(self, tx: &mut Tx) -> Result<(), Error> {
+        Ok(seize(tx, self.0).await?)
+    }
+}
+
+impl Guard for Effect<'_> {
+    type Refusal = Stop;
+
+    async fn pass(self, tx: &mut Tx) -> Result<(), Stop> {
+        match self {
+            Self::Keep(lease) => keep(tx, lease).await,
+            Self::Release(lease, until) => release(tx, lease, until).await,
+            Self::End(lease) => end(tx, lease).await,
+        }
+    }
+}
+
+/// Where leases are acquired.
 #[derive(Debug, Clone)]
 pub(crate) struct Leases {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) length: Duration,
-}
-
-/// What is left to do of an order, as far as those who wait for it care.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct Rest {
-    pub(crate) needs_operator: bool,
 }
 
 impl Leases {
@@ -43,17 +93,17 @@ impl Leases {
         Ok(self.clock.shared(&self.db).await?)
     }
 
-    /// A new lease; it holds once it is written with [`start`].
-    pub(crate) async fn new_for(&self, order_id: OrderId, is_first: bool) -> Result<Lease, Fault> {
+    /// A new lease; it holds once it is written with [`Seize`].
+    pub(crate) async fn issue(&self, order_id: OrderId, is_first: bool) -> Result<Lease, Fault> {
         let renewed = Instant::now();
         let until = self.now().await? + self.length;
         Ok(Lease { order_id, fence: Uuid::now_v7(), attempts: 0, is_first, until, renewed })
     }
 
     /// The lease of an order that is due and that nobody drives. If it is lost, so is not that the order was due.
-    pub(crate) async fn claim(&self, order_id: OrderId) -> Result<Option<Lease>, Fault> {
-        let mut lease = self.new_for(order_id, false).await?;
-        let claimed: Option<(i64,)> = self
+    pub(crate) async fn acquire(&self, order_id: OrderId) -> Result<Option<Lease>, Fault> {
+        let mut lease = self.issue(order_id, false).await?;
+        let acquired: Option<(i64,)> = self
             .db
             .query(
                 "UPDATE sagas
@@ -68,7 +118,7 @@ impl Leases {
             .bind(lease.until - self.length)
             .fetch_optional()
             .await?;
-        Ok(claimed.map(|(attempts,)| {
+        Ok(acquired.map(|(attempts,)| {
             lease.attempts = attempts;
             lease
         }))
@@ -92,10 +142,10 @@ impl Leases {
         Ok(due.map(|(id,)| id))
     }
 
-    /// Makes a lease last longer once a third of it is over; false where it is somebody else's by now.
-    pub(crate) async fn renew(&self, lease: &mut Lease) -> Result<bool, Fault> {
+    /// Makes a lease last longer once a third of it is over.
+    pub(crate) async fn renew(&self, lease: &mut Lease) -> Result<(), Stop> {
         if lease.renewed.elapsed() < self.length / 3 {
-            return Ok(true);
+            return Ok(());
         }
         let renewed = Instant::now();
         let until = self.now().await? + self.length;
@@ -106,9 +156,10 @@ impl Leases {
             .bind(lease.fence)
             .bind(until)
             .execute()
-            .await?;
+            .await;
+        fenced(held)?;
         (lease.renewed, lease.until) = (renewed, until);
-        Ok(held == 1)
+        Ok(())
     }
 
     /// Gives a lease back after a failure: the order is due again after `pause`, or waits for a person; true if it does.
@@ -143,7 +194,7 @@ impl Leases {
 }
 
 /// Writes a new lease, and so takes the order from whoever drives it.
-pub(crate) async fn start(tx: &mut Tx, lease: &Lease) -> Result<(), Fault> {
+async fn seize(tx: &mut Tx, lease: &Lease) -> Result<(), Fault> {
     tx.query(
         "INSERT INTO sagas (order_id, due_at, woken, attempts, lease_until, fence, last_error, needs_operator)
          VALUES ($1, $2, FALSE, 0, $2, $3, NULL, FALSE)
@@ -159,19 +210,19 @@ pub(crate) async fn start(tx: &mut Tx, lease: &Lease) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Forgets past failures as something was achieved; false where the lease is somebody else's by now.
-pub(crate) async fn hold(tx: &mut Tx, lease: &Lease) -> Result<bool, Fault> {
+/// Forgets past failures as something was achieved.
+async fn keep(tx: &mut Tx, lease: &Lease) -> Result<(), Stop> {
     let held = tx
         .query("UPDATE sagas SET attempts = 0, last_error = NULL WHERE order_id = $1 AND fence = $2")
         .bind(lease.order_id)
         .bind(lease.fence)
         .execute()
-        .await?;
-    Ok(held == 1)
+        .await;
+    fenced(held)
 }
 
-/// Gives a lease back until `due_at`, or until something wakes it; false where it is somebody else's by now.
-pub(crate) async fn sleep(db: impl Executor<'_>, lease: &Lease, due_at: DateTime<Utc>) -> Result<bool, Fault> {
+/// Gives a lease back until `due_at`, or until something wakes it.
+pub(crate) async fn release(db: impl Executor<'_>, lease: &Lease, due_at: DateTime<Utc>) -> Result<(), Stop> {
     let held = db
         .query(
             "UPDATE sagas
@@ -182,14 +233,19 @@ pub(crate) async fn sleep(db: impl Executor<'_>, lease: &Lease, due_at: DateTime
         .bind(lease.fence)
         .bind(due_at)
         .execute()
-        .await?;
-    Ok(held == 1)
+        .await;
+    fenced(held)
 }
 
-/// Ends a saga: nothing is left to do; false where the lease is somebody else's by now.
-pub(crate) async fn end(db: impl Executor<'_>, lease: &Lease) -> Result<bool, Fault> {
+/// Ends a saga: nothing is left to do.
+pub(crate) async fn end(db: impl Executor<'_>, lease: &Lease) -> Result<(), Stop> {
     let query = db.query("DELETE FROM sagas WHERE order_id = $1 AND fence = $2");
-    Ok(query.bind(lease.order_id).bind(lease.fence).execute().await? == 1)
+    fenced(query.bind(lease.order_id).bind(lease.fence).execute().await)
+}
+
+/// Whether a statement that looked at the fence found its row.
+fn fenced(held: sqlx::Result<u64>) -> Result<(), Stop> {
+    if held.map_err(Fault::from)? == 1 { Ok(()) } else { Err(Stop::Fenced) }
 }
 
 /// Makes an order due at once; one that is being driven, once more after that.
@@ -201,8 +257,8 @@ pub(crate) async fn wake(db: impl Executor<'_>, id: OrderId) -> Result<(), Fault
     Ok(())
 }
 
-/// What is left to do of an order; nothing where its saga has ended.
-pub(crate) async fn rest(db: impl Executor<'_>, id: OrderId) -> Result<Option<Rest>, Fault> {
+/// Whether an order waits for a person; none where its saga has ended.
+pub(crate) async fn needs_operator(db: impl Executor<'_>, id: OrderId) -> Result<Option<bool>, Fault> {
     let query = db.query("SELECT needs_operator FROM sagas WHERE order_id = $1");
-    Ok(query.bind(id).fetch_optional().await?)
+    Ok(query.bind(id).fetch_optional().await?.map(|(needs,)| needs))
 }

@@ -3,36 +3,26 @@
 //! Every step is a keyed command that does nothing the second time, so going on after a crash is doing it again from
 //! the top. Only decisions are written down. A refusal before the pivot turns the order back; an unknown outcome
 //! never does: it is asked again until it is known.
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, time::Duration};
 
-use cart::{Carts, OrderedItem};
+use cart::OrderedItem;
 use chrono::TimeDelta;
 use kernel::{Call, Failure, Fault};
-use payments::{Authorization, Payment, PaymentStatus, Payments};
-use products::Products;
-use tokio::sync::Notify;
+use payments::{Authorization, Payment, PaymentStatus};
 
-use crate::{
-    Error, OrderStatus,
-    checkout::lease::{self, Lease, Leases},
-    order::Aggregate,
-    order::event::{Event, Reason},
-    order::journal::{Decided, Journal, Saga as Effect},
-    refusals::{declined, sold_out},
-    settings::Settings,
+use super::{
+    Checkout,
+    lease::{self, Effect, Lease, Stop},
 };
-
-/// Drives orders to where nothing is left to do.
-pub(crate) struct Saga {
-    pub(crate) products: Arc<dyn Products>,
-    pub(crate) carts: Arc<dyn Carts>,
-    pub(crate) payments: Arc<dyn Payments>,
-    pub(crate) journal: Journal,
-    pub(crate) leases: Leases,
-    pub(crate) settings: Settings,
-    /// Told whenever a drive has ended: for those who wait for an order that somebody else drives.
-    pub(crate) news: Notify,
-}
+use crate::{
+    OrderStatus,
+    order::{
+        Aggregate,
+        event::{Event, Reason},
+        journal::Decision,
+    },
+    refusals::{declined, sold_out},
+};
 
 /// Where a step leads.
 enum Next {
@@ -40,42 +30,6 @@ enum Next {
     On(Aggregate),
     /// Nowhere: nothing is left to do, or the customer has to.
     Rest(Aggregate),
-}
-
-/// What became of a decision that was not fenced off.
-enum Decision {
-    /// It is written down.
-    Now(Aggregate),
-    /// The order, as it is by now, does not call for it.
-    Moot(Aggregate),
-}
-
-impl Decision {
-    /// On from here, whoever decided.
-    fn on(self) -> Next {
-        let (Self::Now(state) | Self::Moot(state)) = self;
-        Next::On(state)
-    }
-}
-
-/// Why a drive ends before its order rests.
-enum Stop {
-    /// Somebody else drives it.
-    Fenced,
-    /// Not now.
-    Later(String),
-}
-
-impl From<Fault> for Stop {
-    fn from(fault: Fault) -> Self {
-        Self::Later(fault.to_string())
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Later(error.to_string())
-    }
 }
 
 /// The longest pause between two attempts, in ms.
@@ -88,21 +42,21 @@ fn pause(attempts: i64) -> TimeDelta {
     TimeDelta::milliseconds(rand::random_range(most / 2..=most))
 }
 
-impl Saga {
-    /// Drives an order as far as it goes now; its state if it rests there.
-    pub(crate) async fn drive(&self, mut lease: Lease, mut state: Aggregate) -> Option<Aggregate> {
+impl Checkout {
+    /// Drives an order as far as it goes now; the order if it rests there.
+    pub(crate) async fn drive(&self, mut lease: Lease, mut order: Aggregate) -> Option<Aggregate> {
         let rest = loop {
-            let next = match state.status {
-                OrderStatus::Pending => self.hold(&mut lease, state).await,
-                OrderStatus::Confirmed | OrderStatus::Shipped => self.settle(&mut lease, state).await,
-                OrderStatus::Cancelling => self.give_back(&mut lease, state).await,
-                OrderStatus::Cancelled => self.end(&lease, state).await,
+            let next = match order.status {
+                OrderStatus::Pending => self.confirm(&mut lease, order).await,
+                OrderStatus::Confirmed | OrderStatus::Shipped => self.capture(&mut lease, order).await,
+                OrderStatus::Cancelling => self.compensate(&mut lease, order).await,
+                OrderStatus::Cancelled => self.end(&lease, order).await,
             };
             match next {
-                Ok(Next::On(next)) => (state, lease.attempts) = (next, 0),
-                Ok(Next::Rest(state)) => break Some(state),
+                Ok(Next::On(next)) => (order, lease.attempts) = (next, 0),
+                Ok(Next::Rest(order)) => break Some(order),
                 Err(Stop::Fenced) => break None,
-                Err(Stop::Later(reason)) => {
+                Err(Stop::Retry(reason)) => {
                     self.fail(&lease, reason).await;
                     break None;
                 }
@@ -112,131 +66,127 @@ impl Saga {
         rest
     }
 
-    /// Before the pivot: keeps the stock, holds the money, takes the stock, and confirms.
-    async fn hold(&self, lease: &mut Lease, state: Aggregate) -> Result<Next, Stop> {
-        let order_id = state.created.id.0;
+    /// Before the pivot: reserves the stock, authorizes the money, commits the stock, and confirms.
+    async fn confirm(&self, lease: &mut Lease, order: Aggregate) -> Result<Next, Stop> {
+        let order_id = order.created.id.0;
         // On a first drive no payment has begun yet; on a later one it may have.
         let begun = !lease.is_first;
-        if let Err(error) = self.step(lease, "reserve", self.products.reserve(order_id, state.stock())).await? {
-            let reason = sold_out(error, &state.stock());
-            return self.refuse(lease, state, reason, begun).await;
+        if let Err(error) = self.step(lease, "reserve", self.products.reserve(order_id, order.stock())).await? {
+            let reason = sold_out(error, &order.stock());
+            return self.refuse(lease, order, reason, begun).await;
         }
-        let payment = match self.step(lease, "authorize", self.payments.authorize(authorization(&state))).await? {
+        let payment = match self.step(lease, "authorize", self.payments.authorize(authorization(&order))).await? {
             Ok(payment) => payment,
             Err(error) => {
                 // The provider's own no is final: there is nothing to undo.
                 let undo = !matches!(error, payments::Error::Declined { .. });
-                return self.refuse(lease, state, declined(&error), undo).await;
+                return self.refuse(lease, order, declined(&error), undo).await;
             }
         };
         match payment.status {
             PaymentStatus::Authorized | PaymentStatus::Captured => {}
-            PaymentStatus::ActionRequired => return self.await_customer(lease, state, payment).await,
-            PaymentStatus::Pending => return Err(Stop::Later("the payment's outcome is not known yet".into())),
+            PaymentStatus::ActionRequired => return self.await_customer(lease, order, payment).await,
+            PaymentStatus::Pending => return Err(Stop::Retry("the payment's outcome is not known yet".into())),
             PaymentStatus::Declined => {
                 let reason = Reason::Declined { reason: payment.reason.unwrap_or_else(|| "declined".into()) };
-                return self.refuse(lease, state, reason, false).await;
+                return self.refuse(lease, order, reason, false).await;
             }
             PaymentStatus::Voided | PaymentStatus::Refunded | PaymentStatus::PartiallyRefunded => {
                 let reason = Reason::Declined { reason: "cancelled".into() };
-                return self.refuse(lease, state, reason, true).await;
+                return self.refuse(lease, order, reason, true).await;
             }
         }
         // Before the pivot, while there is a way back: a reservation that has run out cannot oversell.
         if let Err(error) = self.step(lease, "commit", self.products.commit(order_id)).await? {
-            let reason = sold_out(error, &state.stock());
-            return self.refuse(lease, state, reason, true).await;
+            let reason = sold_out(error, &order.stock());
+            return self.refuse(lease, order, reason, true).await;
         }
-        self.decide(state, Effect::GoesOn(lease), Aggregate::confirm).await.map(Decision::on)
+        self.decide(order, Effect::Keep(lease), Aggregate::confirm).await.map(on)
     }
 
     /// Rests until the customer has done what the payment asks for; gives up where that takes too long.
-    async fn await_customer(&self, lease: &Lease, state: Aggregate, payment: Payment) -> Result<Next, Stop> {
-        let action = payment.action.ok_or_else(|| Stop::Later("the payment does not say what it asks for".into()))?;
-        let left = state.placed_at + self.settings.patience() - self.journal.clock.now();
+    async fn await_customer(&self, lease: &Lease, order: Aggregate, payment: Payment) -> Result<Next, Stop> {
+        let action = payment.action.ok_or_else(|| Stop::Retry("the payment does not say what it asks for".into()))?;
+        let left = order.placed_at + self.settings.patience() - self.journal.clock.now();
         if left <= TimeDelta::zero() {
-            return self.refuse(lease, state, Reason::PaymentExpired, true).await;
+            return self.refuse(lease, order, Reason::PaymentExpired, true).await;
         }
         let due_at = self.leases.now().await? + left;
-        let asks = |state: &Aggregate| state.await_customer(action.clone());
-        match self.decide(state, Effect::Sleeps(lease, due_at), asks).await? {
-            Decision::Now(state) => Ok(Next::Rest(state)),
+        let asks = |order: &Aggregate| order.await_customer(action.clone());
+        match self.decide(order, Effect::Release(lease, due_at), asks).await? {
+            Decision::Recorded(order) => Ok(Next::Rest(order)),
             // It was asked for before.
-            Decision::Moot(state) if state.awaits_customer() => {
-                let held = lease::sleep(&self.leases.db, lease, due_at).await?;
-                if held { Ok(Next::Rest(state)) } else { Err(Stop::Fenced) }
+            Decision::Moot(order) if order.awaits_customer() => {
+                lease::release(&self.leases.db, lease, due_at).await?;
+                Ok(Next::Rest(order))
             }
-            Decision::Moot(state) => Ok(Next::On(state)),
+            Decision::Moot(order) => Ok(Next::On(order)),
         }
     }
 
     /// Turns back, which only a refusal before the pivot may.
-    async fn refuse(&self, lease: &Lease, state: Aggregate, reason: Reason, undo_payment: bool) -> Result<Next, Stop> {
-        let refuse = |state: &Aggregate| state.refuse(reason.clone(), undo_payment);
-        self.decide(state, Effect::GoesOn(lease), refuse).await.map(Decision::on)
+    async fn refuse(&self, lease: &Lease, order: Aggregate, reason: Reason, undo_payment: bool) -> Result<Next, Stop> {
+        let refuse = |order: &Aggregate| order.refuse(reason.clone(), undo_payment);
+        self.decide(order, Effect::Keep(lease), refuse).await.map(on)
     }
 
-    /// After the pivot: takes the money and ends the cart, however long it takes.
-    async fn settle(&self, lease: &mut Lease, state: Aggregate) -> Result<Next, Stop> {
-        self.renew(lease).await?;
-        let (id, cart_id) = (state.created.id.0, state.created.cart_id);
+    /// After the pivot: captures the money and closes the cart, however long it takes.
+    async fn capture(&self, lease: &mut Lease, order: Aggregate) -> Result<Next, Stop> {
+        self.leases.renew(lease).await?;
+        let (id, cart_id) = (order.created.id.0, order.created.cart_id);
         let capture = async {
-            if state.is_captured() {
+            if order.is_captured() {
                 Ok(())
             } else {
                 self.limited("capture", self.payments.capture(id)).await.map(drop)
             }
         };
-        let close = self.limited("close", self.carts.close(cart_id, id, ordered(&state)));
+        let close = self.limited("close", self.carts.close(cart_id, id, ordered(&order)));
         let (captured, closed) = tokio::join!(capture, close);
-        captured.map_err(|error| Stop::Later(format!("cannot capture: {error}")))?;
-        let effect = if closed.is_ok() { Effect::Ends(lease) } else { Effect::GoesOn(lease) };
-        let decision = self.decide(state, effect, Aggregate::capture).await?;
-        closed.map_err(|error| Stop::Later(format!("cannot close the cart: {error}")))?;
+        captured.map_err(|error| Stop::Retry(format!("cannot capture: {error}")))?;
+        let effect = if closed.is_ok() { Effect::End(lease) } else { Effect::Keep(lease) };
+        let decision = self.decide(order, effect, Aggregate::capture).await?;
+        closed.map_err(|error| Stop::Retry(format!("cannot close the cart: {error}")))?;
         match decision {
-            Decision::Now(state) => Ok(Next::Rest(state)),
+            Decision::Recorded(order) => Ok(Next::Rest(order)),
             // Captured before, or cancelled in the meantime.
-            Decision::Moot(state) if state.is_captured() => self.end(lease, state).await,
-            Decision::Moot(state) => Ok(Next::On(state)),
+            Decision::Moot(order) if order.is_captured() => self.end(lease, order).await,
+            Decision::Moot(order) => Ok(Next::On(order)),
         }
     }
 
     /// Compensates: money and stock go back.
-    async fn give_back(&self, lease: &mut Lease, state: Aggregate) -> Result<Next, Stop> {
-        self.renew(lease).await?;
-        let id = state.created.id.0;
-        let begun = state.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
+    async fn compensate(&self, lease: &mut Lease, order: Aggregate) -> Result<Next, Stop> {
+        self.leases.renew(lease).await?;
+        let id = order.created.id.0;
+        let begun = order.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
         let undo =
             async { if begun { self.limited("cancel", self.payments.cancel(id)).await.map(Some) } else { Ok(None) } };
         let (payment, released) = tokio::join!(undo, self.limited("release", self.products.release(id)));
-        let payment = payment.map_err(|error| Stop::Later(format!("cannot give the money back: {error}")))?;
-        released.map_err(|error| Stop::Later(format!("cannot give the stock back: {error}")))?;
-        let give_up = |state: &Aggregate| state.give_up(payment.as_ref());
-        Ok(match self.decide(state, Effect::Ends(lease), give_up).await? {
-            Decision::Now(state) => Next::Rest(state),
-            Decision::Moot(state) => Next::On(state),
+        let payment = payment.map_err(|error| Stop::Retry(format!("cannot give the money back: {error}")))?;
+        released.map_err(|error| Stop::Retry(format!("cannot give the stock back: {error}")))?;
+        let compensate = |order: &Aggregate| order.compensate(payment.as_ref());
+        Ok(match self.decide(order, Effect::End(lease), compensate).await? {
+            Decision::Recorded(order) => Next::Rest(order),
+            Decision::Moot(order) => Next::On(order),
         })
     }
 
     /// Nothing is left to do.
-    async fn end(&self, lease: &Lease, state: Aggregate) -> Result<Next, Stop> {
+    async fn end(&self, lease: &Lease, order: Aggregate) -> Result<Next, Stop> {
         kernel::failpoint!("orders.end.before");
-        let ended = lease::end(&self.leases.db, lease).await?;
+        lease::end(&self.leases.db, lease).await?;
         kernel::failpoint!("orders.end.after");
-        if ended { Ok(Next::Rest(state)) } else { Err(Stop::Fenced) }
+        Ok(Next::Rest(order))
     }
 
     async fn decide(
         &self,
-        state: Aggregate,
+        order: Aggregate,
         effect: Effect<'_>,
         decide: impl Fn(&Aggregate) -> Option<Event>,
     ) -> Result<Decision, Stop> {
-        match self.journal.decide(state, effect, |state| Ok(decide(state))).await? {
-            Decided::Now(state) => Ok(Decision::Now(state)),
-            Decided::Moot(state) => Ok(Decision::Moot(state)),
-            Decided::Fenced => Err(Stop::Fenced),
-        }
+        self.journal.decide(order, effect, |order| Ok(decide(order))).await
     }
 
     /// One step: its answer, a refusal included. A fault says nothing about what happened, so it is no answer.
@@ -246,7 +196,7 @@ impl Saga {
         name: &str,
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<Result<T, E>, Stop> {
-        self.renew(lease).await?;
+        self.leases.renew(lease).await?;
         let answer = self.limited(name, call).await;
         match answer.as_ref().err().and_then(Failure::fault) {
             Some(fault) => Err(fault.into()),
@@ -266,10 +216,6 @@ impl Saga {
         self.leases.length * 2 / 3
     }
 
-    async fn renew(&self, lease: &mut Lease) -> Result<(), Stop> {
-        if self.leases.renew(lease).await? { Ok(()) } else { Err(Stop::Fenced) }
-    }
-
     /// Gives the lease back, to try again later or, after too many failures, when a person says so.
     async fn fail(&self, lease: &Lease, reason: String) {
         let exhausted = lease.attempts + 1 >= self.settings.attempts();
@@ -286,17 +232,22 @@ impl Saga {
     }
 }
 
-fn authorization(state: &Aggregate) -> Authorization {
-    let created = &state.created;
+fn authorization(order: &Aggregate) -> Authorization {
+    let created = &order.created;
     Authorization {
         order_id: created.id.0,
         payer: created.payer.clone(),
-        amount: state.total(),
+        amount: order.total(),
         choice: created.payment.clone(),
     }
 }
 
-fn ordered(state: &Aggregate) -> Vec<OrderedItem> {
+fn ordered(order: &Aggregate) -> Vec<OrderedItem> {
     let item = |line: products::StockLine| OrderedItem { sku: line.sku, quantity: line.quantity };
-    state.stock().into_iter().map(item).collect()
+    order.stock().into_iter().map(item).collect()
+}
+
+/// On from here, whoever decided.
+fn on(decision: Decision) -> Next {
+    Next::On(decision.order())
 }

@@ -5,10 +5,10 @@ use kernel::{CloudEvent, Handler, Money, Tx, Verdict, async_trait};
 use payments::{PaymentChanged, RefundNote};
 use tokio::sync::Notify;
 
+use super::lease;
 use crate::{
     OrderId,
-    checkout::lease,
-    order::{event::Refund, journal::Journal, store},
+    order::{event::Refund, journal::Journal, refunds, store},
 };
 
 /// The handler of payments' events.
@@ -46,11 +46,11 @@ impl Handler for Consumer {
 impl Consumer {
     /// Notes a refund that was made but whose maker did not live to note it.
     async fn refunded(&self, tx: &mut Tx, id: OrderId, key: String, amount: Money) -> Result<(), Verdict> {
-        let Some(state) = store::find(&mut *tx, id).await? else { return Ok(()) };
-        let meant = store::meant(&mut *tx, id, &key).await?;
-        let refund = Refund { key, amount, reason: meant.and_then(|meant| meant.reason) };
-        let Some(event) = state.refund(&refund) else { return Ok(()) };
-        match self.journal.write(tx, &state, &event).await? {
+        let Some(order) = store::find(&mut *tx, id).await? else { return Ok(()) };
+        let requested = refunds::find(&mut *tx, id, &key).await?;
+        let refund = Refund { key, amount, reason: requested.and_then(|requested| requested.reason) };
+        let Some(event) = order.refund(&refund) else { return Ok(()) };
+        match self.journal.append(tx, &order, &event).await? {
             Some(_) => Ok(()),
             None => Err(Verdict::Retry { reason: "the order has just changed".into() }),
         }

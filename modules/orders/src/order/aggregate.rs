@@ -5,10 +5,8 @@ use payments::{Action, PaymentStatus};
 use products::StockLine;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Error, Order, OrderLine, OrderStatus, PaymentSummary,
-    order::event::{Cancelling, Created, Event, Parcel, Reason, Refund},
-};
+use super::event::{Cancelling, Created, Event, Parcel, Reason, Refund};
+use crate::{Error, Order, OrderLine, OrderStatus, PaymentSummary};
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +93,7 @@ impl Aggregate {
     pub(crate) fn told_by(history: &[(Event, DateTime<Utc>)]) -> Option<Self> {
         let ((first, at), rest) = history.split_first()?;
         let Event::OrderCreated(created) = first else { return None };
-        Some(rest.iter().fold(Self::new((**created).clone(), *at), |state, (event, at)| state.after(event, *at)))
+        Some(rest.iter().fold(Self::new((**created).clone(), *at), |order, (event, at)| order.after(event, *at)))
     }
 }
 
@@ -112,9 +110,9 @@ impl Aggregate {
         self.created.lines.iter().map(line).collect()
     }
 
-    /// Whether `caller` may see it.
-    pub(crate) fn is_visible_to(&self, caller: &Caller) -> bool {
-        caller.is_staff() || self.is_of(caller)
+    /// The order, which for whoever may not see it does not exist.
+    pub(crate) fn visible_to(self, caller: &Caller) -> Result<Self, Error> {
+        if caller.is_staff() || self.is_of(caller) { Ok(self) } else { Err(Error::OrderNotFound) }
     }
 
     /// Whether `caller` placed it.

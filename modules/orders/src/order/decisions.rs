@@ -1,16 +1,16 @@
 //! What may be decided about an order: no I/O, no clock.
 //!
-//! A decision looks at the state and answers the event that it calls for, or none where it has been taken already.
+//! A decision looks at the order and answers the event that it calls for, or none where it has been taken already.
 use chrono::{DateTime, Utc};
-use kernel::{Condition, Fault, Money, Violation, Violations};
+use kernel::{Condition, Fault, Money, Violation};
 use payments::{Action, Payment, PaymentStatus};
 
-use crate::{
-    Error, NewRefund, NewShipment, OrderStatus, Shipment, ShipmentId, forms,
-    operations::keyed::{Key, Taken},
-    order::Aggregate,
-    order::event::{Cancelling, Event, Parcel, Reason, Refund},
+use super::{
+    Aggregate,
+    event::{Cancelling, Correction, Event, Parcel, Reason, Refund},
+    key::{Key, Taken},
 };
+use crate::{Error, NewShipment, OrderStatus, Shipment, ShipmentId};
 
 /// What the saga decides.
 impl Aggregate {
@@ -38,7 +38,7 @@ impl Aggregate {
     }
 
     /// All is given back; `payment` is what became of the payment, where one had begun.
-    pub(crate) fn give_up(&self, payment: Option<&Payment>) -> Option<Event> {
+    pub(crate) fn compensate(&self, payment: Option<&Payment>) -> Option<Event> {
         if self.status != OrderStatus::Cancelling {
             return None;
         }
@@ -69,11 +69,16 @@ impl Aggregate {
     }
 
     /// Whoever runs the shop gives it up. Past the pivot it was promised: then it is cancelled as any order is.
-    pub(crate) fn force_back(&self) -> Result<Option<Event>, Error> {
+    pub(crate) fn force(&self) -> Result<Option<Event>, Error> {
         match self.status {
             OrderStatus::Pending | OrderStatus::Cancelling | OrderStatus::Cancelled => self.cancel(Reason::Staff),
             OrderStatus::Confirmed | OrderStatus::Shipped => Err(self.wrong()),
         }
+    }
+
+    /// Mail about it goes elsewhere.
+    pub(crate) fn correct(&self, correction: &Correction) -> Option<Event> {
+        (self.created.email != correction.email).then(|| Event::OrderCorrected(correction.clone()))
     }
 
     /// A parcel has left the house. The same `key` is the same parcel.
@@ -119,28 +124,5 @@ impl Aggregate {
         let news = self.refunds.iter().all(|known| known.key != refund.key)
             && matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped);
         news.then(|| Event::OrderRefunded(refund.clone()))
-    }
-}
-
-impl NewShipment {
-    /// The shipment without stray blanks.
-    pub(crate) fn checked(self) -> Result<Self, Violations> {
-        let mut checks = Violations::new();
-        let carrier = checks.field("/carrier", forms::Carrier::read(&self.carrier));
-        let number = self.tracking_number.map(|number| forms::TrackingNumber::read(&number)).transpose();
-        let number = checks.field("/tracking_number", number);
-        checks.finish(carrier.zip(number).map(|(carrier, tracking_number)| Self { carrier, tracking_number }))
-    }
-}
-
-impl NewRefund {
-    /// The refund without stray blanks.
-    pub(crate) fn checked(self) -> Result<Self, Violations> {
-        let mut checks = Violations::new();
-        let amount = self.amount;
-        let positive = amount.is_none_or(|amount| amount.amount > 0);
-        checks.ensure(positive, "/amount/amount", "out_of_range", "must be more than nothing");
-        let reason = checks.field("/reason", self.reason.map(|reason| forms::Reason::read(&reason)).transpose());
-        checks.finish(reason.map(|reason| Self { amount, reason }))
     }
 }

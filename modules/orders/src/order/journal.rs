@@ -1,14 +1,14 @@
-//! Writing decisions down: the event, the order's row, its saga's and what is published, in one transaction.
-use chrono::{DateTime, Utc};
+//! Writing decisions down: the event, the order's row and what is published, in one transaction.
+use std::future::Future;
+
 use kernel::{Clock, Db, Fault, Outbox, Tx};
 
-use crate::{
-    Error, OrderChanged, OrderId,
-    checkout::lease::{self, Lease},
-    order::Aggregate,
-    order::event::{Created, Event},
-    order::store,
+use super::{
+    Aggregate,
+    event::{Created, Event},
+    store,
 };
+use crate::{Error, OrderChanged, OrderId};
 
 /// Where decisions are written down.
 #[derive(Debug, Clone)]
@@ -18,98 +18,97 @@ pub(crate) struct Journal {
     pub(crate) clock: Clock,
 }
 
-/// What a decision does to the order's saga.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Saga<'a> {
-    /// Nothing: whoever drives it goes on.
-    Aside,
-    /// It is taken from whoever drives it.
-    Starts(&'a Lease),
-    /// It goes on, if the lease still holds.
-    GoesOn(&'a Lease),
-    /// It rests until then, if the lease still holds.
-    Sleeps(&'a Lease, DateTime<Utc>),
-    /// It is over, if the lease still holds.
-    Ends(&'a Lease),
+/// What else happens in a decision's transaction, and whether it may commit; `()` where nothing does.
+pub(crate) trait Guard: Copy + Send + Sync {
+    /// Why a decision is not written.
+    type Refusal: From<Error> + From<Fault>;
+
+    /// Does it, or says why nothing may be written.
+    fn pass(self, tx: &mut Tx) -> impl Future<Output = Result<(), Self::Refusal>> + Send;
 }
 
-/// What became of a decision.
+impl Guard for () {
+    type Refusal = Error;
+
+    async fn pass(self, _: &mut Tx) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// What became of a decision: the order as it is then.
 #[derive(Debug)]
-pub(crate) enum Decided {
+pub(crate) enum Decision {
     /// It is written down.
-    Now(Aggregate),
+    Recorded(Aggregate),
     /// The order, as it is by now, does not call for it.
     Moot(Aggregate),
-    /// The lease is somebody else's: nothing was written.
-    Fenced,
+}
+
+impl Decision {
+    /// The order, whoever decided.
+    pub(crate) fn order(self) -> Aggregate {
+        let (Self::Recorded(order) | Self::Moot(order)) = self;
+        order
+    }
 }
 
 impl Journal {
-    /// Begins an order and its saga; none where its key, its cart or its number is taken.
+    /// Begins an order; none where its key, its cart or its number is taken.
     ///
     /// The key of `spent`, an order that came to nothing, is free.
     pub(crate) async fn create(
         &self,
         created: Created,
-        lease: &Lease,
+        guard: impl Guard<Refusal = Error>,
         spent: Option<OrderId>,
-    ) -> Result<Option<Aggregate>, Fault> {
+    ) -> Result<Option<Aggregate>, Error> {
         let at = self.clock.now();
         let event = Event::OrderCreated(Box::new(created.clone()));
-        let state = Aggregate::new(created, at);
+        let order = Aggregate::new(created, at);
         let mut tx = self.db.begin().await?;
         if let Some(spent) = spent {
-            store::free_key(&mut tx, spent, &state.created.key).await?;
+            store::free_key(&mut tx, spent, &order.created.key).await?;
         }
-        if !store::insert(&mut tx, &state).await? {
+        if !store::insert(&mut tx, &order).await? {
             return Ok(None);
         }
-        store::append(&mut tx, state.created.id, state.version, &event, at).await?;
-        lease::start(&mut tx, lease).await?;
-        kernel::failpoint!("orders", event.kind(), "uncommitted");
-        tx.commit().await?;
-        kernel::failpoint!("orders", event.kind(), "committed");
-        note(&state, &event);
-        Ok(Some(state))
+        store::append(&mut tx, order.created.id, order.version, &event, at).await?;
+        guard.pass(&mut tx).await?;
+        commit(tx, &order, &event).await?;
+        Ok(Some(order))
     }
 
     /// Decides on an order and writes that down. Whoever commits first wins; the other decides again, on what is then.
-    pub(crate) async fn decide(
+    pub(crate) async fn decide<G: Guard>(
         &self,
-        mut state: Aggregate,
-        saga: Saga<'_>,
+        mut order: Aggregate,
+        guard: G,
         decide: impl Fn(&Aggregate) -> Result<Option<Event>, Error>,
-    ) -> Result<Decided, Error> {
+    ) -> Result<Decision, G::Refusal> {
         loop {
-            let Some(event) = decide(&state)? else { return Ok(Decided::Moot(state)) };
-            let mut tx = self.db.begin().await?;
+            let Some(event) = decide(&order)? else { return Ok(Decision::Moot(order)) };
+            let mut tx = self.db.begin().await.map_err(Fault::from)?;
             // The saga's row before the order's, always: two transactions cannot wait for each other.
-            if !claim(&mut tx, saga).await? {
-                return Ok(Decided::Fenced);
-            }
-            let id = state.created.id;
-            if let Some(next) = self.write(&mut tx, &state, &event).await? {
-                kernel::failpoint!("orders", event.kind(), "uncommitted");
-                tx.commit().await?;
-                kernel::failpoint!("orders", event.kind(), "committed");
+            guard.pass(&mut tx).await?;
+            if let Some(next) = self.append(&mut tx, &order, &event).await? {
+                commit(tx, &next, &event).await?;
                 self.outbox.wake();
-                note(&next, &event);
-                return Ok(Decided::Now(next));
+                return Ok(Decision::Recorded(next));
             }
             drop(tx);
-            state = self.find(id).await?;
+            order = self.find(order.created.id).await?;
         }
     }
 
-    /// Adds an event to the order that `state` describes; none where the order has moved on since.
-    pub(crate) async fn write(
+    /// Adds an event to the order as it is in `order`; none where it has moved on since.
+    pub(crate) async fn append(
         &self,
         tx: &mut Tx,
-        state: &Aggregate,
+        order: &Aggregate,
         event: &Event,
     ) -> Result<Option<Aggregate>, Fault> {
         let at = self.clock.now();
-        let next = state.clone().after(event, at);
+        let next = order.clone().after(event, at);
         if !store::update(tx, &next).await? {
             return Ok(None);
         }
@@ -126,17 +125,11 @@ impl Journal {
     }
 }
 
-async fn claim(tx: &mut Tx, saga: Saga<'_>) -> Result<bool, Fault> {
-    match saga {
-        Saga::Aside => Ok(true),
-        Saga::Starts(lease) => lease::start(tx, lease).await.map(|()| true),
-        Saga::GoesOn(lease) => lease::hold(tx, lease).await,
-        Saga::Sleeps(lease, until) => lease::sleep(tx, lease, until).await,
-        Saga::Ends(lease) => lease::end(tx, lease).await,
-    }
-}
-
-fn note(state: &Aggregate, event: &Event) {
+async fn commit(tx: Tx, order: &Aggregate, event: &Event) -> Result<(), Fault> {
+    kernel::failpoint!("orders", event.kind(), "uncommitted");
+    tx.commit().await?;
+    kernel::failpoint!("orders", event.kind(), "committed");
     metrics::counter!("stoa_order_events_total", "kind" => event.kind()).increment(1);
-    tracing::info!(order.id = %state.created.id, order.version = state.version, kind = event.kind(), "order changed");
+    tracing::info!(order.id = %order.created.id, order.version = order.version, kind = event.kind(), "order changed");
+    Ok(())
 }

@@ -1,17 +1,13 @@
 //! The rows of orders and of their events.
 use cart::CartId;
 use chrono::{DateTime, Utc};
-use kernel::{Condition, Currency, Db, Executor, Fault, Money, Tx};
+use kernel::{Executor, Fault, Tx};
 use serde_json::{Value, json};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{
-    Error, OrderId, OrderStatus,
-    operations::keyed::Taken,
-    order::Aggregate,
-    order::event::{Event, Refund},
-};
+use super::{Aggregate, event::Event};
+use crate::{OrderId, OrderStatus};
 
 type Row = (Json<Aggregate>,);
 
@@ -73,8 +69,8 @@ pub(crate) async fn list(
 }
 
 /// Adds the row of a new order; false where its key, its cart or its number is taken.
-pub(crate) async fn insert(tx: &mut Tx, state: &Aggregate) -> Result<bool, Fault> {
-    let created = &state.created;
+pub(crate) async fn insert(tx: &mut Tx, order: &Aggregate) -> Result<bool, Fault> {
+    let created = &order.created;
     let added = tx
         .query(
             "INSERT INTO orders (id, number, owner, key, fingerprint, cart_id, status, version, state)
@@ -87,9 +83,9 @@ pub(crate) async fn insert(tx: &mut Tx, state: &Aggregate) -> Result<bool, Fault
         .bind(created.key.clone())
         .bind(created.fingerprint.clone())
         .bind(created.cart_id)
-        .bind(state.status)
-        .bind(state.version)
-        .bind(Json(state.clone()))
+        .bind(order.status)
+        .bind(order.version)
+        .bind(Json(order.clone()))
         .execute()
         .await?;
     Ok(added == 1)
@@ -107,14 +103,14 @@ pub(crate) async fn free_key(tx: &mut Tx, id: OrderId, key: &str) -> Result<(), 
     Ok(())
 }
 
-/// Moves an order's row on to `state`; false where somebody else has moved it on before.
-pub(crate) async fn update(tx: &mut Tx, state: &Aggregate) -> Result<bool, Fault> {
+/// Moves an order's row on to `order`; false where somebody else has moved it on before.
+pub(crate) async fn update(tx: &mut Tx, order: &Aggregate) -> Result<bool, Fault> {
     let moved = tx
         .query("UPDATE orders SET status = $3, version = $2, state = $4 WHERE id = $1 AND version = $2 - 1")
-        .bind(state.created.id)
-        .bind(state.version)
-        .bind(state.status)
-        .bind(Json(state.clone()))
+        .bind(order.created.id)
+        .bind(order.version)
+        .bind(order.status)
+        .bind(Json(order.clone()))
         .execute()
         .await?;
     Ok(moved == 1)
@@ -149,94 +145,6 @@ pub(crate) async fn append(
         .bind(at)
         .execute()
         .await?;
-    Ok(())
-}
-
-/// What is to be paid back under a key, and who sent that.
-#[derive(Debug, sqlx::FromRow)]
-pub(crate) struct Meant {
-    key: String,
-    amount: i64,
-    pub(crate) reason: Option<String>,
-    pub(crate) sender: Option<String>,
-    /// When it was noted that it is paid back.
-    at: Option<DateTime<Utc>>,
-}
-
-impl Meant {
-    pub(crate) fn refund(self, currency: Currency) -> Refund {
-        Refund { key: self.key, amount: Money::new(self.amount, currency), reason: self.reason }
-    }
-
-    pub(crate) fn taken(&self) -> Taken<'_> {
-        Taken { sender: self.sender.as_deref(), at: self.at }
-    }
-}
-
-/// Writes down that money is to be paid back, before anybody is asked to: what was meant first under a key stays.
-///
-/// What is new is meant only for an order as `if_match` asks, and while nothing else is meant and not yet done: that
-/// would change the order as well.
-pub(crate) async fn intend(
-    db: &Db,
-    id: OrderId,
-    refund: Refund,
-    sender: &str,
-    if_match: &Condition,
-) -> Result<Meant, Error> {
-    let mut tx = db.begin().await?;
-    if *if_match != Condition::default() && meant(&mut tx, id, &refund.key).await?.is_none() {
-        let locked = tx.query("SELECT version FROM orders WHERE id = $1").bind(id).for_update();
-        let (version,): (i64,) = locked.fetch_one().await?;
-        if !if_match.holds(Some(version)) || any_meant(&mut tx, id).await? {
-            return Err(Error::Stale { version });
-        }
-    }
-    tx.query(
-        "INSERT INTO refunds (order_id, key, amount, reason, sender) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
-    )
-    .bind(id)
-    .bind(refund.key.clone())
-    .bind(refund.amount.amount)
-    .bind(refund.reason)
-    .bind(sender.to_owned())
-    .execute()
-    .await?;
-    let gone = || Fault::unavailable("a refund that was written down was withdrawn meanwhile");
-    let meant = meant(&mut tx, id, &refund.key).await?.ok_or_else(gone)?;
-    tx.commit().await?;
-    Ok(meant)
-}
-
-/// Whether money is to be paid back of which the order does not know yet.
-async fn any_meant(tx: &mut Tx, id: OrderId) -> sqlx::Result<bool> {
-    let query = tx.query(
-        "SELECT COUNT(*)
-           FROM refunds
-           LEFT JOIN order_events ON order_events.order_id = refunds.order_id
-                                 AND order_events.kind = 'OrderRefunded' AND order_events.key = refunds.key
-          WHERE refunds.order_id = $1 AND order_events.at IS NULL",
-    );
-    let (pending,): (i64,) = query.bind(id).fetch_one().await?;
-    Ok(pending > 0)
-}
-
-/// What was to be paid back under a key.
-pub(crate) async fn meant(db: impl Executor<'_>, id: OrderId, key: &str) -> Result<Option<Meant>, Fault> {
-    let query = db.query(
-        "SELECT refunds.key, refunds.amount, refunds.reason, refunds.sender, order_events.at
-           FROM refunds
-           LEFT JOIN order_events ON order_events.order_id = refunds.order_id
-                                 AND order_events.kind = 'OrderRefunded' AND order_events.key = refunds.key
-          WHERE refunds.order_id = $1 AND refunds.key = $2",
-    );
-    Ok(query.bind(id).bind(key.to_owned()).fetch_optional().await?)
-}
-
-/// Forgets what was to be paid back and cannot be.
-pub(crate) async fn withdraw(db: &Db, id: OrderId, key: &str) -> Result<(), Fault> {
-    let query = db.query("DELETE FROM refunds WHERE order_id = $1 AND key = $2");
-    query.bind(id).bind(key.to_owned()).execute().await?;
     Ok(())
 }
 

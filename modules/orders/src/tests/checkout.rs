@@ -191,7 +191,7 @@ async fn news_is_not_lost_with_the_process_that_it_woke() {
         shop.world.resolve(id.0, PaymentStatus::Authorized);
         shop.hear("payment.authorized", id, None).await;
         // Whoever takes it up dies. The order is due with the end of the lease, not of the customer's twenty minutes.
-        shop.orders.saga.leases.claim(id).await.unwrap().unwrap();
+        shop.orders.checkout.leases.acquire(id).await.unwrap().unwrap();
         let query = shop.context.db.query("SELECT due_at <= lease_until FROM sagas");
         assert_eq!(query.fetch_one::<(bool,)>().await.unwrap(), (true,));
         shop.time_passes().await;

@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     Error, OrderStatus, Orders,
-    order::Aggregate,
+    checkout::lease::{Effect, Stop},
     order::event::Reason,
-    order::journal::{Decided, Saga as Effect},
     order::store,
+    order::{Aggregate, journal::Decision},
 };
 
 /// Begins an order whose process dies in the middle of `step`; another process goes on once its lease has run out.
@@ -74,20 +74,20 @@ async fn a_driver_whose_lease_was_taken_cannot_write() {
         let (first, placing) = (shop.another(), ada.clone());
         shop.context.tasks.spawn(async move { first.place(&placing, "1", "ok").await });
         shop.world.hanging().await;
-        let (state, leases) = (shop.only().await, &shop.orders.saga.leases);
+        let (state, leases) = (shop.only().await, &shop.orders.checkout.leases);
         shop.time_passes().await;
-        let old = leases.claim(state.created.id).await.unwrap().unwrap();
-        assert!(leases.claim(state.created.id).await.unwrap().is_none(), "it is being driven");
+        let old = leases.acquire(state.created.id).await.unwrap().unwrap();
+        assert!(leases.acquire(state.created.id).await.unwrap().is_none(), "it is being driven");
         shop.time_passes().await;
-        leases.claim(state.created.id).await.unwrap().unwrap();
-        let journal = &shop.orders.saga.journal;
+        leases.acquire(state.created.id).await.unwrap().unwrap();
+        let journal = &shop.orders.journal;
         let confirm = |state: &Aggregate| Ok(state.confirm());
-        let fenced = journal.decide(state.clone(), Effect::GoesOn(&old), confirm).await.unwrap();
-        assert!(matches!(fenced, Decided::Fenced));
+        let fenced = journal.decide(state.clone(), Effect::Keep(&old), confirm).await;
+        assert_eq!(fenced.unwrap_err(), Stop::Fenced);
         assert_eq!(shop.only().await, state);
         // The control: without the fence nothing would have stopped it.
-        let unfenced = journal.decide(state.clone(), Effect::Aside, confirm).await.unwrap();
-        assert!(matches!(unfenced, Decided::Now(_)));
+        let unfenced = journal.decide(state.clone(), (), confirm).await.unwrap();
+        assert!(matches!(unfenced, Decision::Recorded(_)));
     })
     .await;
 }
@@ -98,13 +98,13 @@ async fn two_who_decide_on_one_version_cannot_both_be_right() {
         let ada = shop.ada();
         shop.place(&ada, "1", "action_required").await.unwrap();
         let state = shop.only().await;
-        let (journal, db) = (&shop.orders.saga.journal, &shop.context.db);
+        let (journal, db) = (&shop.orders.journal, &shop.context.db);
         let cancel = state.cancel(Reason::Customer).unwrap().unwrap();
         let mut tx = db.begin().await.unwrap();
-        assert!(journal.write(&mut tx, &state, &state.confirm().unwrap()).await.unwrap().is_some());
+        assert!(journal.append(&mut tx, &state, &state.confirm().unwrap()).await.unwrap().is_some());
         tx.commit().await.unwrap();
         let mut tx = db.begin().await.unwrap();
-        assert!(journal.write(&mut tx, &state, &cancel).await.unwrap().is_none(), "the order has moved on");
+        assert!(journal.append(&mut tx, &state, &cancel).await.unwrap().is_none(), "the order has moved on");
         drop(tx);
         // The control: whoever forgets to look at the version is stopped by the history itself.
         let mut tx = db.begin().await.unwrap();

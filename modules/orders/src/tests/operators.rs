@@ -80,7 +80,7 @@ async fn an_order_that_keeps_failing_is_listed_before_it_needs_a_person() {
         }
         let stuck = shop.stuck().await.remove(0);
         assert!(stuck.order_id == order.id && !stuck.needs_operator && stuck.attempts >= 3, "{stuck:?}");
-        assert_eq!(crate::operations::stuck::count(&shop.context.db).await, Ok((1, 0)));
+        assert_eq!(crate::operations::store::count(&shop.context.db).await, Ok((1, 0)));
         while shop.unsettled().await > 0 {
             shop.time_passes().await;
             shop.go_on().await;

@@ -62,7 +62,8 @@ pub(crate) fn wish(method: &str) -> NewOrder {
 
 impl Shop {
     fn over(context: Context, world: Arc<World>) -> Self {
-        let orders = crate::service(&context, (world.clone(), world.clone(), world.clone(), world.clone())).unwrap();
+        let deps = (world.clone() as _, world.clone() as _, world.clone() as _, world.clone() as _);
+        let orders = Arc::new(Service::new(&context, deps).unwrap());
         Self { context, world, orders }
     }
 
@@ -100,10 +101,10 @@ impl Shop {
 
     /// Goes on with every order that is due, as the reconciler does.
     pub(crate) async fn go_on(&self) {
-        let saga = &self.orders.saga;
-        while let Some(id) = saga.leases.due().await.unwrap() {
-            let Some(lease) = saga.leases.claim(id).await.unwrap() else { continue };
-            saga.drive(lease, saga.journal.find(id).await.unwrap()).await;
+        let checkout = &self.orders.checkout;
+        while let Some(id) = checkout.leases.due().await.unwrap() {
+            let Some(lease) = checkout.leases.acquire(id).await.unwrap() else { continue };
+            checkout.drive(lease, checkout.journal.find(id).await.unwrap()).await;
         }
     }
 
@@ -137,7 +138,7 @@ impl Shop {
             position: 1,
             traceid: String::new(),
         };
-        let consumer = Consumer { journal: self.orders.saga.journal.clone(), wake: Arc::default() };
+        let consumer = Consumer { journal: self.orders.journal.clone(), wake: Arc::default() };
         let mut tx = self.context.db.begin().await.unwrap();
         consumer.handle(&mut tx, &news).await.unwrap();
         tx.commit().await.unwrap();

@@ -1,23 +1,65 @@
-//! What an order costs: in minor units, and to the cent what was shown.
+//! What a cart costs: in minor units, and to the cent what was shown.
 //!
 //! Tax is worked out and rounded once for each line and once for the shipping, half away from zero, so that
 //! the parts that a customer sees add up to what is charged.
-use cart::CartItem;
-use kernel::{Currency, Money, MoneyError};
-use serde::Deserialize;
+use cart::{Cart, CartItem};
+use kernel::{Country, Currency, Fault, Money, MoneyError};
+use products::Shortage;
 
-use crate::{OrderLine, Totals};
+use crate::{
+    Error, OrderLine, Quote, Totals,
+    settings::{Method, Settings, TaxRate},
+};
 
-/// How a country taxes what is sold to it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct TaxRate {
-    /// ISO 3166-1 alpha-2, or `*` for every other.
-    pub(crate) country: String,
-    /// Hundredths of a per cent: 1900 is 19 %.
-    pub(crate) basis_points: i64,
-    /// Whether prices contain it already.
-    pub(crate) included: bool,
+/// What a cart costs, sent somewhere in some way.
+pub(crate) struct Priced {
+    pub(crate) lines: Vec<OrderLine>,
+    pub(crate) totals: Totals,
+}
+
+/// Prices a cart. What has left the catalogue, or is gone, is sold out: it has no price any more.
+pub(crate) fn price(
+    cart: &Cart,
+    country: &str,
+    method: &Method,
+    settings: &Settings,
+    currency: Currency,
+) -> Result<Priced, Error> {
+    if cart.items.is_empty() {
+        return Err(Error::CartEmpty);
+    }
+    short(cart, |_| 1)?;
+    let rate = settings.tax_rate(country).ok_or_else(|| Fault::internal("no tax rate"))?;
+    let lines = lines(&cart.items, rate).map_err(Fault::from)?;
+    let shipping = method.price(sum(&lines, currency).map_err(Fault::from)?);
+    let totals = totals(&lines, shipping, rate).map_err(Fault::from)?;
+    Ok(Priced { lines, totals })
+}
+
+/// Refuses a cart that stock would refuse, before there is an order to turn back.
+pub(crate) fn in_stock(cart: &Cart) -> Result<(), Error> {
+    short(cart, |item| item.quantity)
+}
+
+/// Refuses a cart with lines of which there is less than needed.
+fn short(cart: &Cart, needed: impl Fn(&CartItem) -> i64) -> Result<(), Error> {
+    let short = cart.items.iter().filter(|item| item.lacks(needed(item)));
+    let short = short.map(|item| Shortage {
+        sku: item.sku.clone(),
+        requested: item.quantity,
+        available: item.available.max(0),
+    });
+    let lines: Vec<_> = short.collect();
+    if lines.is_empty() { Ok(()) } else { Err(Error::SoldOut { lines }) }
+}
+
+impl Priced {
+    /// As a quote, with the other ways there.
+    pub(crate) fn quote(self, country: Country, settings: &Settings) -> Quote {
+        let items = self.totals.items;
+        let shipping_methods = settings.methods(country.code()).map(|method| method.offer(items)).collect();
+        Quote { lines: self.lines, totals: self.totals, shipping_methods }
+    }
 }
 
 const WHOLE: i64 = 10_000;
@@ -37,7 +79,7 @@ fn divide(dividend: i128, divisor: i128) -> i128 {
 }
 
 /// The lines of an order.
-pub(crate) fn lines(items: &[CartItem], rate: &TaxRate) -> Result<Vec<OrderLine>, MoneyError> {
+fn lines(items: &[CartItem], rate: &TaxRate) -> Result<Vec<OrderLine>, MoneyError> {
     let line = |item: &CartItem| {
         let line_total = item.unit_price.times(item.quantity)?;
         Ok(OrderLine {
@@ -54,12 +96,12 @@ pub(crate) fn lines(items: &[CartItem], rate: &TaxRate) -> Result<Vec<OrderLine>
 }
 
 /// The sum of the lines.
-pub(crate) fn sum(lines: &[OrderLine], currency: Currency) -> Result<Money, MoneyError> {
+fn sum(lines: &[OrderLine], currency: Currency) -> Result<Money, MoneyError> {
     Money::sum(lines.iter().map(|line| line.line_total), currency)
 }
 
 /// The totals of an order that consists of `lines` and costs `shipping` to send.
-pub(crate) fn totals(lines: &[OrderLine], shipping: Money, rate: &TaxRate) -> Result<Totals, MoneyError> {
+fn totals(lines: &[OrderLine], shipping: Money, rate: &TaxRate) -> Result<Totals, MoneyError> {
     let items = sum(lines, shipping.currency)?;
     let taxes = lines.iter().map(|line| line.tax).chain([rate.of(shipping)?]);
     let tax = Money::sum(taxes, shipping.currency)?;

@@ -1,14 +1,8 @@
-//! What staff do to an order under a key: parcels and refunds, each once for who sends the key.
+//! The keys of parcels and refunds: each names one of them once, for who sends it.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Condition, line};
+use kernel::{Caller, line};
 
-use crate::{
-    Error, NewRefund, NewShipment, Order, OrderId,
-    order::event::Refund,
-    order::store,
-    refusals::{of_refund, promises_nothing},
-    service::Service,
-};
+use crate::Error;
 
 /// How long what 0.1.0 noted, without who sent its key, counts for whoever sends it: as long as the edge keeps keys.
 const MEMORY: TimeDelta = TimeDelta::days(1);
@@ -47,6 +41,10 @@ impl Key {
     pub(crate) fn plain(&self) -> &str {
         &self.plain
     }
+
+    pub(crate) fn own(&self) -> &str {
+        &self.own
+    }
 }
 
 /// By whom a name was taken, and when, where that is known.
@@ -61,63 +59,6 @@ pub(crate) struct Taken<'a> {
 pub(crate) fn checked(key: String) -> Result<String, Error> {
     let checked = line(&key, 1, 255);
     checked.map_err(|flaw| flaw.at("Idempotency-Key").into())
-}
-
-impl Service {
-    pub(crate) async fn note_parcel(
-        &self,
-        caller: &Caller,
-        id: OrderId,
-        key: String,
-        shipment: NewShipment,
-        if_match: &Condition,
-    ) -> Result<Order, Error> {
-        caller.staff()?;
-        let (key, shipment) = (Key::of_parcel(caller, key)?, shipment.checked()?);
-        let state = self.saga.journal.find(id).await?;
-        let at = self.clock().now();
-        self.note(state, if_match, |state| state.ship(&key, &shipment, at)).await
-    }
-
-    pub(crate) async fn pay_back(
-        &self,
-        caller: &Caller,
-        id: OrderId,
-        key: String,
-        refund: NewRefund,
-        if_match: &Condition,
-    ) -> Result<Order, Error> {
-        caller.staff()?;
-        let (key, NewRefund { amount: asked, reason }) = (Key::of_refund(caller, key)?, refund.checked()?);
-        let state = self.saga.journal.find(id).await?;
-        let refund = loop {
-            let meant = store::meant(self.db(), id, key.plain()).await?;
-            let taken = meant.as_ref().map(store::Meant::taken);
-            // Whoever had taken the name may have been refused since, and have left it.
-            let own = taken.is_none() && store::meant(self.db(), id, &key.own).await?.is_some();
-            let name = if own { &key.own } else { key.name(taken, self.clock().now()) };
-            let Some(amount) = state.refundable(name, asked)? else { return Ok(state.view()) };
-            let refund = Refund { key: name.into(), amount, reason: reason.clone() };
-            let meant = store::intend(self.db(), id, refund, &key.sender, if_match).await?;
-            // Somebody else may have taken the name meanwhile.
-            if meant.sender.as_ref().is_none_or(|sender| *sender == key.sender) {
-                break meant.refund(amount.currency);
-            }
-        };
-        if asked.is_some_and(|asked| asked != refund.amount) {
-            return Err(Error::KeyReused);
-        }
-        kernel::failpoint!("orders.refund.before");
-        if let Err(error) = self.saga.payments.refund(id.0, refund.key.clone(), refund.amount).await {
-            if promises_nothing(&error) {
-                // Nothing came of it, so that the key may be used for what can be paid back.
-                store::withdraw(self.db(), id, &refund.key).await?;
-            }
-            return Err(of_refund(error));
-        }
-        kernel::failpoint!("orders.refund.after");
-        self.note(state, &Condition::default(), |state| Ok(state.refund(&refund))).await
-    }
 }
 
 #[cfg(test)]
