@@ -44,7 +44,7 @@ impl Operation<'_> {
 #[test]
 fn every_argument_of_every_handler_is_described() {
     let handler = Regex::new(
-        r#"(?s)#\[utoipa::path\(\s*(\w+),\s*path = "([^"]+)".*?\)\]\s*(?:pub\(super\) )?async fn \w+\((.*?)\)\s*->"#,
+        r#"(?s)#\[utoipa::path\(\s*(\w+),\s*path = "([^"]+)".*?\)\]\s*(?:pub\(super\) )?async fn \w+\((.*?)\)\s*->(.*?)\{"#,
     );
     let (handler, document) = (handler.unwrap(), described());
     let operations = operations(&document);
@@ -57,7 +57,7 @@ fn every_argument_of_every_handler_is_described() {
                 "{file} goes round kernel::routes!"
             );
             for found in handler.captures_iter(&source) {
-                let (method, path, arguments) = (&found[1], &found[2], &found[3]);
+                let (method, path, arguments, answer) = (&found[1], &found[2], &found[3], &found[4]);
                 let same = |operation: &&Operation<'_>| {
                     operation.path == path && operation.method.as_str().eq_ignore_ascii_case(method)
                 };
@@ -70,6 +70,8 @@ fn every_argument_of_every_handler_is_described() {
                 if arguments.contains("Condition") {
                     assert!(operation.has("header", "If-Match") && operation.has("header", "If-None-Match"), "{path}");
                 }
+                let guests = arguments.contains("Shopper") || answer.contains("SignedIn");
+                assert_eq!(operation.has("header", "Cart-Token"), guests, "{method} {path}");
                 let named = method == "post";
                 assert_eq!(operation.has("header", "Idempotency-Key"), named, "{method} {path}");
                 seen += 1;

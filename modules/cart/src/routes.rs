@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use axum::{
     extract::State,
-    http::{HeaderName, StatusCode},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use kernel::{Body, Caller, Condition, Described, NoStore, Path, Problem, Tagged};
+use kernel::{Body, CART_TOKEN, Condition, Described, NoStore, Path, Problem, Shopper, Tagged};
 use serde::Deserialize;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -20,9 +20,6 @@ use crate::{Added, Cart, Carts, Error, NewItem, domain::Most};
 
 type Api = State<Arc<dyn Carts>>;
 type Answer = Result<Tagged<Cart>, Problem<Error>>;
-
-/// What a guest comes back with.
-const CART_TOKEN: HeaderName = HeaderName::from_static("cart-token");
 
 pub(crate) fn routes(api: Arc<dyn Carts>) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -58,6 +55,7 @@ impl kernel::Answer for Opened {
     fn describe(described: &mut Described) {
         Tagged::<Cart>::describe(described);
         described.answer_header("201", "Cart-Token", "Opens the new cart; shown once.");
+        described.no_store("201");
     }
 }
 
@@ -75,7 +73,7 @@ fn tagged(cart: Cart) -> Tagged<Cart> {
 
 /// Shows the cart at today's prices.
 #[utoipa::path(get, path = "/v1/cart", tag = "cart", responses((status = 200, body = Cart)))]
-async fn get(State(api): Api, caller: Caller) -> Answer {
+async fn get(State(api): Api, Shopper(caller): Shopper) -> Answer {
     Ok(tagged(api.get(caller).await?))
 }
 
@@ -86,7 +84,7 @@ async fn get(State(api): Api, caller: Caller) -> Answer {
     responses((status = 200, body = Cart), (status = 201, body = Cart)))]
 async fn add(
     State(api): Api,
-    caller: Caller,
+    Shopper(caller): Shopper,
     if_match: Condition,
     Body(item): Body<NewItem>,
 ) -> Result<Opened, Problem<Error>> {
@@ -97,7 +95,7 @@ async fn add(
 #[utoipa::path(patch, path = "/v1/cart/items/{sku}", tag = "cart", responses((status = 200, body = Cart)))]
 async fn set_quantity(
     State(api): Api,
-    caller: Caller,
+    Shopper(caller): Shopper,
     Path(Line(sku)): Path<Line>,
     if_match: Condition,
     Body(wish): Body<Quantity>,
@@ -107,13 +105,13 @@ async fn set_quantity(
 
 /// Takes a variant out of the cart.
 #[utoipa::path(delete, path = "/v1/cart/items/{sku}", tag = "cart", responses((status = 200, body = Cart)))]
-async fn remove(State(api): Api, caller: Caller, Path(Line(sku)): Path<Line>, if_match: Condition) -> Answer {
+async fn remove(State(api): Api, Shopper(caller): Shopper, Path(Line(sku)): Path<Line>, if_match: Condition) -> Answer {
     Ok(tagged(api.set_quantity(caller, sku, 0, if_match).await?))
 }
 
 /// Takes everything out of the cart.
 #[utoipa::path(delete, path = "/v1/cart", tag = "cart", responses((status = 204)))]
-async fn clear(State(api): Api, caller: Caller, if_match: Condition) -> Result<StatusCode, Problem<Error>> {
+async fn clear(State(api): Api, Shopper(caller): Shopper, if_match: Condition) -> Result<StatusCode, Problem<Error>> {
     api.clear(caller, if_match).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,20 +4,16 @@ use std::sync::Arc;
 use axum::{
     extract::{Request, State},
     http::{
-        HeaderMap, HeaderName, HeaderValue,
+        HeaderMap, HeaderValue,
         header::{AUTHORIZATION, CACHE_CONTROL, WWW_AUTHENTICATE},
     },
     middleware::Next,
     response::Response,
 };
-use kernel::{Caller, Clock, Digest, Refusal, Violation, Violations, Visible, problem};
+use kernel::{CART_TOKEN, Caller, CartToken, Clock, Digest, Refusal, Violation, Violations, problem};
 
 use crate::{Error, keys::Keys, token};
 
-/// How a guest comes back to a cart.
-pub(crate) const CART_TOKEN: HeaderName = HeaderName::from_static("cart-token");
-/// What a `Cart-Token` may be.
-pub(crate) type CartToken = Visible<0, 256>;
 /// RFC 6750, section 3.1.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"stoa\", error=\"invalid_token\"");
 

@@ -5,9 +5,10 @@ use axum::http::{
     HeaderName, HeaderValue, Method,
     header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER},
 };
+use kernel::CART_TOKEN;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{caller::CART_TOKEN, idempotency::IDEMPOTENCY_KEY, request::REQUEST_ID};
+use crate::{idempotency::IDEMPOTENCY_KEY, request::REQUEST_ID};
 
 /// Lets the pages of `origins` in; nothing at all where there are none.
 ///

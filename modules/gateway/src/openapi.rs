@@ -6,14 +6,14 @@ use utoipa::{
     OpenApi as _, PartialSchema, ToSchema,
     openapi::{
         Content, Header, OpenApi, Ref, RefOr, Required, ResponseBuilder,
-        path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem},
+        path::{Operation, ParameterBuilder, ParameterIn, PathItem},
         schema::{ObjectBuilder, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{caller::CartToken, idempotency::Key};
+use crate::idempotency::Key;
 
 /// What surrounds the modules' own descriptions; the version is this crate's.
 #[derive(utoipa::OpenApi)]
@@ -69,28 +69,13 @@ pub(crate) fn describe(modules: OpenApi) -> OpenApi {
     // An empty requirement beside it: browsing needs no token. Operations that do say so themselves.
     document.security =
         Some(vec![SecurityRequirement::default(), SecurityRequirement::new(BEARER, Vec::<String>::new())]);
-    for (path, item) in &mut document.paths.paths {
-        let guests = for_guests(path);
-        for (posts, operation) in operations(item) {
-            complete(operation);
-            if guests {
-                let about = "The token of a guest's cart, as its first answer gave it; beside an access token it means nothing.";
-                header::<CartToken>(operation, "Cart-Token", about);
-            }
-            if posts {
-                let about = "Names the request: sent again with the same name it is answered again, and done once.";
-                header::<Key>(operation, "Idempotency-Key", about);
-                replayed(operation);
-            }
+    for (posts, operation) in document.paths.paths.values_mut().flat_map(operations) {
+        complete(operation);
+        if posts {
+            named(operation);
         }
     }
     document
-}
-
-/// Whether a guest may ask there: everything of carts and orders but what staff does.
-fn for_guests(path: &str) -> bool {
-    let guests = path == "/v1/sessions" || ["/v1/cart", "/v1/orders"].iter().any(|own| path.starts_with(own));
-    guests && !["/shipments", "/refunds"].iter().any(|staff| path.ends_with(staff))
 }
 
 /// An item's operations, and whether each is its POST.
@@ -115,10 +100,16 @@ fn complete(operation: &mut Operation) {
     operation.responses.responses.entry("default".into()).or_insert_with(problem);
 }
 
-/// An earlier answer says that it is one.
-fn replayed(operation: &mut Operation) {
+/// It may be named, and an earlier answer says that it is one; what is not kept is never that.
+fn named(operation: &mut Operation) {
+    let about = "Names the request: sent again with the same name it is answered again, and done once.";
+    let key = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
+    let key = key.required(Required::False).description(Some(about)).schema(Some(Key::schema()));
+    operation.parameters.get_or_insert_default().push(RefOr::T(key.build()));
     for response in operation.responses.responses.values_mut() {
-        if let RefOr::T(response) = response {
+        if let RefOr::T(response) = response
+            && !response.headers.contains_key("Cache-Control")
+        {
             let told = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"]));
             let mut told = Header::new(told);
             told.description = Some("The request was answered before; this is that answer.".into());
@@ -127,17 +118,8 @@ fn replayed(operation: &mut Operation) {
     }
 }
 
-fn header<T: PartialSchema>(operation: &mut Operation, name: &str, about: &str) {
-    let parameters = operation.parameters.get_or_insert_default();
-    let same = |known: &RefOr<Parameter>| matches!(known, RefOr::T(known) if known.name.eq_ignore_ascii_case(name));
-    if !parameters.iter().any(same) {
-        let header = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(Required::False);
-        parameters.push(RefOr::T(header.description(Some(about)).schema(Some(T::schema())).build()));
-    }
-}
-
 fn bearer() -> SecurityScheme {
-    let about = "The `access_token` of a session: `POST /v1/sessions`.";
+    let about = "The `access_token` that signing in gives.";
     let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(about));
     SecurityScheme::Http(scheme.build())
 }
@@ -154,21 +136,5 @@ fn problem() -> utoipa::openapi::Response {
         .content("application/problem+json", body)
         .header("Retry-After", told("In how many seconds to try again; with 409 `request_in_progress`, 429 and 503."))
         .header("WWW-Authenticate", told("With 401 (RFC 9110, section 11.6.1)."))
-        .header("Idempotency-Replayed", told("`true`: the request was refused before; this is that answer."))
         .build()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_guest_may_ask_for_carts_and_orders_but_not_do_what_staff_does() {
-        for path in ["/v1/cart", "/v1/cart/items/{sku}", "/v1/orders", "/v1/orders/{id}/payment", "/v1/sessions"] {
-            assert!(for_guests(path), "{path}");
-        }
-        for path in ["/v1/orders/{id}/shipments", "/v1/orders/{id}/refunds", "/v1/users/me", "/v1/sessions/refresh"] {
-            assert!(!for_guests(path), "{path}");
-        }
-    }
 }

@@ -1,12 +1,16 @@
 //! Who is asking. The edge finds out; every module decides for itself what they may do.
 use std::convert::Infallible;
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderName, request::Parts},
+    response::{IntoResponseParts, ResponseParts},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::Refusal;
+use crate::{Refusal, Visible};
 
 /// What somebody with an account may do; each may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
@@ -88,5 +92,38 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     /// What the edge noted; nobody where no edge did.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(parts.extensions.get().cloned().unwrap_or(Self::Anonymous))
+    }
+}
+
+/// How a guest comes back to a cart.
+pub const CART_TOKEN: HeaderName = HeaderName::from_static("cart-token");
+/// What a `Cart-Token` may be; an empty one is none.
+pub type CartToken = Visible<0, 256>;
+
+/// Who is asking, where a guest may ask as well: the route takes a `Cart-Token`.
+#[derive(Debug, Clone)]
+pub struct Shopper(pub Caller);
+
+impl<S: Send + Sync> FromRequestParts<S> for Shopper {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Caller::from_request_parts(parts, state).await.map(Self)
+    }
+}
+
+/// Tells the edge, beside the answer, who has just signed in: what they did as a guest becomes theirs.
+#[derive(Debug, Clone, Copy)]
+pub struct SignedIn {
+    /// The account.
+    pub user_id: Uuid,
+}
+
+impl IntoResponseParts for SignedIn {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        parts.extensions_mut().insert(self);
+        Ok(parts)
     }
 }

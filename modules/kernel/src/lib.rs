@@ -34,7 +34,7 @@ pub mod testing;
 
 pub use async_trait::async_trait;
 pub use call::Call;
-pub use caller::{Caller, Role};
+pub use caller::{CART_TOKEN, Caller, CartToken, Role, Shopper, SignedIn};
 pub use clock::Clock;
 pub use condition::Condition;
 pub use country::{Country, PostalCode};

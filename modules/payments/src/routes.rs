@@ -13,7 +13,7 @@ use axum::{
     },
     response::{Html, IntoResponse, Response},
 };
-use kernel::{BODY_LIMIT, Caller, Described, ForeignId, Malformed, Path, Problem, problem};
+use kernel::{BODY_LIMIT, Described, ForeignId, Malformed, Path, Problem, Shopper, problem};
 use serde::Deserialize;
 use utoipa::{
     PartialSchema,
@@ -49,7 +49,7 @@ pub(crate) fn router(api: Arc<dyn Payments>) -> OpenApiRouter {
 #[utoipa::path(get, path = "/v1/orders/{id}/payment", tag = "payments", responses((status = 200, body = Payment)))]
 async fn payment(
     State(api): Api,
-    caller: Caller,
+    Shopper(caller): Shopper,
     Path(ForeignId(id)): Path<ForeignId>,
 ) -> Result<Json<Payment>, Problem<Error>> {
     Ok(Json(api.get(caller, id).await?))

@@ -3,13 +3,16 @@ use std::convert::Infallible;
 
 use axum::{
     Json,
-    http::StatusCode,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, LOCATION},
+    },
     response::{AppendHeaders, Html, IntoResponseParts, ResponseParts},
 };
 use utoipa::openapi::ResponseBuilder;
 
 use super::{Answer, Described};
-use crate::Tagged;
+use crate::{CartToken, SignedIn, Tagged};
 
 impl<T> Answer for Tagged<T> {
     fn describe(described: &mut Described) {
@@ -37,20 +40,17 @@ impl<T: Answer, E> Answer for Result<T, E> {
     }
 }
 
-impl<A: Answer, B: Answer> Answer for (A, B) {
-    fn describe(described: &mut Described) {
-        A::describe(described);
-        B::describe(described);
-    }
+macro_rules! tuples {
+    ($(($($A:ident),*))*) => {$(
+        impl<$($A: Answer),*> Answer for ($($A,)*) {
+            fn describe(described: &mut Described) {
+                $($A::describe(described);)*
+            }
+        }
+    )*};
 }
 
-impl<A: Answer, B: Answer, C: Answer> Answer for (A, B, C) {
-    fn describe(described: &mut Described) {
-        A::describe(described);
-        B::describe(described);
-        C::describe(described);
-    }
-}
+tuples! { (A, B) (A, B, C) (A, B, C, D) }
 
 /// Where what was made is found (RFC 9110, section 10.2.2).
 #[derive(Debug)]
@@ -66,25 +66,35 @@ impl IntoResponseParts for Location {
     type Error = Infallible;
 
     fn into_response_parts(self, parts: ResponseParts) -> Result<ResponseParts, Infallible> {
-        let Ok(parts) = AppendHeaders([(axum::http::header::LOCATION, self.0)]).into_response_parts(parts) else {
+        let Ok(parts) = AppendHeaders([(LOCATION, self.0)]).into_response_parts(parts) else {
             unreachable!("a path of ours is a header's value")
         };
         Ok(parts)
     }
 }
 
-/// What nobody on the way may keep, as it has a secret in it.
+/// What nobody on the way may keep, as it has a secret in it or is good for now only.
 #[derive(Debug)]
 pub struct NoStore;
 
-impl Answer for NoStore {}
+impl Answer for NoStore {
+    fn describe(described: &mut Described) {
+        described.no_store("2");
+    }
+}
 
 impl IntoResponseParts for NoStore {
     type Error = Infallible;
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
-        let told = axum::http::HeaderValue::from_static("no-store");
-        parts.headers_mut().insert(axum::http::header::CACHE_CONTROL, told);
+        parts.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Ok(parts)
+    }
+}
+
+impl Answer for SignedIn {
+    fn describe(described: &mut Described) {
+        let about = "The token of a guest's cart, which becomes the cart of whoever signs in.";
+        described.header::<CartToken>("Cart-Token", about);
     }
 }

@@ -10,10 +10,18 @@ use utoipa::{
 };
 
 use super::{Argument, Described, tidy};
-use crate::{Body, Caller, Condition, IdempotencyKey, Path, Query};
+use crate::{Body, Caller, CartToken, Condition, IdempotencyKey, Path, Query, Shopper};
 
 impl<S> Argument for State<S> {}
 impl Argument for Caller {}
+
+impl Argument for Shopper {
+    fn describe(described: &mut Described) {
+        let about =
+            "The token of a guest's cart, as its first answer gave it; beside an access token it means nothing.";
+        described.header::<CartToken>("Cart-Token", about);
+    }
+}
 
 impl Argument for Condition {
     fn describe(described: &mut Described) {

@@ -121,6 +121,11 @@ impl Described {
         }
     }
 
+    /// Says of each answer whose status begins like this that nobody keeps it, and so the edge does not repeat it.
+    pub fn no_store(&mut self, status: &str) {
+        self.answer_header(status, "Cache-Control", "`no-store`: it is kept nowhere, and not repeated under its key.");
+    }
+
     /// Adds a refusal with this status.
     fn refusal(&mut self, status: &str) {
         let problem = RefOr::Ref(Ref::from_response_name("Problem"));

@@ -4,12 +4,8 @@ mod operations;
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::State,
-    http::{HeaderName, StatusCode, header::CACHE_CONTROL},
-};
-use kernel::{Body, Caller, Condition, IdempotencyKey, Location, Page, Path, Problem, Query, Tagged};
+use axum::{Json, extract::State, http::StatusCode};
+use kernel::{Body, Caller, Condition, IdempotencyKey, Location, NoStore, Page, Path, Problem, Query, Shopper, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -55,7 +51,7 @@ pub(crate) struct Nothing {}
     responses((status = 201, body = Order), (status = 202, body = Order)))]
 async fn place(
     State(orders): State<Api>,
-    caller: Caller,
+    Shopper(caller): Shopper,
     IdempotencyKey(key): IdempotencyKey,
     Body(order): Body<NewOrder>,
 ) -> Result<(StatusCode, Location, Tagged<Order>), Problem<Error>> {
@@ -69,7 +65,7 @@ async fn place(
 #[utoipa::path(get, path = "/v1/orders", tag = "orders", responses((status = 200, body = Page<Order>)))]
 async fn list(
     State(orders): State<Api>,
-    caller: Caller,
+    Shopper(caller): Shopper,
     Query(query): Query<OrderQuery>,
 ) -> Result<Json<Page<Order>>, Problem<Error>> {
     Ok(Json(orders.list(caller, query).await?))
@@ -79,17 +75,17 @@ async fn list(
 #[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", responses((status = 200, body = Quote)))]
 async fn quote(
     State(orders): State<Api>,
-    caller: Caller,
+    Shopper(caller): Shopper,
     Body(quote): Body<NewQuote>,
-) -> Result<([(HeaderName, &'static str); 1], Json<Quote>), Problem<Error>> {
-    Ok(([(CACHE_CONTROL, "no-store")], Json(orders.quote(caller, quote).await?)))
+) -> Result<(NoStore, Json<Quote>), Problem<Error>> {
+    Ok((NoStore, Json(orders.quote(caller, quote).await?)))
 }
 
 /// Looks up an order.
 #[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", responses((status = 200, body = Order)))]
 async fn get(
     State(orders): State<Api>,
-    caller: Caller,
+    Shopper(caller): Shopper,
     Path(id): Path<OrderId>,
 ) -> Result<Tagged<Order>, Problem<Error>> {
     Ok(tagged(orders.get(caller, id).await?))
@@ -100,7 +96,7 @@ async fn get(
     responses((status = 200, body = Page<OrderEvent>)))]
 async fn events(
     State(orders): State<Api>,
-    caller: Caller,
+    Shopper(caller): Shopper,
     Path(id): Path<OrderId>,
 ) -> Result<Json<Page<OrderEvent>>, Problem<Error>> {
     let items = orders.history(caller, id).await?;
@@ -112,7 +108,7 @@ async fn events(
     responses((status = 200, body = Order), (status = 202, body = Order)))]
 async fn cancel(
     State(orders): State<Api>,
-    caller: Caller,
+    Shopper(caller): Shopper,
     Path(id): Path<OrderId>,
     if_match: Condition,
     Body(Nothing {}): Body<Nothing>,

@@ -15,7 +15,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use kernel::{
-    Body, Caller, Condition, IdempotencyKey, Location, NoStore, Page, PageQuery, Path, Problem, Query, Role, Tagged,
+    Body, Caller, Condition, IdempotencyKey, Location, NoStore, Page, PageQuery, Path, Problem, Query, Role, SignedIn,
+    Tagged,
 };
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -64,9 +65,6 @@ impl IntoResponse for Refused {
         response
     }
 }
-
-/// What nobody on the way may keep.
-type Secret<T> = (StatusCode, NoStore, Json<T>);
 
 /// What signs in, in its own words.
 struct UserAgent(String);
@@ -150,8 +148,9 @@ async fn sign_in(
     State(api): Api,
     UserAgent(agent): UserAgent,
     Body(credentials): Body<Credentials>,
-) -> Result<Secret<Tokens>, Refused> {
-    Ok((StatusCode::CREATED, NoStore, Json(api.sign_in(credentials, agent).await?)))
+) -> Result<(StatusCode, NoStore, SignedIn, Json<Tokens>), Refused> {
+    let tokens = api.sign_in(credentials, agent).await?;
+    Ok((StatusCode::CREATED, NoStore, SignedIn { user_id: tokens.user.id.0 }, Json(tokens)))
 }
 
 /// A refresh token to exchange.
@@ -172,7 +171,7 @@ async fn refresh(
     State(api): Api,
     IdempotencyKey(key): IdempotencyKey,
     Body(form): Body<RefreshForm>,
-) -> Result<Secret<Tokens>, Refused> {
+) -> Result<(StatusCode, NoStore, Json<Tokens>), Refused> {
     let tokens = api.refresh(form.refresh_token, Some(key)).await?;
     Ok((StatusCode::OK, NoStore, Json(tokens)))
 }
