@@ -35,7 +35,7 @@ type Api = State<Arc<dyn Payments>>;
 /// Where a webhook's signature stands: ours, or Stripe's name for the same.
 const SIGNATURES: [&str; 2] = ["stoa-signature", "stripe-signature"];
 
-pub(crate) fn router(api: Arc<dyn Payments>) -> OpenApiRouter {
+pub(crate) fn routes(api: Arc<dyn Payments>) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(kernel::routes!(payment))
         .routes(kernel::routes!(webhook))

@@ -3,52 +3,57 @@ use kernel::{Violation, Violations, line};
 
 use crate::{
     Error,
-    payment::{Answer, store},
-    provider::Notice,
-    service::Service,
+    operations::compensate,
+    payment::{Answer, Journal, store},
+    provider::{Notice, Providers},
 };
 
-impl Service {
-    /// Takes in a webhook: the note that it came and its effect are committed together, so that of many
-    /// deliveries one has an effect. The provider sends again whatever was not answered with success.
-    pub(crate) async fn listen(&self, name: &str, signature: &str, body: &str) -> Result<(), Error> {
-        let Some(provider) = self.provider(name) else {
-            return Err(Violation::new("unknown_provider", "is not a payment provider of this shop")
-                .at(":provider")
-                .into());
-        };
-        let now = self.context.clock.now();
-        let notice = provider.parse_webhook(signature, body, now)?;
-        vet(&notice)?;
-        let mut tx = self.context.db.begin().await?;
-        if !store::received(&mut tx, name, &notice, now).await? {
-            return Ok(());
-        }
-        let mut heard = None;
-        let mut moved = false;
-        if let Some(news) = notice.news {
-            let aggregate = store::lock(&mut tx, news.order_id).await?;
-            // An account may serve several shops; what is not of ours is noted and let be.
-            if let Some(mut aggregate) = aggregate.filter(|aggregate| aggregate.provider == name) {
-                moved = self.take_in(&mut tx, &mut aggregate, &Answer::Charge(news.charge)).await?;
-                heard = Some(aggregate);
-            }
-        }
-        kernel::failpoint!("payments.webhook.uncommitted");
-        tx.commit().await?;
-        kernel::failpoint!("payments.webhook.committed");
-        if moved {
-            self.context.outbox.wake();
-        }
-        if let Some(aggregate) = heard {
-            self.let_go(&aggregate).await;
-        }
-        Ok(())
+/// Takes in a webhook: the note that it came and its effect are committed together, so that of many
+/// deliveries one has an effect. The provider sends again whatever was not answered with success.
+pub(crate) async fn webhook(
+    journal: &Journal,
+    providers: &Providers,
+    name: &str,
+    signature: &str,
+    body: &str,
+) -> Result<(), Error> {
+    let Some(provider) = providers.named(name) else {
+        return Err(Violation::new("unknown_provider", "is not a payment provider of this shop")
+            .at(":provider")
+            .into());
+    };
+    let now = journal.clock.now();
+    let notice = provider.parse_webhook(signature, body, now)?;
+    check(&notice)?;
+    let order_id = notice.news.as_ref().map(|news| news.order_id);
+    let mut tx = journal.db.begin().await?;
+    if !store::received(&mut tx, name, &notice.event_id, &notice.kind, order_id, now).await? {
+        return Ok(());
     }
+    let mut heard = None;
+    let mut moved = false;
+    if let Some(news) = notice.news {
+        let payment = store::lock(&mut tx, news.order_id).await?;
+        // An account may serve several shops; what is not of ours is noted and let be.
+        if let Some(mut payment) = payment.filter(|payment| payment.provider == name) {
+            moved = journal.apply(&mut tx, &mut payment, &Answer::Charge(news.charge)).await?;
+            heard = Some(payment);
+        }
+    }
+    kernel::failpoint!("payments.webhook.uncommitted");
+    tx.commit().await?;
+    kernel::failpoint!("payments.webhook.committed");
+    if moved {
+        journal.outbox.wake();
+    }
+    if let Some(payment) = heard {
+        compensate(journal, providers, &payment).await;
+    }
+    Ok(())
 }
 
 /// Even who signs well may send what cannot be kept.
-fn vet(notice: &Notice) -> Result<(), Violations> {
+fn check(notice: &Notice) -> Result<(), Violations> {
     let mut checks = Violations::new();
     checks.field("/id", line(&notice.event_id, 1, 255));
     checks.field("/type", line(&notice.kind, 1, 255));

@@ -1,97 +1,111 @@
-//! Giving up a payment: the decision is committed first and never undone, then whatever is held is let
-//! go and whatever was taken is paid back, one question to the provider at a time.
+//! Giving up a payment: the decision is committed first and never undone, then whatever is held is voided
+//! and whatever was taken is refunded, one question to the provider at a time.
 use kernel::Fault;
 use uuid::Uuid;
 
+use super::{
+    find::{find, record},
+    refund::{refund_charge, refund_rest},
+};
 use crate::{
-    Error,
+    Error, Payment,
     payment::{
-        Aggregate, ChargeState, Command, Turn,
+        Aggregate, ChargeState, Command, Compensation, Journal,
         store::{self, refunds::Refund},
     },
-    service::Service,
+    provider::{Providers, Request},
 };
 
-/// Each turn gets closer: find, void, look again, pay back, and a few refunds that are still open.
-const TURNS: usize = 8;
+/// Each step gets closer: find, void, find again, refund, and a few refunds that are still open.
+const STEPS: usize = 8;
 
 /// What giving up takes next.
 enum Step {
-    Rest(Aggregate),
+    Done(Aggregate),
     Find(Aggregate),
     Void(Aggregate, Uuid),
-    PayBack(Aggregate, Refund, Uuid),
+    Refund(Aggregate, Refund, Uuid),
 }
 
-impl Service {
-    /// Gives up an order's payment, or what is left to do of that.
-    pub(crate) async fn settle(&self, order_id: Uuid) -> Result<Aggregate, Error> {
-        for _ in 0..TURNS {
-            match self.give_up(order_id).await? {
-                Step::Rest(aggregate) => return Ok(aggregate),
-                Step::Find(aggregate) => drop(self.look(&aggregate).await?),
-                Step::Void(aggregate, attempt) => self.void(aggregate, attempt).await?,
-                Step::PayBack(aggregate, refund, attempt) => drop(self.make_refund(&aggregate, refund, attempt).await?),
+/// Gives up an order's payment, or does what is left of that.
+pub(crate) async fn void(journal: &Journal, providers: &Providers, order_id: Uuid) -> Result<Payment, Error> {
+    for _ in 0..STEPS {
+        match decide(journal, order_id).await? {
+            Step::Done(payment) => return Ok(payment.view()),
+            Step::Find(payment) => drop(find(journal, providers, &payment).await?),
+            Step::Void(payment, attempt) => void_charge(journal, providers, payment, attempt).await?,
+            Step::Refund(payment, refund, attempt) => {
+                refund_charge(journal, providers, &payment, refund, attempt).await?;
             }
         }
-        Err(Fault::unavailable(format!("giving up the payment of {order_id} does not come to an end")).into())
     }
+    Err(Fault::unavailable(format!("giving up the payment of {order_id} does not come to an end")).into())
+}
 
-    /// Commits the decision and the next step, before the provider hears of it.
-    async fn give_up(&self, order_id: Uuid) -> Result<Step, Error> {
-        let now = self.context.clock.now();
-        let due = self.database_time().await?;
-        let mut tx = self.context.db.begin().await?;
-        let tombstone = Aggregate::tombstone(order_id, self.context.currency, now);
-        let (mut aggregate, moved) = if store::insert(&mut tx, &tombstone).await? {
-            (tombstone, true)
-        } else {
-            let mut aggregate = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
-            let moved = aggregate.give_up().is_some();
-            (aggregate, moved)
-        };
-        if moved {
-            aggregate.updated_at = now;
-            self.publish(&mut tx, &aggregate, None).await?;
-        }
-        let step = match aggregate.turn() {
-            Turn::Rest => {
-                // All is paid back, and a late answer to the capture is no question. What is void stays watched.
-                aggregate.open = aggregate.open.filter(|_| !aggregate.status.taken());
-                Step::Rest(aggregate.clone())
-            }
-            Turn::Find => Step::Find(aggregate.clone()),
-            Turn::Void => {
-                let attempt = self.open(&mut tx, &mut aggregate, Command::Void, due).await?;
-                Step::Void(aggregate.clone(), attempt)
-            }
-            Turn::PayBack => {
-                // From here the refund's own row is what is looked after.
-                aggregate.open = None;
-                match self.refund_rest(&mut tx, &aggregate, due).await? {
-                    Some((refund, attempt)) => Step::PayBack(aggregate.clone(), refund, attempt),
-                    None => Step::Rest(aggregate.clone()),
-                }
-            }
-        };
-        store::save(&mut tx, &aggregate).await?;
-        kernel::failpoint!("payments.cancel.uncommitted");
-        tx.commit().await?;
-        kernel::failpoint!("payments.cancel.committed");
-        if moved {
-            self.context.outbox.wake();
-        }
-        Ok(step)
+/// Sees to it that what was given up is undone now; where that fails, the reconciler goes on.
+pub(crate) async fn compensate(journal: &Journal, providers: &Providers, payment: &Aggregate) {
+    if payment.unfinished()
+        && let Err(error) = void(journal, providers, payment.order_id).await
+    {
+        tracing::warn!(order.id = %payment.order_id, %error, "a voided payment still holds money");
     }
+}
 
-    /// Lets go of what is held. Refused, it may have been taken in the meantime: then the next turn pays it back.
-    async fn void(&self, aggregate: Aggregate, attempt: Uuid) -> Result<(), Error> {
-        let outcome = self.timed("void", self.provider_of(&aggregate)?.void(aggregate.asks(Command::Void)?)).await;
-        let (aggregate, refusal) = self.record_command(&aggregate, attempt, outcome, ChargeState::Voided).await?;
-        kernel::failpoint!("payments.void.recorded");
-        match refusal {
-            Some(error) if aggregate.turn() == Turn::Void => Err(error),
-            _ => Ok(()),
+/// Commits the decision and the next step, before the provider hears of it.
+async fn decide(journal: &Journal, order_id: Uuid) -> Result<Step, Error> {
+    let now = journal.clock.now();
+    let due = journal.database_time().await?;
+    let mut tx = journal.db.begin().await?;
+    let tombstone = Aggregate::tombstone(order_id, journal.currency, now);
+    let (mut payment, moved) = if store::insert(&mut tx, &tombstone).await? {
+        (tombstone, true)
+    } else {
+        let mut payment = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let moved = payment.void().is_some();
+        (payment, moved)
+    };
+    if moved {
+        payment.updated_at = now;
+        journal.publish(&mut tx, &payment, None).await?;
+    }
+    let step = match payment.compensation() {
+        Compensation::Done => {
+            // All is refunded, and a late answer to the capture is no question. What is void stays watched.
+            payment.open = payment.open.filter(|_| !payment.status.taken());
+            Step::Done(payment.clone())
         }
+        Compensation::Find => Step::Find(payment.clone()),
+        Compensation::Void => {
+            let attempt = journal.ask(&mut tx, &mut payment, Command::Void, due).await?;
+            Step::Void(payment.clone(), attempt)
+        }
+        Compensation::Refund => {
+            // From here the refund's own row is what is looked after.
+            payment.open = None;
+            match refund_rest(journal, &mut tx, &payment, due).await? {
+                Some((refund, attempt)) => Step::Refund(payment.clone(), refund, attempt),
+                None => Step::Done(payment.clone()),
+            }
+        }
+    };
+    store::save(&mut tx, &payment).await?;
+    kernel::failpoint!("payments.cancel.uncommitted");
+    tx.commit().await?;
+    kernel::failpoint!("payments.cancel.committed");
+    if moved {
+        journal.outbox.wake();
+    }
+    Ok(step)
+}
+
+/// Voids what is held. Refused, it may have been taken in the meantime: then the next step refunds it.
+async fn void_charge(journal: &Journal, providers: &Providers, payment: Aggregate, attempt: Uuid) -> Result<(), Error> {
+    let request = Request::new(&payment, Command::Void)?;
+    let outcome = providers.timed("void", providers.of(&payment)?.void(request)).await;
+    let (payment, refusal) = record(journal, providers, &payment, attempt, outcome, ChargeState::Voided).await?;
+    kernel::failpoint!("payments.void.recorded");
+    match refusal {
+        Some(error) if payment.compensation() == Compensation::Void => Err(error),
+        _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! A payment as it is kept, and what each answer does to it.
 use chrono::{DateTime, Duration, Utc};
-use kernel::{Caller, Currency, Money, Violations};
+use kernel::{Caller, Currency, Fault, Money, Violations};
 use uuid::Uuid;
 
 use super::{Answer, Charge, ChargeState, Command};
@@ -31,17 +31,17 @@ pub(crate) struct Aggregate {
     pub(crate) updated_at: DateTime<Utc>,
 }
 
-/// What giving up a payment takes next.
+/// What undoing a payment takes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum Compensation {
     /// Ask what became of the authorisation.
     Find,
-    /// Let go of what is held.
+    /// Void what is held.
     Void,
-    /// Pay back what was taken.
-    PayBack,
+    /// Refund what was taken.
+    Refund,
     /// Nothing is held and nothing was taken.
-    Rest,
+    Done,
 }
 
 /// A request that was lost sight of is not on its way any more after so many looks, each twice as late as the last.
@@ -163,7 +163,7 @@ impl Aggregate {
     }
 
     /// Decides that it shall not be paid; the new status where that is so already.
-    pub(crate) fn give_up(&mut self) -> Option<PaymentStatus> {
+    pub(crate) fn void(&mut self) -> Option<PaymentStatus> {
         self.given_up = true;
         // Nothing was to be paid, so nothing is to be paid back.
         let free = self.status == PaymentStatus::Captured && self.amount == 0;
@@ -173,25 +173,25 @@ impl Aggregate {
         })
     }
 
-    /// What giving it up takes next.
-    pub(crate) fn turn(&self) -> Turn {
+    /// What undoing it takes next.
+    pub(crate) fn compensation(&self) -> Compensation {
         let void = self.open == Some(Command::Void);
         match self.status {
-            status if status.taken() && self.refunded < self.amount => Turn::PayBack,
-            status if status.taken() => Turn::Rest,
-            PaymentStatus::Pending if !void => Turn::Find,
-            PaymentStatus::Voided | PaymentStatus::Declined if !void => Turn::Rest,
-            _ => Turn::Void,
+            status if status.taken() && self.refunded < self.amount => Compensation::Refund,
+            status if status.taken() => Compensation::Done,
+            PaymentStatus::Pending if !void => Compensation::Find,
+            PaymentStatus::Voided | PaymentStatus::Declined if !void => Compensation::Done,
+            _ => Compensation::Void,
         }
     }
 
     /// Whether somebody must still see to it that it stays given up.
     pub(crate) fn unfinished(&self) -> bool {
-        self.open == Some(Command::Void) || (self.given_up && self.turn() != Turn::Rest)
+        self.open == Some(Command::Void) || (self.given_up && self.compensation() != Compensation::Done)
     }
 
     /// Turns what was promised to a refund into what was paid back.
-    pub(crate) fn pay_back(&mut self, amount: i64) {
+    pub(crate) fn refund(&mut self, amount: i64) {
         self.refunding -= amount;
         self.refunded += amount;
         self.status =
@@ -219,7 +219,7 @@ impl Aggregate {
         match self.status {
             PaymentStatus::Declined => Err(Error::Declined { reason: self.reason.unwrap_or_default() }),
             _ if self.given_up || self.status == PaymentStatus::Voided => Err(Error::Cancelled),
-            _ => Ok(self.shown()),
+            _ => Ok(self.view()),
         }
     }
 
@@ -233,6 +233,11 @@ impl Aggregate {
         caller.is_staff() || caller.owner().is_some_and(|caller| self.owner.as_ref() == Some(&caller.to_string()))
     }
 
+    /// The provider's name for the charge; whatever is held has one.
+    pub(crate) fn charge(&self) -> Result<String, Fault> {
+        self.reference.clone().ok_or_else(|| Fault::internal(format!("the payment {} has no charge", self.id)))
+    }
+
     /// What is to be paid.
     pub(crate) fn amount(&self) -> Money {
         self.money(self.amount)
@@ -244,7 +249,7 @@ impl Aggregate {
     }
 
     /// As others see it.
-    pub(crate) fn shown(&self) -> Payment {
+    pub(crate) fn view(&self) -> Payment {
         Payment {
             id: self.id,
             order_id: self.order_id,

@@ -7,11 +7,13 @@ use uuid::Uuid;
 use crate::PaymentStatus;
 
 mod aggregate;
+mod journal;
 pub(crate) mod store;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use aggregate::{Aggregate, Turn, next_look};
+pub(crate) use aggregate::{Aggregate, Compensation, next_look};
+pub(crate) use journal::Journal;
 
 /// What a provider is asked to do with a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]

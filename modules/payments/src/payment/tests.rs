@@ -94,14 +94,14 @@ fn what_is_held_for_a_payment_that_was_given_up_is_let_go() {
     for (status, given_up) in [(Status::Pending, true), (Status::Authorized, true), (Status::Voided, false)] {
         let mut payment = aggregate(status, given_up);
         assert_eq!(payment.apply(&says(ChargeState::Authorized)), None);
-        assert_eq!((payment.status, payment.turn()), (status, Turn::Void));
+        assert_eq!((payment.status, payment.compensation()), (status, Compensation::Void));
         assert!(payment.unfinished());
         payment.apply(&says(ChargeState::Voided));
-        assert_eq!((payment.status, payment.open, payment.turn()), (Status::Voided, None, Turn::Rest));
+        assert_eq!((payment.status, payment.open, payment.compensation()), (Status::Voided, None, Compensation::Done));
     }
     let mut payment = aggregate(Status::Authorized, true);
     payment.apply(&says(ChargeState::Captured));
-    assert_eq!((payment.status, payment.turn()), (Status::Captured, Turn::PayBack));
+    assert_eq!((payment.status, payment.compensation()), (Status::Captured, Compensation::Refund));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn a_lost_request_is_watched_for_a_while() {
     let mut payment = aggregate(Status::Pending, false);
     payment.ask(Command::Authorize, DateTime::UNIX_EPOCH, Duration::seconds(5));
     assert_eq!(payment.apply(&Answer::NotFound), None, "somebody may still ask for it");
-    payment.give_up();
+    payment.void();
     assert_eq!(payment.apply(&Answer::NotFound), Some(Status::Voided));
     for _ in 0..LOOKS {
         assert_eq!(payment.open, Some(Command::Authorize));
@@ -135,10 +135,10 @@ fn refunds_add_up() {
     let mut payment = aggregate(Status::Captured, false);
     payment.refunding = 400;
     assert_eq!(payment.left(), 600);
-    payment.pay_back(400);
+    payment.refund(400);
     assert_eq!((payment.status, payment.left(), payment.refunded), (Status::PartiallyRefunded, 600, 400));
     payment.refunding = 600;
-    payment.pay_back(600);
+    payment.refund(600);
     assert_eq!((payment.status, payment.left()), (Status::Refunded, 0));
     assert_eq!(aggregate(Status::Authorized, false).left(), 0, "nothing was taken yet");
 }

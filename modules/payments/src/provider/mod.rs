@@ -1,17 +1,76 @@
 //! Companies that move money, behind one trait.
+use std::{sync::Arc, time::Duration};
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use kernel::Money;
+use kernel::{Call, Context, Fault, Money, StartError, Violation, Violations};
 use uuid::Uuid;
 
-use crate::{Error, payment::Charge};
+use crate::{
+    Error, PaymentChoice,
+    payment::{Aggregate, Answer, Charge, Command},
+    settings::Settings,
+};
 
+mod sandbox;
 mod signature;
-mod test;
 
+pub(crate) use sandbox::{NAME as TEST, Sandbox};
 #[cfg(test)]
 pub(crate) use signature::sign;
-pub(crate) use test::{NAME as TEST, Test};
+
+/// The providers that are set up, and how long they may take.
+pub(crate) struct Providers {
+    pub(crate) all: Vec<Arc<dyn Provider>>,
+    pub(crate) timeout: Duration,
+}
+
+impl Providers {
+    /// One line each.
+    pub(crate) fn new(context: &Context, settings: &Settings) -> Result<Self, StartError> {
+        Ok(Self { all: vec![Arc::new(Sandbox::new(context, settings)?)], timeout: settings.provider_timeout() })
+    }
+
+    /// The provider with this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&dyn Provider> {
+        self.all.iter().map(AsRef::as_ref).find(|provider| provider.name() == name)
+    }
+
+    /// The provider of a payment, which may have been set up once and be no more.
+    pub(crate) fn of(&self, payment: &Aggregate) -> Result<&dyn Provider, Fault> {
+        let missing = || Fault::unavailable(format!("the payment provider `{}` is not set up", payment.provider));
+        self.named(&payment.provider).ok_or_else(missing)
+    }
+
+    /// The provider of a choice, if the choice can be made.
+    pub(crate) fn chosen(&self, choice: &PaymentChoice) -> Result<&dyn Provider, Violations> {
+        let Some(provider) = self.named(&choice.provider) else {
+            return Err(
+                Violation::new("unknown_provider", "is not a payment provider of this shop").at("/payment/provider")
+            );
+        };
+        if provider.takes(&choice.method) {
+            Ok(provider)
+        } else {
+            Err(Violation::new("unknown_method", "is not a means of payment of this provider").at("/payment/method"))
+        }
+    }
+
+    /// Waits for a provider as long as the call may last, with a tenth of it kept for noting the answer.
+    pub(crate) async fn timed<T>(
+        &self,
+        what: &str,
+        question: impl Future<Output = Result<T, Unknown>>,
+    ) -> Result<T, Unknown> {
+        kernel::failpoint!("payments", what, "intended");
+        let left = Call::current().left().mul_f64(0.9);
+        let limit = self.timeout.min(left);
+        let late = || Unknown(format!("no answer within {} ms", limit.as_millis()));
+        let answer = tokio::time::timeout(limit, question).await.unwrap_or_else(|_| Err(late()));
+        kernel::failpoint!("payments", what, "answered");
+        answer
+    }
+}
 
 /// A company that moves money.
 ///
@@ -31,13 +90,13 @@ pub(crate) trait Provider: Send + Sync + 'static {
     async fn authorize(&self, hold: Hold) -> Result<Charge, Unknown>;
 
     /// Takes all of what is held.
-    async fn capture(&self, command: Ask) -> Result<Outcome, Unknown>;
+    async fn capture(&self, request: Request) -> Result<Outcome, Unknown>;
 
     /// Lets go of what is held, or of a customer's pending action.
-    async fn void(&self, command: Ask) -> Result<Outcome, Unknown>;
+    async fn void(&self, request: Request) -> Result<Outcome, Unknown>;
 
-    /// Pays back `command.amount` of what was taken.
-    async fn refund(&self, command: Ask) -> Result<Outcome, Unknown>;
+    /// Pays back `request.amount` of what was taken.
+    async fn refund(&self, request: Request) -> Result<Outcome, Unknown>;
 
     /// The charge that was asked for under an idempotency key, as it is now. It must see what was done
     /// before it was asked: a search index that lags behind will not do.
@@ -65,11 +124,17 @@ pub(crate) struct Hold {
 
 /// Something to do with a charge.
 #[derive(Debug, Clone)]
-pub(crate) struct Ask {
+pub(crate) struct Request {
     pub(crate) key: String,
     /// The provider's name for the charge.
     pub(crate) reference: String,
     pub(crate) amount: Money,
+}
+
+impl Request {
+    pub(crate) fn new(payment: &Aggregate, command: Command) -> Result<Self, Fault> {
+        Ok(Self { key: command.key(payment.order_id), reference: payment.charge()?, amount: payment.amount() })
+    }
 }
 
 /// What became of a command.
@@ -89,9 +154,17 @@ pub(crate) enum Outcome {
 #[error("the provider did not answer: {0}")]
 pub(crate) struct Unknown(pub(crate) String);
 
-impl From<sqlx::Error> for Unknown {
-    fn from(error: sqlx::Error) -> Self {
-        Self(error.to_string())
+impl Unknown {
+    /// The answer that never came, with the reason in the log.
+    pub(crate) fn answer(self) -> Answer {
+        tracing::warn!(trace_id = %Call::current().trace(), cause = %self, "a payment's outcome is unknown");
+        Answer::Unknown
+    }
+}
+
+impl From<Fault> for Unknown {
+    fn from(fault: Fault) -> Self {
+        Self(fault.to_string())
     }
 }
 

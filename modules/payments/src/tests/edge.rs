@@ -7,11 +7,11 @@ use axum::{
 use tower::ServiceExt;
 
 use super::*;
-use crate::routes::router;
+use crate::routes::routes;
 
 /// One request; the status, the content type and the body.
 async fn send(shop: &Shop, who: Caller, request: Request<Body>) -> (StatusCode, String, String) {
-    let (routes, _) = router(Arc::clone(&shop.payments) as Arc<dyn Payments>).split_for_parts();
+    let (routes, _) = routes(Arc::clone(&shop.payments) as Arc<dyn Payments>).split_for_parts();
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(who);
     let reply = Router::oneshot(routes, Request::from_parts(parts, body)).await.unwrap();

@@ -9,15 +9,16 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Context, Executor, Money, Role, testing::Folder};
+use kernel::{Caller, Context, Executor, Money, Role, Tasks, testing::Folder};
 use uuid::Uuid;
 
 use crate::{
-    Authorization, Config, Error, Module, Payment, PaymentChanged, PaymentChoice, Payments,
-    payment::Charge,
-    provider::{Ask, Hold, Notice, Outcome, Provider, Unknown, Webhook},
+    Authorization, Error, Module, Payment, PaymentChanged, PaymentChoice, Payments,
+    payment::{Charge, Journal},
+    provider::{Hold, Notice, Outcome, Provider, Providers, Request, Sandbox, Unknown, Webhook},
+    reconciler,
     service::Service,
-    test_provider,
+    settings::Settings,
 };
 
 mod edge;
@@ -41,10 +42,11 @@ async fn shops() -> Vec<Shop> {
 
 impl Shop {
     fn new(context: Context, folder: Folder) -> Self {
-        let mut config: Config = context.config().unwrap();
-        config.test_slow_ms = 400;
-        let line = Arc::new(Line::new(test_provider(&context, &config).unwrap()));
-        let payments = Service::new(context.clone(), config, vec![Arc::clone(&line) as Arc<dyn Provider>]);
+        let mut settings: Settings = context.config().unwrap();
+        settings.test_slow_ms = 400;
+        let line = Arc::new(Line::new(Sandbox::new(&context, &settings).unwrap()));
+        let providers = Providers { all: vec![Arc::clone(&line) as _], timeout: settings.provider_timeout() };
+        let payments = Service { journal: Journal::new(&context, &settings), providers };
         Self { payments: Arc::new(payments), context, line, _folder: folder }
     }
 
@@ -119,8 +121,8 @@ impl Shop {
 
     /// Lets the reconciler look, `minutes` from now.
     async fn reconcile_in(&self, minutes: i64) {
-        let now = self.payments.database_time().await.unwrap();
-        self.payments.reconcile(now + TimeDelta::minutes(minutes)).await.unwrap();
+        let now = self.payments.journal.database_time().await.unwrap();
+        reconcile(&self.payments, &self.context.tasks, now + TimeDelta::minutes(minutes)).await;
     }
 
     async fn webhook(&self, told: &Webhook) -> Result<(), Error> {
@@ -134,13 +136,18 @@ impl Shop {
     }
 }
 
+/// Lets one reconciler look at what is due at `now`.
+async fn reconcile(payments: &Service, tasks: &Tasks, now: DateTime<Utc>) {
+    reconciler::reconcile(&payments.journal, &payments.providers, tasks, now).await.unwrap();
+}
+
 fn ada() -> Caller {
     Caller::User { id: Uuid::from_u128(1), role: Role::Customer, session: Uuid::from_u128(11) }
 }
 
 /// The line to the provider, which loses answers and forgets keys when it is told to.
 struct Line {
-    provider: crate::provider::Test,
+    provider: Sandbox,
     /// So many answers get lost after the provider has done what it was asked.
     lose: AtomicUsize,
     /// So many questions get lost on their way.
@@ -152,7 +159,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(provider: crate::provider::Test) -> Self {
+    fn new(provider: Sandbox) -> Self {
         Self { provider, lose: 0.into(), cut: 0.into(), keyless: 0.into(), asked: 0.into() }
     }
 
@@ -200,17 +207,17 @@ impl Provider for Line {
         self.carry(self.provider.authorize(hold)).await
     }
 
-    async fn capture(&self, ask: Ask) -> Result<Outcome, Unknown> {
-        self.carry(self.provider.capture(ask)).await
+    async fn capture(&self, request: Request) -> Result<Outcome, Unknown> {
+        self.carry(self.provider.capture(request)).await
     }
 
-    async fn void(&self, ask: Ask) -> Result<Outcome, Unknown> {
-        self.carry(self.provider.void(ask)).await
+    async fn void(&self, request: Request) -> Result<Outcome, Unknown> {
+        self.carry(self.provider.void(request)).await
     }
 
-    async fn refund(&self, ask: Ask) -> Result<Outcome, Unknown> {
-        let ask = Ask { key: self.key(ask.key), ..ask };
-        self.carry(self.provider.refund(ask)).await
+    async fn refund(&self, request: Request) -> Result<Outcome, Unknown> {
+        let request = Request { key: self.key(request.key), ..request };
+        self.carry(self.provider.refund(request)).await
     }
 
     async fn find(&self, key: &str) -> Result<Option<Charge>, Unknown> {

@@ -80,14 +80,14 @@ async fn a_promise_that_is_read_and_then_written_is_given_twice() {
         let promises = at_once(&shop, |payments, _| {
             let barrier = Arc::clone(&barrier);
             async move {
-                let db = &payments.context.db;
-                let aggregate = store::find(db, order).await.unwrap().unwrap();
+                let db = &payments.journal.db;
+                let payment = store::find(db, order).await.unwrap().unwrap();
                 barrier.wait().await;
-                let granted = aggregate.left() >= 300;
+                let granted = payment.left() >= 300;
                 if granted {
                     db.query("UPDATE payments SET refunding = $2 WHERE order_id = $1")
                         .bind(order)
-                        .bind(aggregate.refunding + 300)
+                        .bind(payment.refunding + 300)
                         .execute()
                         .await
                         .unwrap();
@@ -105,7 +105,7 @@ async fn the_guarded_promise_holds_without_any_lock() {
     for shop in shops().await {
         let order = shop.paid().await;
         let promises = at_once(&shop, |payments, _| async move {
-            let mut tx = payments.context.db.begin().await.unwrap();
+            let mut tx = payments.journal.db.begin().await.unwrap();
             let granted = refunds::promise(&mut tx, order, 300).await.unwrap();
             tx.commit().await.unwrap();
             granted
@@ -141,11 +141,11 @@ async fn a_webhook_that_only_looks_first_has_many_effects() {
         at_once(&shop, |payments, _| {
             let barrier = Arc::clone(&barrier);
             async move {
-                let mut aggregate = store::find(&payments.context.db, order).await.unwrap().unwrap();
+                let mut payment = store::find(&payments.journal.db, order).await.unwrap().unwrap();
                 barrier.wait().await;
                 let charge = Charge { reference: "x".into(), state: crate::payment::ChargeState::Authorized };
-                let mut tx = payments.context.db.begin().await.unwrap();
-                payments.take_in(&mut tx, &mut aggregate, &crate::payment::Answer::Charge(charge)).await.unwrap();
+                let mut tx = payments.journal.db.begin().await.unwrap();
+                payments.journal.apply(&mut tx, &mut payment, &crate::payment::Answer::Charge(charge)).await.unwrap();
                 tx.commit().await.unwrap();
             }
         })
@@ -207,9 +207,13 @@ async fn two_reconcilers_share_the_work() {
         let order = Uuid::now_v7();
         shop.line.lose_answers(1);
         shop.authorize(order, "ok").await.unwrap();
-        let now = shop.payments.database_time().await.unwrap() + TimeDelta::minutes(1);
+        let now = shop.payments.journal.database_time().await.unwrap() + TimeDelta::minutes(1);
         let asked = shop.line.asked();
-        at_once(&shop, |payments, _| async move { payments.reconcile(now).await.unwrap() }).await;
+        at_once(&shop, |payments, _| {
+            let tasks = shop.context.tasks.clone();
+            async move { reconcile(&payments, &tasks, now).await }
+        })
+        .await;
         assert_eq!((shop.line.asked() - asked, &*shop.told(order).await), (1, "authorized"));
     }
 }

@@ -1,14 +1,17 @@
 //! Answers that never come, and processes that end between a question and its answer.
 use super::*;
-use crate::payment::{Aggregate, Answer, ChargeState, store};
+use crate::{
+    operations,
+    payment::{Aggregate, Answer, ChargeState, store},
+};
 
 /// What a process leaves that ends right after it has committed a payment.
 async fn crash_before_asking(shop: &Shop, order_id: Uuid) {
-    let due = shop.payments.database_time().await.unwrap();
-    let mut aggregate = Aggregate::new(&shop.wish(order_id, 1000, "ok"), shop.context.clock.now());
-    aggregate.ask(crate::payment::Command::Authorize, due, TimeDelta::seconds(5));
+    let due = shop.payments.journal.database_time().await.unwrap();
+    let mut payment = Aggregate::new(&shop.wish(order_id, 1000, "ok"), shop.context.clock.now());
+    payment.ask(crate::payment::Command::Authorize, due, TimeDelta::seconds(5));
     let mut tx = shop.context.db.begin().await.unwrap();
-    assert!(store::insert(&mut tx, &aggregate).await.unwrap());
+    assert!(store::insert(&mut tx, &payment).await.unwrap());
     tx.commit().await.unwrap();
 }
 
@@ -175,8 +178,8 @@ async fn a_capture_whose_answer_comes_after_all_was_paid_back_leaves_no_question
         let order = shop.paid().await;
         assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "refunded");
         let charge = Charge { reference: "late".into(), state: ChargeState::Captured };
-        let late = shop.payments.record(order, Uuid::now_v7(), &Answer::Charge(charge)).await.unwrap();
-        shop.payments.let_go(&late).await;
+        let late = shop.payments.journal.record(order, Uuid::now_v7(), &Answer::Charge(charge)).await.unwrap();
+        operations::compensate(&shop.payments.journal, &shop.payments.providers, &late).await;
         let (asked, sql) = (shop.line.asked(), "SELECT COUNT(*) FROM payments WHERE open IS NOT NULL");
         assert_eq!(shop.context.db.query(sql).fetch_one::<(i64,)>().await.unwrap().0, 0, "nothing is left to ask");
         shop.reconcile_in(60).await;

@@ -2,14 +2,13 @@
 pub(crate) mod refunds;
 
 use chrono::{DateTime, Utc};
-use kernel::{Db, Executor, Statement, Tx};
+use kernel::{Db, Executor, Fault, Statement, Tx};
 use uuid::Uuid;
 
 use super::Aggregate;
-use crate::provider::Notice;
 
 /// Keeps a new payment; false where the order has one already.
-pub(crate) async fn insert(tx: &mut Tx, aggregate: &Aggregate) -> sqlx::Result<bool> {
+pub(crate) async fn insert(tx: &mut Tx, payment: &Aggregate) -> Result<bool, Fault> {
     let inserted = tx
         .query(
             "INSERT INTO payments (id, order_id, owner, provider, method, status, given_up, open, due_at, tries,
@@ -17,36 +16,36 @@ pub(crate) async fn insert(tx: &mut Tx, aggregate: &Aggregate) -> sqlx::Result<b
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT (order_id) DO NOTHING",
         )
-        .bind(aggregate.id)
-        .bind(aggregate.order_id)
-        .bind(aggregate.owner.clone())
-        .bind(&*aggregate.provider)
-        .bind(&*aggregate.method)
-        .bind(aggregate.status)
-        .bind(aggregate.given_up)
-        .bind(aggregate.open)
-        .bind(aggregate.due_at)
-        .bind(aggregate.tries)
-        .bind(aggregate.reference.clone())
-        .bind(aggregate.currency.code())
-        .bind(aggregate.amount)
-        .bind(aggregate.refunded)
-        .bind(aggregate.refunding)
-        .bind(aggregate.created_at)
-        .bind(aggregate.updated_at)
+        .bind(payment.id)
+        .bind(payment.order_id)
+        .bind(payment.owner.clone())
+        .bind(&*payment.provider)
+        .bind(&*payment.method)
+        .bind(payment.status)
+        .bind(payment.given_up)
+        .bind(payment.open)
+        .bind(payment.due_at)
+        .bind(payment.tries)
+        .bind(payment.reference.clone())
+        .bind(payment.currency.code())
+        .bind(payment.amount)
+        .bind(payment.refunded)
+        .bind(payment.refunding)
+        .bind(payment.created_at)
+        .bind(payment.updated_at)
         .execute()
         .await?;
     Ok(inserted == 1)
 }
 
 /// The payment of an order.
-pub(crate) async fn find(db: &Db, order_id: Uuid) -> sqlx::Result<Option<Aggregate>> {
-    select(db, order_id).fetch_optional().await
+pub(crate) async fn find(db: &Db, order_id: Uuid) -> Result<Option<Aggregate>, Fault> {
+    Ok(select(db, order_id).fetch_optional().await?)
 }
 
 /// The payment of an order, which nobody else changes until `tx` ends.
-pub(crate) async fn lock(tx: &mut Tx, order_id: Uuid) -> sqlx::Result<Option<Aggregate>> {
-    select(tx, order_id).for_update().fetch_optional().await
+pub(crate) async fn lock(tx: &mut Tx, order_id: Uuid) -> Result<Option<Aggregate>, Fault> {
+    Ok(select(tx, order_id).for_update().fetch_optional().await?)
 }
 
 fn select<'c>(executor: impl Executor<'c>, order_id: Uuid) -> Statement<'c> {
@@ -60,24 +59,24 @@ fn select<'c>(executor: impl Executor<'c>, order_id: Uuid) -> Statement<'c> {
         .bind(order_id)
 }
 
-/// Keeps what has changed. `aggregate` was locked in `tx`; what refunds are promised is theirs to change.
-pub(crate) async fn save(tx: &mut Tx, aggregate: &Aggregate) -> sqlx::Result<()> {
+/// Keeps what has changed. `payment` was locked in `tx`; what refunds are promised is theirs to change.
+pub(crate) async fn save(tx: &mut Tx, payment: &Aggregate) -> Result<(), Fault> {
     tx.query(
         "UPDATE payments
             SET status = $2, given_up = $3, open = $4, due_at = $5, tries = $6, reference = $7,
                 reason = $8, action_url = $9, updated_at = $10
           WHERE order_id = $1",
     )
-    .bind(aggregate.order_id)
-    .bind(aggregate.status)
-    .bind(aggregate.given_up)
-    .bind(aggregate.open)
-    .bind(aggregate.due_at)
-    .bind(aggregate.tries)
-    .bind(aggregate.reference.clone())
-    .bind(aggregate.reason.clone())
-    .bind(aggregate.action_url.clone())
-    .bind(aggregate.updated_at)
+    .bind(payment.order_id)
+    .bind(payment.status)
+    .bind(payment.given_up)
+    .bind(payment.open)
+    .bind(payment.due_at)
+    .bind(payment.tries)
+    .bind(payment.reference.clone())
+    .bind(payment.reason.clone())
+    .bind(payment.action_url.clone())
+    .bind(payment.updated_at)
     .execute()
     .await?;
     Ok(())
@@ -85,23 +84,24 @@ pub(crate) async fn save(tx: &mut Tx, aggregate: &Aggregate) -> sqlx::Result<()>
 
 /// The orders whose payments wait for an answer that is due at `now`, by the database's clock, and how often
 /// it was asked for.
-pub(crate) async fn due(db: &Db, now: DateTime<Utc>, limit: i64) -> sqlx::Result<Vec<(Uuid, i64)>> {
-    db.query(
-        "SELECT order_id, tries
-           FROM payments
-          WHERE open IS NOT NULL AND due_at <= $1
-          ORDER BY due_at
-          LIMIT $2",
-    )
-    .bind(now)
-    .bind(limit)
-    .fetch_all()
-    .await
+pub(crate) async fn due(db: &Db, now: DateTime<Utc>, limit: i64) -> Result<Vec<(Uuid, i64)>, Fault> {
+    Ok(db
+        .query(
+            "SELECT order_id, tries
+               FROM payments
+              WHERE open IS NOT NULL AND due_at <= $1
+              ORDER BY due_at
+              LIMIT $2",
+        )
+        .bind(now)
+        .bind(limit)
+        .fetch_all()
+        .await?)
 }
 
-/// Takes a due payment for this replica until `next`; false where another has, or it was answered.
-pub(crate) async fn claim(db: &Db, order_id: Uuid, now: DateTime<Utc>, next: DateTime<Utc>) -> sqlx::Result<bool> {
-    let claimed = db
+/// Leases a due payment to this replica until `until`; false where another has, or it was answered.
+pub(crate) async fn acquire(db: &Db, order_id: Uuid, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<bool, Fault> {
+    let acquired = db
         .query(
             "UPDATE payments
                 SET due_at = $3, tries = tries + 1
@@ -109,10 +109,10 @@ pub(crate) async fn claim(db: &Db, order_id: Uuid, now: DateTime<Utc>, next: Dat
         )
         .bind(order_id)
         .bind(now)
-        .bind(next)
+        .bind(until)
         .execute()
         .await?;
-    Ok(claimed == 1)
+    Ok(acquired == 1)
 }
 
 /// Notes a question before it is asked.
@@ -122,7 +122,7 @@ pub(crate) async fn asked(
     what: &'static str,
     key: &str,
     now: DateTime<Utc>,
-) -> sqlx::Result<Uuid> {
+) -> Result<Uuid, Fault> {
     let id = Uuid::now_v7();
     executor
         .query("INSERT INTO attempts (id, order_id, what, key, asked_at) VALUES ($1, $2, $3, $4, $5)")
@@ -137,7 +137,7 @@ pub(crate) async fn asked(
 }
 
 /// Notes what came back.
-pub(crate) async fn answered(tx: &mut Tx, attempt: Uuid, outcome: &str, now: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) async fn answered(tx: &mut Tx, attempt: Uuid, outcome: &str, now: DateTime<Utc>) -> Result<(), Fault> {
     tx.query("UPDATE attempts SET outcome = $2, answered_at = $3 WHERE id = $1")
         .bind(attempt)
         .bind(outcome)
@@ -148,7 +148,14 @@ pub(crate) async fn answered(tx: &mut Tx, attempt: Uuid, outcome: &str, now: Dat
 }
 
 /// Notes a webhook event; false where it came before.
-pub(crate) async fn received(tx: &mut Tx, provider: &str, notice: &Notice, now: DateTime<Utc>) -> sqlx::Result<bool> {
+pub(crate) async fn received(
+    tx: &mut Tx,
+    provider: &str,
+    event_id: &str,
+    kind: &str,
+    order_id: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
     let inserted = tx
         .query(
             "INSERT INTO webhook_events (provider, event_id, kind, order_id, received_at)
@@ -156,9 +163,9 @@ pub(crate) async fn received(tx: &mut Tx, provider: &str, notice: &Notice, now: 
              ON CONFLICT (provider, event_id) DO NOTHING",
         )
         .bind(provider)
-        .bind(&*notice.event_id)
-        .bind(&*notice.kind)
-        .bind(notice.news.as_ref().map(|news| news.order_id))
+        .bind(event_id)
+        .bind(kind)
+        .bind(order_id)
         .bind(now)
         .execute()
         .await?;

@@ -1,6 +1,6 @@
 //! Where refunds are kept, and what they are promised of a payment.
 use chrono::{DateTime, Utc};
-use kernel::{Db, Executor, Tx};
+use kernel::{Db, Executor, Fault, Tx};
 use uuid::Uuid;
 
 use crate::payment::Aggregate;
@@ -27,30 +27,32 @@ pub(crate) struct Refund {
 }
 
 /// The refund of an order under `key`.
-pub(crate) async fn find(tx: &mut Tx, order_id: Uuid, key: &str) -> sqlx::Result<Option<Refund>> {
-    tx.query("SELECT key, amount, status, reason FROM refunds WHERE order_id = $1 AND key = $2")
+pub(crate) async fn find(tx: &mut Tx, order_id: Uuid, key: &str) -> Result<Option<Refund>, Fault> {
+    Ok(tx
+        .query("SELECT key, amount, status, reason FROM refunds WHERE order_id = $1 AND key = $2")
         .bind(order_id)
         .bind(key)
         .fetch_optional()
-        .await
+        .await?)
 }
 
 /// The oldest refund of an order whose outcome is not known.
-pub(crate) async fn first_pending(tx: &mut Tx, order_id: Uuid) -> sqlx::Result<Option<Refund>> {
-    tx.query(
-        "SELECT key, amount, status, reason
-           FROM refunds
-          WHERE order_id = $1 AND status = 'pending'
-          ORDER BY created_at, key
-          LIMIT 1",
-    )
-    .bind(order_id)
-    .fetch_optional()
-    .await
+pub(crate) async fn first_pending(tx: &mut Tx, order_id: Uuid) -> Result<Option<Refund>, Fault> {
+    Ok(tx
+        .query(
+            "SELECT key, amount, status, reason
+               FROM refunds
+              WHERE order_id = $1 AND status = 'pending'
+              ORDER BY created_at, key
+              LIMIT 1",
+        )
+        .bind(order_id)
+        .fetch_optional()
+        .await?)
 }
 
 /// How many refunds of an order have keys that begin with `prefix`.
-pub(crate) async fn count(tx: &mut Tx, order_id: Uuid, prefix: &'static str) -> sqlx::Result<i64> {
+pub(crate) async fn count(tx: &mut Tx, order_id: Uuid, prefix: &'static str) -> Result<i64, Fault> {
     let (count,): (i64,) = tx
         .query("SELECT COUNT(*) FROM refunds WHERE order_id = $1 AND key LIKE $2 || '%'")
         .bind(order_id)
@@ -62,7 +64,7 @@ pub(crate) async fn count(tx: &mut Tx, order_id: Uuid, prefix: &'static str) -> 
 
 /// Promises `amount` of what is left; false where less is left. The condition and the change are one
 /// statement, and the table's CHECK stands behind it.
-pub(crate) async fn promise(tx: &mut Tx, order_id: Uuid, amount: i64) -> sqlx::Result<bool> {
+pub(crate) async fn promise(tx: &mut Tx, order_id: Uuid, amount: i64) -> Result<bool, Fault> {
     let promised = tx
         .query(
             "UPDATE payments
@@ -83,7 +85,7 @@ pub(crate) async fn insert(
     refund: &Refund,
     due: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> sqlx::Result<()> {
+) -> Result<(), Fault> {
     tx.query(
         "INSERT INTO refunds (order_id, key, amount, status, due_at, tries, created_at, updated_at)
          VALUES ($1, $2, $3, $4, $5, 0, $6, $6)",
@@ -107,7 +109,7 @@ pub(crate) async fn end(
     status: Status,
     reason: Option<&str>,
     now: DateTime<Utc>,
-) -> sqlx::Result<bool> {
+) -> Result<bool, Fault> {
     let ended = tx
         .query(
             "UPDATE refunds
@@ -124,47 +126,48 @@ pub(crate) async fn end(
     Ok(ended == 1)
 }
 
-/// Keeps what a refund that ended has changed of its payment, which was locked in `tx`.
-pub(crate) async fn keep(tx: &mut Tx, aggregate: &Aggregate) -> sqlx::Result<()> {
+/// Saves what a refund that ended has changed of its payment, which was locked in `tx`.
+pub(crate) async fn save(tx: &mut Tx, payment: &Aggregate) -> Result<(), Fault> {
     tx.query(
         "UPDATE payments
             SET refunded = $2, refunding = $3, status = $4, updated_at = $5
           WHERE order_id = $1",
     )
-    .bind(aggregate.order_id)
-    .bind(aggregate.refunded)
-    .bind(aggregate.refunding)
-    .bind(aggregate.status)
-    .bind(aggregate.updated_at)
+    .bind(payment.order_id)
+    .bind(payment.refunded)
+    .bind(payment.refunding)
+    .bind(payment.status)
+    .bind(payment.updated_at)
     .execute()
     .await?;
     Ok(())
 }
 
 /// The refunds whose outcome is due at `now`, by the database's clock, and how often it was asked for.
-pub(crate) async fn due(db: &Db, now: DateTime<Utc>, limit: i64) -> sqlx::Result<Vec<(Uuid, String, i64)>> {
-    db.query(
-        "SELECT order_id, key, tries
-           FROM refunds
-          WHERE status = 'pending' AND due_at <= $1
-          ORDER BY due_at
-          LIMIT $2",
-    )
-    .bind(now)
-    .bind(limit)
-    .fetch_all()
-    .await
+pub(crate) async fn due(db: &Db, now: DateTime<Utc>, limit: i64) -> Result<Vec<(Uuid, String, i64)>, Fault> {
+    Ok(db
+        .query(
+            "SELECT order_id, key, tries
+               FROM refunds
+              WHERE status = 'pending' AND due_at <= $1
+              ORDER BY due_at
+              LIMIT $2",
+        )
+        .bind(now)
+        .bind(limit)
+        .fetch_all()
+        .await?)
 }
 
-/// Takes a due refund for this replica until `next`; false where another has, or it has ended.
-pub(crate) async fn claim(
+/// Leases a due refund to this replica until `until`; false where another has, or it has ended.
+pub(crate) async fn acquire(
     db: &Db,
     order_id: Uuid,
     key: &str,
     now: DateTime<Utc>,
-    next: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    let claimed = db
+    until: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let acquired = db
         .query(
             "UPDATE refunds
                 SET due_at = $4, tries = tries + 1
@@ -173,8 +176,8 @@ pub(crate) async fn claim(
         .bind(order_id)
         .bind(key)
         .bind(now)
-        .bind(next)
+        .bind(until)
         .execute()
         .await?;
-    Ok(claimed == 1)
+    Ok(acquired == 1)
 }

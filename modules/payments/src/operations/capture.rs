@@ -1,0 +1,40 @@
+//! Taking what is held.
+use uuid::Uuid;
+
+use super::{compensate, find::record};
+use crate::{
+    Error, Payment, PaymentStatus,
+    payment::{Aggregate, ChargeState, Command, Journal, store},
+    provider::{Providers, Request},
+};
+
+pub(crate) async fn capture(journal: &Journal, providers: &Providers, order_id: Uuid) -> Result<Payment, Error> {
+    let (payment, attempt) = intend(journal, order_id).await?;
+    let Some(attempt) = attempt else { return Ok(payment.view()) };
+    let request = Request::new(&payment, Command::Capture)?;
+    let outcome = providers.timed("capture", providers.of(&payment)?.capture(request)).await;
+    let (payment, refusal) = record(journal, providers, &payment, attempt, outcome, ChargeState::Captured).await?;
+    kernel::failpoint!("payments.capture.recorded");
+    compensate(journal, providers, &payment).await;
+    match refusal {
+        _ if payment.status.taken() => Ok(payment.view()),
+        Some(error) if payment.status == PaymentStatus::Authorized => Err(error),
+        _ => Err(payment.wrong_state()),
+    }
+}
+
+/// Commits that it is to be taken before the provider hears of it; no attempt where it was.
+async fn intend(journal: &Journal, order_id: Uuid) -> Result<(Aggregate, Option<Uuid>), Error> {
+    let due = journal.database_time().await?;
+    let mut tx = journal.db.begin().await?;
+    let mut payment = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+    match payment.status {
+        status if status.taken() => return Ok((payment, None)),
+        PaymentStatus::Authorized if payment.given_up => return Err(Error::Cancelled),
+        PaymentStatus::Authorized => {}
+        _ => return Err(payment.wrong_state()),
+    }
+    let attempt = journal.ask(&mut tx, &mut payment, Command::Capture, due).await?;
+    tx.commit().await?;
+    Ok((payment, Some(attempt)))
+}
