@@ -1,16 +1,15 @@
 //! Hears what happens to orders, and writes the message in the transaction that notes the event.
 use std::sync::Arc;
 
-use kernel::{Clock, CloudEvent, Context, Handler, Tx, Verdict};
+use kernel::{Clock, CloudEvent, Context, Fault, Handler, Tx, Verdict};
 use orders::{Order, OrderChanged};
-use sqlx::Error as Sql;
 use tokio::sync::Notify;
 
 use crate::{
     DeliveryStatus,
     domain::{DEFAULT, Kind},
-    letter::Writer,
-    store::{self, NewDelivery},
+    email::Templates,
+    store::{self, queue, queue::NewDelivery},
 };
 
 /// That mail about an order goes elsewhere: nothing to tell.
@@ -18,13 +17,13 @@ const CORRECTED: &str = "order.corrected";
 
 pub(crate) struct Consumer {
     clock: Clock,
-    writer: Writer,
-    news: Arc<Notify>,
+    templates: Templates,
+    wake: Arc<Notify>,
 }
 
 impl Consumer {
-    pub(crate) fn new(context: &Context, writer: Writer, news: Arc<Notify>) -> Self {
-        Self { clock: context.clock.clone(), writer, news }
+    pub(crate) fn new(context: &Context, templates: Templates, wake: Arc<Notify>) -> Self {
+        Self { clock: context.clock.clone(), templates, wake }
     }
 }
 
@@ -34,27 +33,27 @@ impl Handler for Consumer {
         let read = || serde_json::from_value(event.data.clone()).map_err(Verdict::reject);
         if event.kind == CORRECTED {
             let OrderChanged { order } = read()?;
-            return Ok(store::correct(tx, &order).await?);
+            return Ok(queue::correct(tx, &order).await?);
         }
         let Some(kind) = Kind::of(&event.kind) else { return Ok(()) };
         let OrderChanged { order } = read()?;
         if !kind.is_news(&order) {
             return Ok(());
         }
-        let letter = self.writer.write(kind, &order).map_err(Verdict::reject)?;
+        let email = self.templates.render(kind, &order).map_err(Verdict::reject)?;
         let status = status(tx, kind, &order).await?;
-        let delivery = NewDelivery { event_id: event.id, kind, order: &order, letter, status };
-        store::add(tx, delivery, self.clock.now()).await?;
+        let delivery = NewDelivery { event_id: event.id, kind, order: &order, email, status };
+        queue::enqueue(tx, delivery, self.clock.now()).await?;
         Ok(())
     }
 
     fn committed(&self) {
-        self.news.notify_one();
+        self.wake.notify_one();
     }
 }
 
 /// Whether it is to be sent, as the customer wants it now.
-async fn status(tx: &mut Tx, kind: Kind, order: &Order) -> Result<DeliveryStatus, Sql> {
+async fn status(tx: &mut Tx, kind: Kind, order: &Order) -> Result<DeliveryStatus, Fault> {
     let preferences = match order.customer_id {
         Some(id) => store::preferences(tx, id).await?,
         None => DEFAULT,

@@ -1,9 +1,10 @@
-//! What a message says: templates, filled in.
+//! What an e-mail says: templates, filled in.
 use kernel::Money;
 use minijinja::{Environment, Error, UndefinedBehavior, context, value::ViaDeserialize};
 use orders::Order;
+use serde::{Deserialize, Serialize};
 
-use crate::{Shop, domain::Kind};
+use crate::domain::Kind;
 
 /// The templates. Those that end in `.html` escape what is put into them.
 const TEMPLATES: [(&str, &str); 12] = [
@@ -21,43 +22,50 @@ const TEMPLATES: [(&str, &str); 12] = [
     ("order_shipped.txt", include_str!("../templates/order_shipped.txt")),
 ];
 
-/// A message, written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Letter {
+/// What e-mails say of the shop.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Shop {
+    pub(crate) shop_name: String,
+    pub(crate) shop_url: String,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub(crate) struct Email {
     pub(crate) subject: String,
     pub(crate) text: String,
     pub(crate) html: String,
 }
 
-/// Writes letters.
-pub(crate) struct Writer {
-    templates: Environment<'static>,
+/// What e-mails are rendered from.
+pub(crate) struct Templates {
+    environment: Environment<'static>,
     shop: Shop,
 }
 
-impl Writer {
+impl Templates {
     pub(crate) fn new(shop: Shop) -> Result<Self, Error> {
-        let mut templates = Environment::new();
+        let mut environment = Environment::new();
         // A name that is misspelt in a template is an error, and not a gap in somebody's mail.
-        templates.set_undefined_behavior(UndefinedBehavior::Strict);
-        templates.set_trim_blocks(true);
-        templates.set_lstrip_blocks(true);
-        templates.add_filter("money", |ViaDeserialize(money): ViaDeserialize<Money>| money.to_string());
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_trim_blocks(true);
+        environment.set_lstrip_blocks(true);
+        environment.add_filter("money", |ViaDeserialize(money): ViaDeserialize<Money>| money.to_string());
         for (name, source) in TEMPLATES {
-            templates.add_template(name, source)?;
+            environment.add_template(name, source)?;
         }
-        Ok(Self { templates, shop })
+        Ok(Self { environment, shop })
     }
 
-    /// The letter that tells `kind` of an order.
-    pub(crate) fn write(&self, kind: Kind, order: &Order) -> Result<Letter, Error> {
+    /// The e-mail that tells `kind` of an order.
+    pub(crate) fn render(&self, kind: Kind, order: &Order) -> Result<Email, Error> {
         let subject = kind.subject(&order.number);
         let values = context! { order, subject, shop => self.shop };
         let body = |extension: &str| {
             let name = format!("{}.{extension}", kind.name());
-            self.templates.get_template(&name)?.render(&values)
+            self.environment.get_template(&name)?.render(&values)
         };
         let (text, html) = (body("txt")?, body("html")?);
-        Ok(Letter { subject, text, html })
+        Ok(Email { subject, text, html })
     }
 }

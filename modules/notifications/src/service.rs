@@ -6,21 +6,22 @@ use orders::Orders;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{Delivery, DeliveryQuery, Error, Notification, NotificationId, Notifications, Preferences, store};
+use crate::{Delivery, DeliveryQuery, Error, Notification, NotificationId, Notifications, Preferences, resend, store};
 
+/// Notifications.
 pub(crate) struct Service {
-    pub(crate) db: Db,
+    db: Db,
     clock: Clock,
     letters: DeadLetters,
-    pub(crate) orders: Arc<dyn Orders>,
+    orders: Arc<dyn Orders>,
     /// Wakes the sender.
-    pub(crate) news: Arc<Notify>,
+    wake: Arc<Notify>,
 }
 
 impl Service {
-    pub(crate) fn new(context: &Context, orders: Arc<dyn Orders>, news: Arc<Notify>) -> Self {
+    pub(crate) fn new(context: &Context, orders: Arc<dyn Orders>, wake: Arc<Notify>) -> Self {
         let (db, clock, letters) = (context.db.clone(), context.clock.clone(), context.dead_letters());
-        Self { db, clock, letters, orders, news }
+        Self { db, clock, letters, orders, wake }
     }
 }
 
@@ -35,7 +36,7 @@ impl Notifications for Service {
     async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<Notification>, Error> {
         let customer = caller.account()?;
         let (limit, before) = read(&page)?;
-        let rows = store::of_customer(&self.db, customer, before, limit + 1).await?;
+        let rows = store::list(&self.db, customer, before, limit + 1).await?;
         Ok(Page::new(rows, limit, |notification| notification.id))
     }
 
@@ -43,12 +44,12 @@ impl Notifications for Service {
         caller.staff()?;
         let DeliveryQuery { status, limit, cursor } = query;
         let (limit, before) = read(&PageQuery { limit, cursor })?;
-        let rows = store::list(&self.db, status, before, limit + 1).await?;
+        let rows = store::deliveries(&self.db, status, before, limit + 1).await?;
         Ok(Page::new(rows, limit, |delivery| delivery.notification.id))
     }
 
     async fn resend(&self, caller: Caller, id: NotificationId) -> Result<Delivery, Error> {
-        self.send_again(&caller, id).await
+        resend::resend(&self.db, &*self.orders, &self.wake, &caller, id).await
     }
 
     async fn preferences(&self, caller: Caller) -> Result<Preferences, Error> {

@@ -54,15 +54,15 @@ fn compose(from: &Sender, message: &Message) -> Result<Mail, Undelivered> {
     let automatic = HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into());
     let bodies = MultiPart::alternative()
         .boundary(message.id.0.simple().to_string())
-        .singlepart(SinglePart::plain(message.text.clone()))
-        .singlepart(SinglePart::html(message.html.clone()));
+        .singlepart(SinglePart::plain(message.email.text.clone()))
+        .singlepart(SinglePart::html(message.email.html.clone()));
     Mail::builder()
         .message_id(Some(format!("<{}@{}>", message.id, from.email.domain())))
         .date(message.created_at.into())
         .from(from.clone())
         // The address alone: a name is for its owner to choose, and no place for it is safer than none.
         .to(Sender::new(None, to))
-        .subject(one_line(&message.subject))
+        .subject(one_line(&message.email.subject))
         .raw_header(automatic)
         .multipart(bodies)
         .map_err(|error| never(&error))
@@ -95,15 +95,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::NotificationId;
+    use crate::{NotificationId, email::Email};
 
     fn message(recipient: &str, subject: &str, body: &str) -> Message {
         Message {
             id: NotificationId::new(),
             recipient: recipient.into(),
-            subject: subject.into(),
-            text: body.into(),
-            html: format!("<p>{body}</p>"),
+            email: Email { subject: subject.into(), text: body.into(), html: format!("<p>{body}</p>") },
             created_at: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
             attempts: 1,
         }

@@ -3,20 +3,19 @@ mod mailbox;
 
 use chrono::{DateTime, Utc};
 
-use crate::NotificationId;
+use crate::{NotificationId, email::Email};
 
 pub(crate) use mailbox::{Mailbox, address};
 
-/// A message that a sender has claimed.
+/// A message that a sender has leased.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Message {
     pub(crate) id: NotificationId,
     pub(crate) recipient: String,
-    pub(crate) subject: String,
-    pub(crate) text: String,
-    pub(crate) html: String,
+    #[sqlx(flatten)]
+    pub(crate) email: Email,
     pub(crate) created_at: DateTime<Utc>,
-    /// How often it was claimed, this time included.
+    /// How often it was leased, this time included.
     pub(crate) attempts: i64,
 }
 

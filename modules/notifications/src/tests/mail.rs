@@ -1,18 +1,18 @@
-//! What letters say.
+//! What e-mails say.
 use orders::Order;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{domain::Kind, letter::Letter};
+use crate::{domain::Kind, email::Email};
 
-fn write(kind: Kind, order: &Value) -> Letter {
+fn render(kind: Kind, order: &Value) -> Email {
     let order: Order = serde_json::from_value(order.clone()).unwrap();
-    writer().write(kind, &order).unwrap()
+    templates().render(kind, &order).unwrap()
 }
 
 #[test]
 fn a_confirmation_says_what_was_bought_what_it_costs_and_where_it_goes() {
-    let letter = write(Kind::Confirmed, &order(None));
+    let email = render(Kind::Confirmed, &order(None));
     let text = "\
 Thank you for your order 7K3F-9QXM. This is what you bought:
 
@@ -33,9 +33,9 @@ DE
 -- 
 Stoa
 https://shop.example";
-    assert_eq!(letter.text, text);
+    assert_eq!(email.text, text);
     for part in ["7K3F-9QXM", "2 &times; Tee (Medium)", "24.90 EUR", "Tax included", "Ada Lovelace", "10115 Berlin"] {
-        assert!(letter.html.contains(part), "{part}: {}", letter.html);
+        assert!(email.html.contains(part), "{part}: {}", email.html);
     }
 }
 
@@ -46,10 +46,10 @@ fn a_tax_that_is_added_and_a_discount_are_lines_of_their_own() {
     order["totals"]["discount"]["amount"] = json!(100);
     order["shipping_address"]["line2"] = json!("Flat 2");
     order["shipping_address"]["region"] = json!("BE");
-    let letter = write(Kind::Confirmed, &order);
-    assert!(letter.text.contains("\nDiscount: -1.00 EUR\nTax: 3.98 EUR\nTotal: 24.90 EUR\n\n"), "{}", letter.text);
-    assert!(letter.text.contains("\nFlat 2\n10115 Berlin\nBE\nDE\n"), "{}", letter.text);
-    assert!(!letter.html.contains("Tax included") && letter.html.contains("-1.00 EUR"));
+    let email = render(Kind::Confirmed, &order);
+    assert!(email.text.contains("\nDiscount: -1.00 EUR\nTax: 3.98 EUR\nTotal: 24.90 EUR\n\n"), "{}", email.text);
+    assert!(email.text.contains("\nFlat 2\n10115 Berlin\nBE\nDE\n"), "{}", email.text);
+    assert!(!email.html.contains("Tax included") && email.html.contains("-1.00 EUR"));
 }
 
 #[test]
@@ -60,15 +60,15 @@ fn every_kind_is_written_in_both_forms() {
         (Kind::Refunded, "5.00 EUR of 24.90 EUR"),
         (Kind::Cancelled, "had to cancel"),
     ] {
-        let letter = write(kind, &order);
-        assert!(letter.text.contains(told) && letter.html.contains(told), "{}", letter.text);
-        assert!(!letter.text.contains("\n\n\n"), "{}", letter.text);
-        assert!(letter.text.contains("2 x Tee (Medium)"));
+        let email = render(kind, &order);
+        assert!(email.text.contains(told) && email.html.contains(told), "{}", email.text);
+        assert!(!email.text.contains("\n\n\n"), "{}", email.text);
+        assert!(email.text.contains("2 x Tee (Medium)"));
     }
     for (reason, told) in [("customer", "As you asked"), ("staff", "had to cancel"), ("payment_expired", "in time")] {
         order["cancellation"] = json!({"reason": reason, "detail": "Because."});
-        let letter = write(Kind::Cancelled, &order);
-        assert!(letter.text.contains(told) && letter.html.contains(told), "{}", letter.text);
+        let email = render(Kind::Cancelled, &order);
+        assert!(email.text.contains(told) && email.html.contains(told), "{}", email.text);
     }
 }
 
@@ -79,8 +79,8 @@ fn a_shipment_without_a_number_is_told_without_one() {
         {"id": Uuid::now_v7(), "carrier": "DHL", "tracking_number": null, "shipped_at": "2026-01-02T03:04:05Z"},
         {"id": Uuid::now_v7(), "carrier": "UPS", "tracking_number": "1Z", "shipped_at": "2026-01-02T03:04:05Z"},
     ]);
-    let letter = write(Kind::Shipped, &order);
-    assert!(letter.text.contains("way.\n\nDHL\nUPS, tracking number 1Z\n\n2 x"), "{}", letter.text);
+    let email = render(Kind::Shipped, &order);
+    assert!(email.text.contains("way.\n\nDHL\nUPS, tracking number 1Z\n\n2 x"), "{}", email.text);
 }
 
 #[test]
@@ -97,9 +97,9 @@ fn html_escapes_what_is_put_into_it() {
     order["shipments"][0]["carrier"] = json!(evil);
     order["shipments"][0]["tracking_number"] = json!(evil);
     for kind in [Kind::Confirmed, Kind::Cancelled, Kind::Shipped, Kind::Refunded] {
-        let letter = write(kind, &order);
-        assert!(!letter.html.contains("<script"), "{}", letter.html);
-        assert!(letter.html.contains("&lt;script&gt;") && letter.text.contains(evil));
+        let email = render(kind, &order);
+        assert!(!email.html.contains("<script"), "{}", email.html);
+        assert!(email.html.contains("&lt;script&gt;") && email.text.contains(evil));
     }
 }
 

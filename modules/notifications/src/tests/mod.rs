@@ -19,8 +19,12 @@ use uuid::Uuid;
 
 use self::paper::{Archive, Broken, event, order};
 use crate::{
-    Delivery, DeliveryQuery, DeliveryStatus, Error, Module, Notifications, Preferences, Shop, channel::Mailbox,
-    consumer::Consumer, letter::Writer, sender::Sender, service::Service,
+    Delivery, DeliveryQuery, DeliveryStatus, Error, Module, Notifications, Preferences,
+    channel::Mailbox,
+    consumer::Consumer,
+    email::{Shop, Templates},
+    sender::Sender,
+    service::Service,
 };
 
 struct Post {
@@ -40,7 +44,7 @@ async fn posts() -> Vec<Post> {
     for (context, folder) in kernel::testing::contexts("notifications", &<Module as kernel::Module>::MIGRATIONS).await {
         let from = "Stoa <shop@example.com>".parse().unwrap();
         let mailbox = Mailbox::open(folder.0.join("mailbox"), from).await.unwrap();
-        let consumer = Consumer::new(&context, writer(), Arc::new(Notify::new()));
+        let consumer = Consumer::new(&context, templates(), Arc::new(Notify::new()));
         let sender = Sender::new(&context, Arc::new(mailbox));
         let archive = Arc::new(Archive(Mutex::default()));
         let api = Arc::new(Service::new(&context, archive.clone(), Arc::new(Notify::new())));
@@ -50,8 +54,8 @@ async fn posts() -> Vec<Post> {
     posts
 }
 
-fn writer() -> Writer {
-    Writer::new(Shop { shop_name: "Stoa".into(), shop_url: "https://shop.example".into() }).unwrap()
+fn templates() -> Templates {
+    Templates::new(Shop { shop_name: "Stoa".into(), shop_url: "https://shop.example".into() }).unwrap()
 }
 
 fn customer(id: Uuid) -> Caller {
@@ -86,7 +90,7 @@ impl Post {
         while self.sender.step().await.unwrap() {}
     }
 
-    /// Lets every claim and every pause run out.
+    /// Lets every lease and every pause run out.
     async fn wait(&self) {
         let sql = "UPDATE deliveries SET due_at = $1";
         self.context.db.query(sql).bind(DateTime::UNIX_EPOCH).execute().await.unwrap();
@@ -255,11 +259,11 @@ async fn only_who_may_sees_anything() {
 async fn a_sender_that_dies_after_sending_leaves_one_mail() {
     for post in posts().await {
         post.hear(&event("order.confirmed", order(None))).await.unwrap();
-        let claimed = post.sender.claim().await.unwrap();
-        post.sender.hand_over(&claimed[0]).await.unwrap();
+        let leased = post.sender.acquire().await.unwrap();
+        post.sender.hand_over(&leased[0]).await.unwrap();
         assert_eq!(post.mails().len(), 1, "sent, and not noted");
         post.send().await;
-        assert_eq!(post.delivery().await.notification.status, DeliveryStatus::Queued, "claimed for now");
+        assert_eq!(post.delivery().await.notification.status, DeliveryStatus::Queued, "leased for now");
         post.wait().await;
         post.send().await;
         let delivery = post.delivery().await;
@@ -292,10 +296,10 @@ async fn a_message_whose_every_sender_dies_is_given_up() {
     for post in posts().await {
         post.hear(&event("order.confirmed", order(None))).await.unwrap();
         for _ in 0..10 {
-            assert_eq!(post.sender.claim().await.unwrap().len(), 1);
+            assert_eq!(post.sender.acquire().await.unwrap().len(), 1);
             post.wait().await;
         }
-        assert!(post.sender.claim().await.unwrap().is_empty());
+        assert!(post.sender.acquire().await.unwrap().is_empty());
         assert_eq!(post.delivery().await.notification.status, DeliveryStatus::Failed);
     }
 }
@@ -305,10 +309,10 @@ async fn a_sender_that_is_late_cannot_undo_what_another_did() {
     for post in posts().await {
         post.hear(&event("order.confirmed", order(None))).await.unwrap();
         let late = Sender::new(&post.context, Arc::new(Broken));
-        let claimed = late.claim().await.unwrap().remove(0);
+        let leased = late.acquire().await.unwrap().remove(0);
         post.wait().await;
         post.send().await;
-        late.deliver(&claimed).await.unwrap();
+        late.deliver(&leased).await.unwrap();
         let delivery = post.delivery().await;
         assert_eq!((delivery.notification.status, delivery.last_error), (DeliveryStatus::Sent, None));
     }

@@ -54,12 +54,12 @@ async fn many_senders_claim_each_message_once() {
             let (sender, start) = (post.sender.clone(), Arc::clone(&start));
             running.spawn(async move {
                 start.wait().await;
-                sender.claim().await.unwrap()
+                sender.acquire().await.unwrap()
             });
         }
-        let claimed: Vec<_> = running.join_all().await.into_iter().flatten().map(|message| message.id.0).collect();
-        assert_eq!(claimed.iter().collect::<BTreeSet<_>>().len(), claimed.len(), "none twice");
-        assert!(claimed.len() >= 16);
+        let leased: Vec<_> = running.join_all().await.into_iter().flatten().map(|message| message.id.0).collect();
+        assert_eq!(leased.iter().collect::<BTreeSet<_>>().len(), leased.len(), "none twice");
+        assert!(leased.len() >= 16);
     }
 }
 

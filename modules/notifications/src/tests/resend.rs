@@ -99,9 +99,9 @@ async fn a_mail_on_its_way_to_the_former_address_is_sent_again_to_the_new_one() 
     for post in posts().await {
         let order = order(None);
         post.confirm(&order).await;
-        let claimed = post.sender.claim().await.unwrap().remove(0);
+        let leased = post.sender.acquire().await.unwrap().remove(0);
         post.hear(&post.publish("order.corrected", moved(&order, "new@example.com", 4))).await.unwrap();
-        post.sender.deliver(&claimed).await.unwrap();
+        post.sender.deliver(&leased).await.unwrap();
         assert_eq!(post.shown().await, (DeliveryStatus::Queued, "new@example.com".into()), "it went elsewhere");
         post.wait().await;
         post.send().await;

@@ -1,10 +1,10 @@
 //! Who mail comes from.
-use crate::{Config, Shop};
+use crate::{email::Shop, settings::Settings};
 
 fn sender(from: &str) -> Result<String, String> {
     let shop = Shop { shop_name: "Stoa".into(), shop_url: "https://shop.example".into() };
-    let config = Config { from: from.into(), shop };
-    config.sender().map(|sender| sender.to_string()).map_err(|error| error.to_string())
+    let settings = Settings { from: from.into(), shop };
+    settings.sender().map(|sender| sender.to_string()).map_err(|error| error.to_string())
 }
 
 #[test]
