@@ -23,6 +23,10 @@ soak SEED="1" KILLS="200":
 tour URL="http://localhost:8080":
     python3 tests/tour.py {{URL}}
 
+# Lays out a module NAME: two folders, and its lines in Cargo.toml, src/app.rs and src/config.toml
+module NAME:
+    .template/lay-out {{NAME}}
+
 # Throughput and CPU, as ratios to floors measured in the same run
 bench *ARGS:
     cargo bench --bench shop -- {{ARGS}}

@@ -26,6 +26,7 @@ mod shopper;
 mod soak;
 mod standby;
 mod stories;
+mod template;
 mod tour;
 mod trade;
 mod transcript;

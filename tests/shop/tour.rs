@@ -8,7 +8,7 @@ use kernel::testing::Folder;
 
 use crate::{
     actor,
-    world::{Engine, OURS, Shop, Topology, port, roles},
+    world::{Engine, OURS, Shop, Topology, port},
 };
 
 /// Goes on the journey. The machine's own Python is all that it takes; without one the test fails, and says so.
@@ -22,20 +22,49 @@ fn tour(shop: &str) {
     assert!(last.starts_with("tour: ") && last.ends_with(" checks passed"), "{last}");
 }
 
-/// The processes of `deploy/apart`, which end with it.
-struct Apart(Child);
+/// A shop as `deploy/apart` starts it; its processes end with it.
+pub(crate) struct Apart {
+    pub(crate) base: String,
+    processes: Child,
+    _folder: Folder,
+}
 
-impl Drop for Apart {
-    fn drop(&mut self) {
-        Command::new("kill").arg(self.0.id().to_string()).status().ok();
-        self.0.wait().ok();
+impl Apart {
+    /// Starts the shop that `binary` is, and waits until each of its processes is ready.
+    pub(crate) async fn start(binary: &str) -> Self {
+        let (folder, ports, public) = (Folder::new(), ports(kernel::testing::roles(binary).len()), port());
+        let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/apart"));
+        command
+            .envs([("STOA_BIN", binary), ("STOA_LOG__FILTER", "error")])
+            .env("STOA_APART_PORT", ports[0].to_string())
+            .env("STOA_DATA_DIR", &folder.0)
+            .env("STOA_LISTEN__PUBLIC", format!("127.0.0.1:{public}"));
+        let processes = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let mut apart = Self { base: format!("http://127.0.0.1:{public}"), processes, _folder: folder };
+        let (client, until) = (actor::client(), Instant::now() + Duration::from_mins(1));
+        for port in ports {
+            let url = format!("http://127.0.0.1:{port}/health/ready");
+            while !client.get(&url).send().await.is_ok_and(|reply| reply.status().is_success()) {
+                let ended = apart.processes.try_wait().unwrap();
+                assert!(ended.is_none() && Instant::now() < until, "{url} is not ready ({ended:?})");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        apart
     }
 }
 
-/// Free ports in a row, one for each role.
-fn ports() -> Vec<u16> {
+impl Drop for Apart {
+    fn drop(&mut self) {
+        Command::new("kill").arg(self.processes.id().to_string()).status().ok();
+        self.processes.wait().ok();
+    }
+}
+
+/// So many free ports in a row.
+fn ports(many: usize) -> Vec<u16> {
     loop {
-        let ports: Vec<u16> = roles().iter().map(|_| port()).collect();
+        let ports: Vec<u16> = (0..many).map(|_| port()).collect();
         if ports.windows(2).all(|pair| pair[0] + 1 == pair[1]) {
             return ports;
         }
@@ -50,22 +79,5 @@ async fn together_on_sqlite() {
 
 #[tokio::test]
 async fn apart_as_deploy_apart_starts_it() {
-    let (folder, ports, public) = (Folder::new(), ports(), port());
-    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/apart"));
-    command
-        .envs([("STOA_BIN", OURS), ("STOA_LOG__FILTER", "error")])
-        .env("STOA_APART_PORT", ports[0].to_string())
-        .env("STOA_DATA_DIR", &folder.0)
-        .env("STOA_LISTEN__PUBLIC", format!("127.0.0.1:{public}"));
-    let mut apart = Apart(command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
-    let (client, until) = (actor::client(), Instant::now() + Duration::from_mins(1));
-    for port in ports {
-        let url = format!("http://127.0.0.1:{port}/health/ready");
-        while !client.get(&url).send().await.is_ok_and(|reply| reply.status().is_success()) {
-            let ended = apart.0.try_wait().unwrap();
-            assert!(ended.is_none() && Instant::now() < until, "{url} is not ready ({ended:?})");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-    tour(&format!("http://127.0.0.1:{public}"));
+    tour(&Apart::start(OURS).await.base);
 }

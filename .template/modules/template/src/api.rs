@@ -1,0 +1,56 @@
+//! What the other modules see of notes.
+use chrono::{DateTime, Utc};
+use kernel::{Caller, CloudEvent, Page, PageQuery, Text};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Error;
+
+kernel::id! {
+    /// Identifies a note.
+    pub struct NoteId;
+}
+
+/// What a note may say.
+pub(crate) type NoteText = Text<1, 1000>;
+
+/// Something that staff wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::FromRow)]
+pub struct Note {
+    /// Its identifier.
+    pub id: NoteId,
+    /// What it says.
+    pub text: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A note to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewNote {
+    /// What it says.
+    #[schema(value_type = NoteText, inline)]
+    pub text: String,
+}
+
+/// Published as `note.added`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteAdded {
+    /// The note.
+    pub note: Note,
+}
+
+kernel::api! {
+    /// Notes that staff make and anyone reads.
+    pub trait Template("template") {
+        /// Lists notes, the latest first.
+        read async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<Note>, Error>;
+
+        /// Adds a note. The same `key` adds it once. Staff.
+        idempotent async fn add(&self, caller: Caller, key: String, note: NewNote) -> Result<Note, Error>;
+
+        /// What happened after position `after`; waits up to `wait_ms` for news.
+        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error>;
+    }
+}
