@@ -254,12 +254,7 @@ impl Books {
         Ok(Facts {
             orders: orders.query("SELECT id, status, version, state FROM orders ORDER BY id").fetch_all().await?,
             decisions: orders
-                .query(
-                    "SELECT order_id, version, kind FROM order_events
-                      UNION ALL
-                     SELECT order_id, version, kind FROM later_events
-                      ORDER BY order_id, version",
-                )
+                .query("SELECT order_id, version, kind FROM order_events ORDER BY order_id, version")
                 .fetch_all()
                 .await?,
             told_by_orders: orders.query(outbox).fetch_all().await?,

@@ -4,7 +4,7 @@ use payments::Payments;
 
 use crate::{
     Error, NewRefund, Order, OrderId, forms,
-    order::{Aggregate, event::Refund, journal::Journal, key::Key, refunds},
+    order::{event::Refund, journal::Journal, key, refunds},
     refusals::{of_refund, promises_nothing},
 };
 
@@ -18,9 +18,11 @@ pub(crate) async fn refund(
     if_match: &Condition,
 ) -> Result<Order, Error> {
     caller.staff()?;
-    let (key, wish) = (Key::of_refund(caller, key)?, refund.checked()?);
+    let (key, wish) = (key::of_refund(caller, key)?, refund.checked()?);
     let order = journal.find(id).await?;
-    let Some(refund) = request(journal, &order, &key, &wish, if_match).await? else { return Ok(order.view()) };
+    let Some(amount) = order.refundable(&key, wish.amount)? else { return Ok(order.view()) };
+    let asked = Refund { key, amount, reason: wish.reason };
+    let refund = refunds::insert(&journal.db, id, asked, caller.scope(), if_match).await?;
     if wish.amount.is_some_and(|amount| amount != refund.amount) {
         return Err(Error::KeyReused);
     }
@@ -34,31 +36,6 @@ pub(crate) async fn refund(
     }
     kernel::failpoint!("orders.refund.after");
     Ok(journal.decide(order, (), |order| Ok(order.refund(&refund))).await?.order().view())
-}
-
-/// Writes down what is to be paid back, under a name that is the sender's; none where it has been.
-async fn request(
-    journal: &Journal,
-    order: &Aggregate,
-    key: &Key,
-    wish: &NewRefund,
-    if_match: &Condition,
-) -> Result<Option<Refund>, Error> {
-    let (db, id) = (&journal.db, order.created.id);
-    loop {
-        let requested = refunds::find(db, id, key.plain()).await?;
-        let taken = requested.as_ref().map(refunds::Requested::taken);
-        // Whoever had taken the name may have been refused since, and have left it.
-        let own = taken.is_none() && refunds::find(db, id, key.own()).await?.is_some();
-        let name = if own { key.own() } else { key.name(taken, journal.clock.now()) };
-        let Some(amount) = order.refundable(name, wish.amount)? else { return Ok(None) };
-        let refund = Refund { key: name.into(), amount, reason: wish.reason.clone() };
-        let requested = refunds::insert(db, id, refund, &key.sender, if_match).await?;
-        // Somebody else may have taken the name meanwhile.
-        if requested.sender.as_ref().is_none_or(|sender| *sender == key.sender) {
-            return Ok(Some(requested.refund(amount.currency)));
-        }
-    }
 }
 
 impl NewRefund {

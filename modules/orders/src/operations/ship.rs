@@ -3,7 +3,7 @@ use kernel::{Caller, Condition, Violations};
 
 use crate::{
     Error, NewShipment, Order, OrderId, forms,
-    order::{journal::Journal, key::Key},
+    order::{journal::Journal, key},
 };
 
 pub(crate) async fn ship(
@@ -15,7 +15,7 @@ pub(crate) async fn ship(
     if_match: &Condition,
 ) -> Result<Order, Error> {
     caller.staff()?;
-    let (key, shipment) = (Key::of_parcel(caller, key)?, shipment.checked()?);
+    let (key, shipment) = (key::of_parcel(caller, key)?, shipment.checked()?);
     let order = journal.find(id).await?;
     let at = journal.clock.now();
     let decision = journal.decide(order, (), |order| order.fresh(if_match, order.ship(&key, &shipment, at)?)).await?;

@@ -80,7 +80,6 @@ impl Aggregate {
                 self.payment = if all { PaymentStatus::Refunded } else { PaymentStatus::PartiallyRefunded };
                 self.refunds.push(refund);
             }
-            // Where release 0.1.0 looks for it, too.
             Event::OrderCorrected(correction) => self.created.email = correction.email,
         }
         self.version += 1;

@@ -8,7 +8,6 @@ use payments::{Action, Payment, PaymentStatus};
 use super::{
     Aggregate,
     event::{Cancelling, Correction, Event, Parcel, Reason, Refund},
-    key::{Key, Taken},
 };
 use crate::{Error, NewShipment, OrderStatus, Shipment, ShipmentId};
 
@@ -82,12 +81,8 @@ impl Aggregate {
     }
 
     /// A parcel has left the house. The same `key` is the same parcel.
-    pub(crate) fn ship(&self, key: &Key, new: &NewShipment, at: DateTime<Utc>) -> Result<Option<Event>, Error> {
-        let parcel = |name: &str| self.parcels.iter().find(|parcel| parcel.key == name);
-        let taken = parcel(key.plain())
-            .map(|Parcel { sender, shipment, .. }| Taken { sender: sender.as_deref(), at: Some(shipment.shipped_at) });
-        let name = key.name(taken, at);
-        if let Some(Parcel { shipment, .. }) = parcel(name) {
+    pub(crate) fn ship(&self, key: &str, new: &NewShipment, at: DateTime<Utc>) -> Result<Option<Event>, Error> {
+        if let Some(Parcel { shipment, .. }) = self.parcels.iter().find(|parcel| parcel.key == key) {
             let same = (&shipment.carrier, &shipment.tracking_number) == (&new.carrier, &new.tracking_number);
             return if same { Ok(None) } else { Err(Error::KeyReused) };
         }
@@ -96,7 +91,7 @@ impl Aggregate {
         }
         let NewShipment { carrier, tracking_number } = new.clone();
         let shipment = Shipment { id: ShipmentId::new(), carrier, tracking_number, shipped_at: at };
-        Ok(Some(Event::OrderShipped(Parcel { key: name.into(), sender: Some(key.sender.clone()), shipment })))
+        Ok(Some(Event::OrderShipped(Parcel { key: key.into(), shipment })))
     }
 
     /// How much to pay back for `key`: what was asked for, or all that is left; none where it has been.

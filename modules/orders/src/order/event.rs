@@ -74,8 +74,6 @@ pub(crate) enum Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Parcel {
     pub(crate) key: String,
-    /// Who sent the key; not known of what 0.1.0 noted.
-    pub(crate) sender: Option<String>,
     pub(crate) shipment: Shipment,
 }
 
@@ -117,11 +115,6 @@ impl Event {
             Self::OrderShipped(Parcel { key, .. }) | Self::OrderRefunded(Refund { key, .. }) => Some(key),
             _ => None,
         }
-    }
-
-    /// Whether release 0.1.0 has no word for it.
-    pub(crate) fn is_later(&self) -> bool {
-        matches!(self, Self::OrderCorrected(_))
     }
 
     /// What the other modules are told, where they are.

@@ -1,28 +1,20 @@
 //! The rows of refunds that staff ask for: written down before payments are asked, so that a lost answer is known.
-use chrono::{DateTime, Utc};
-use kernel::{Condition, Currency, Db, Executor, Fault, Money, Tx};
+use kernel::{Condition, Currency, Db, Executor, Fault, Money, Scope, Tx};
 
-use super::{event::Refund, key::Taken};
+use super::event::Refund;
 use crate::{Error, OrderId};
 
-/// What is to be paid back under a key, and who sent that.
+/// What is to be paid back under a key.
 #[derive(Debug, sqlx::FromRow)]
 pub(crate) struct Requested {
     key: String,
     amount: i64,
     pub(crate) reason: Option<String>,
-    pub(crate) sender: Option<String>,
-    /// When it was noted that it is paid back.
-    at: Option<DateTime<Utc>>,
 }
 
 impl Requested {
-    pub(crate) fn refund(self, currency: Currency) -> Refund {
+    fn refund(self, currency: Currency) -> Refund {
         Refund { key: self.key, amount: Money::new(self.amount, currency), reason: self.reason }
-    }
-
-    pub(crate) fn taken(&self) -> Taken<'_> {
-        Taken { sender: self.sender.as_deref(), at: self.at }
     }
 }
 
@@ -34,9 +26,10 @@ pub(crate) async fn insert(
     db: &Db,
     id: OrderId,
     refund: Refund,
-    sender: &str,
+    sender: Scope,
     if_match: &Condition,
-) -> Result<Requested, Error> {
+) -> Result<Refund, Error> {
+    let currency = refund.amount.currency;
     let mut tx = db.begin().await?;
     if *if_match != Condition::default() && find(&mut tx, id, &refund.key).await?.is_none() {
         let locked = tx.query("SELECT version FROM orders WHERE id = $1").bind(id).for_update();
@@ -52,13 +45,13 @@ pub(crate) async fn insert(
     .bind(refund.key.clone())
     .bind(refund.amount.amount)
     .bind(refund.reason)
-    .bind(sender.to_owned())
+    .bind(sender.to_string())
     .execute()
     .await?;
     let gone = || Fault::unavailable("a refund that was written down was withdrawn meanwhile");
     let requested = find(&mut tx, id, &refund.key).await?.ok_or_else(gone)?;
     tx.commit().await?;
-    Ok(requested)
+    Ok(requested.refund(currency))
 }
 
 /// Whether money is to be paid back of which the order does not know yet.
@@ -76,13 +69,7 @@ async fn any_pending(tx: &mut Tx, id: OrderId) -> sqlx::Result<bool> {
 
 /// What was to be paid back under a key.
 pub(crate) async fn find(db: impl Executor<'_>, id: OrderId, key: &str) -> Result<Option<Requested>, Fault> {
-    let query = db.query(
-        "SELECT refunds.key, refunds.amount, refunds.reason, refunds.sender, order_events.at
-           FROM refunds
-           LEFT JOIN order_events ON order_events.order_id = refunds.order_id
-                                 AND order_events.kind = 'OrderRefunded' AND order_events.key = refunds.key
-          WHERE refunds.order_id = $1 AND refunds.key = $2",
-    );
+    let query = db.query("SELECT key, amount, reason FROM refunds WHERE order_id = $1 AND key = $2");
     Ok(query.bind(id).bind(key.to_owned()).fetch_optional().await?)
 }
 

@@ -125,17 +125,6 @@ pub(crate) async fn append(
     at: DateTime<Utc>,
 ) -> Result<(), Fault> {
     let mut told = serde_json::to_value(event).map_err(Fault::internal)?;
-    if event.is_later() {
-        tx.query("INSERT INTO later_events (order_id, version, kind, body, at) VALUES ($1, $2, $3, $4, $5)")
-            .bind(id)
-            .bind(version)
-            .bind(event.kind())
-            .bind(Json(told["body"].take()))
-            .bind(at)
-            .execute()
-            .await?;
-        return Ok(());
-    }
     tx.query("INSERT INTO order_events (order_id, version, kind, key, body, at) VALUES ($1, $2, $3, $4, $5, $6)")
         .bind(id)
         .bind(version)
@@ -151,12 +140,7 @@ pub(crate) async fn append(
 /// An order's history, from its first event.
 pub(crate) async fn history(db: impl Executor<'_>, id: OrderId) -> Result<Vec<(i64, Event, DateTime<Utc>)>, Fault> {
     let rows: Vec<(i64, String, Json<Value>, DateTime<Utc>)> = db
-        .query(
-            "SELECT version, kind, body, at FROM order_events WHERE order_id = $1
-              UNION ALL
-             SELECT version, kind, body, at FROM later_events WHERE order_id = $1
-              ORDER BY version",
-        )
+        .query("SELECT version, kind, body, at FROM order_events WHERE order_id = $1 ORDER BY version")
         .bind(id)
         .fetch_all()
         .await?;

@@ -1,6 +1,6 @@
 //! Where an order goes, and where mail about it does.
 use axum::http::StatusCode;
-use kernel::{Caller, Condition, Executor, Refusal};
+use kernel::{Caller, Condition, Refusal};
 use serde_json::{Value, json};
 
 use super::shop::{customer, staff, tell, wish};
@@ -176,24 +176,6 @@ async fn staff_corrects_where_mail_about_an_order_goes() {
         let late = correct(&bob, "late@example.com", Condition::default()).await.unwrap();
         assert_eq!((late.status, &*late.email), (cancelled.status, "late@example.com"), "it is still written to");
         shop.audit().await;
-    })
-    .await;
-}
-
-/// As release 0.1.0 reads: it knows these kinds, and the state.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_release_before_reads_an_order_that_was_corrected() {
-    tell(|shop| async move {
-        let ada = shop.ada();
-        let order = shop.place(&ada, "1", "ok").await.unwrap();
-        shop.orders.correct(staff(), order.id, patch("new@example.com"), Condition::default()).await.unwrap();
-        let sql = "SELECT kind FROM order_events WHERE order_id = $1 ORDER BY version";
-        let kinds: Vec<(String,)> = shop.context.db.query(sql).bind(order.id).fetch_all().await.unwrap();
-        let kinds: Vec<_> = kinds.iter().map(|(kind,)| &**kind).collect();
-        assert_eq!(kinds, ["OrderCreated", "OrderConfirmed", "PaymentCaptured"]);
-        let sql = "SELECT state FROM orders WHERE id = $1";
-        let row = shop.context.db.query(sql).bind(order.id).fetch_one::<(sqlx::types::Json<Value>,)>().await.unwrap();
-        assert_eq!(row.0.0["created"]["email"], "new@example.com", "where it finds the address");
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! A key belongs to who sends it, and what changed nothing leaves it free.
 use futures_util::future::join_all;
-use kernel::{Caller, Condition, Executor};
+use kernel::{Caller, Condition};
 
 use super::{
     shop::{Shop, customer, staff, tell},
@@ -23,10 +23,6 @@ impl Shop {
 
     async fn refund(&self, who: &Caller, id: OrderId, key: &str, refund: NewRefund) -> Result<Order, Error> {
         self.orders.refund(who.clone(), id, key.into(), refund, Condition::default()).await
-    }
-
-    async fn run(&self, sql: &'static str) {
-        self.context.db.query(sql).execute().await.unwrap();
     }
 }
 
@@ -72,28 +68,6 @@ async fn many_at_once_with_one_key_are_as_many_refunds_and_parcels_as_senders() 
             assert_eq!((order.payment.refunded, order.shipments.len()), [(eur(10), 1), (eur(60), 6)][number]);
         }
         assert_eq!(shop.world.scene(|scene| scene.refunds.len()), 6, "payments heard of as many");
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_0_1_0_wrote_down_without_a_sender_counts_for_a_day() {
-    tell(|shop| async move {
-        let (bob, eve) = (staff(), staff());
-        let id = shop.place(&shop.ada(), "1", "ok").await.unwrap().id;
-        shop.refund(&bob, id, "1", some(500)).await.unwrap();
-        shop.run("UPDATE refunds SET sender = NULL").await;
-        assert_eq!(shop.refund(&bob, id, "1", some(500)).await.unwrap().payment.refunded, eur(500), "paid once");
-        assert_eq!(shop.refund(&bob, id, "1", some(400)).await, Err(Error::KeyReused));
-        shop.context.clock.advance(chrono::TimeDelta::days(1));
-        assert_eq!(shop.refund(&eve, id, "1", some(400)).await.unwrap().payment.refunded, eur(900), "long ago");
-
-        // What it asked payments for and did not live to note is finished, not paid again.
-        shop.world.mishap("refund", Mishap::ReplyLost);
-        assert!(shop.refund(&bob, id, "2", some(100)).await.is_err());
-        shop.run("UPDATE refunds SET sender = NULL WHERE sender IS NOT NULL AND amount = 100").await;
-        assert_eq!(shop.refund(&bob, id, "2", some(100)).await.unwrap().payment.refunded, eur(1000));
-        assert_eq!(shop.world.scene(|scene| scene.refunds.len()), 3);
     })
     .await;
 }
