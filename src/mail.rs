@@ -31,12 +31,20 @@ pub(crate) enum Mail {
 pub(crate) async fn mail(host: &mut Host, command: Mail) -> Result<ExitCode, StartError> {
     let app = app::start(host).await?;
     match command {
-        Mail::Failed => failed(&app).await?.iter().for_each(|message| println!("{}", line(message))),
+        Mail::Failed => {
+            let all = failed(&app).await?;
+            for message in &all {
+                println!("{}", line(message));
+            }
+            eprintln!("{} messages were given up", all.len());
+        }
         Mail::Resend { id: Some(id), .. } => resend(&app, NotificationId(id)).await?,
         Mail::Resend { id: None, .. } => {
-            for message in failed(&app).await? {
+            let all = failed(&app).await?;
+            for message in &all {
                 resend(&app, message.notification.id).await?;
             }
+            eprintln!("{} messages are to be sent again", all.len());
         }
     }
     Ok(ExitCode::SUCCESS)
