@@ -54,7 +54,7 @@ mod tests {
             ("500", "JPY", 500),
             ("1.234", "KWD", 1234),
             ("1.2", "KWD", 1200),
-            ("10000000000.00", "EUR", 1_000_000_000_000),
+            ("9999999999.99", "EUR", 999_999_999_999),
         ] {
             let currency = code.parse().unwrap();
             let money = parse(text, currency).unwrap();
@@ -80,7 +80,7 @@ mod tests {
             ("1.2.3", "EUR", "malformed_price"),
             ("٣", "EUR", "malformed_price"),
             ("NaN", "EUR", "malformed_price"),
-            ("10000000000.01", "EUR", "price_too_high"),
+            ("10000000000.00", "EUR", "price_too_high"),
             ("99999999999999999999999999", "EUR", "price_too_high"),
         ] {
             assert_eq!(parse(text, code.parse().unwrap()).unwrap_err().code, flaw, "{text}");

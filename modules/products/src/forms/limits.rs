@@ -25,6 +25,7 @@ pub(crate) const VARIANTS: usize = 100;
 pub(crate) const OPTIONS: usize = 5;
 
 // Minor units, pieces, grams.
-pub(crate) const PRICE: i64 = 1_000_000_000_000;
+/// Twelve digits, as much as payment providers take.
+pub(crate) const PRICE: i64 = 999_999_999_999;
 pub(crate) const QUANTITY: i64 = 1_000_000_000;
 pub(crate) const WEIGHT: i64 = 10_000_000;
