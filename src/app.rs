@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use kernel::{Deployable, Edge, Host, Module, StartError, Wire};
+use kernel::{Deployable, Edge, Host, Module, StartError, Wire, failpoint};
 
 /// One line a role: its name, its type, and what it calls, which stands above it.
 macro_rules! roles {
@@ -19,6 +19,12 @@ macro_rules! roles {
                 ..Deployable::module(name::<$Module>())
             },)*
         ];
+
+        /// Every place at which a process can be told to die.
+        pub(crate) fn failpoints() -> Vec<String> {
+            let edges = [$(<$Edge as Edge>::FAILPOINTS.concat()),*].concat().into_iter().map(ToOwned::to_owned);
+            edges.chain([$(failpoint::of::<$Module>()),*].concat()).collect()
+        }
 
         /// Every module, here or over there.
         pub(crate) struct App {

@@ -86,6 +86,9 @@ enum Command {
     Migrate,
     /// Prints what a role can be made of: a line each with its name, its kind, what it calls and whose events it hears
     Roles,
+    /// Prints the places at which `testing.failpoint` can end a process
+    #[command(hide = true)]
+    Failpoints,
     /// Prints every setting in force and where it comes from, secrets hidden
     Config,
     /// Prints the description of the public API (OpenAPI 3.1)
@@ -146,6 +149,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode, StartError> {
             return with_host(config, async |host| app::migrate(host).await.map(|()| ExitCode::SUCCESS)).await;
         }
         Command::Roles => print!("{}", roles()),
+        Command::Failpoints => println!("{}", app::failpoints().join("\n")),
         Command::Config => print!("{}", config::describe(&config)?),
         Command::Openapi => openapi(config).await?,
     }

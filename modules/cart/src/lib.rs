@@ -20,6 +20,12 @@ use utoipa_axum::router::OpenApiRouter;
 pub use api::*;
 pub use error::Error;
 
+mod failpoints {
+    pub(crate) use kernel::failpoint::reach;
+
+    kernel::failpoints! { "cart": close => { uncommitted, committed } }
+}
+
 /// What customers and guests mean to buy.
 #[derive(Debug)]
 pub struct Module;
@@ -33,6 +39,7 @@ impl kernel::Module for Module {
     type Api = dyn Carts;
     type Deps = Arc<dyn Products>;
     const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/cart");
+    const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, products: Self::Deps) -> Result<Arc<dyn Carts>, StartError> {
         let Config { guest_days } = context.config()?;

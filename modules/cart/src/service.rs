@@ -6,6 +6,7 @@ use kernel::{Caller, Clock, Condition, Context, Currency, Db, Failure, Fault, Ow
 use products::{Offer, Products, Sku};
 use uuid::Uuid;
 
+use crate::failpoints::{close, reach};
 use crate::{
     Added, Cart, CartId, Carts, Error, NewItem, OrderedItem,
     domain::{self, Contents, LINES, Label},
@@ -230,9 +231,9 @@ impl Carts for Service {
             }
             (State::Open | State::Ordered, None) => self.end(&mut tx, &owner, id, order_id, &ordered).await?,
         }
-        kernel::failpoint!("cart.close.uncommitted");
+        reach(close::uncommitted);
         tx.commit().await?;
-        kernel::failpoint!("cart.close.committed");
+        reach(close::committed);
         Ok(())
     }
 }

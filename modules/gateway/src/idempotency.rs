@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 use uuid::Uuid;
 
+use crate::failpoints::{named, reach};
 use crate::{
     Error,
     headers::no_store,
@@ -103,11 +104,11 @@ impl Ledger {
         });
         match claimed? {
             None => {
-                kernel::failpoint!("gateway.named.claimed");
+                reach(named::claimed);
                 let answer = next.run(Request::from_parts(parts, Body::from(body))).await;
-                kernel::failpoint!("gateway.named.answered");
+                reach(named::answered);
                 let answer = self.settle(named, fence, answer).await;
-                kernel::failpoint!("gateway.named.kept");
+                reach(named::kept);
                 Ok(answer)
             }
             Some(earlier) if earlier.fingerprint != named.fingerprint => Err(Error::KeyReused),

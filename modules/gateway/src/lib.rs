@@ -34,6 +34,12 @@ use crate::{caller::Gate, config::Config, idempotency::Ledger, keys::Keys};
 pub use error::Error;
 pub use openapi::openapi;
 
+mod failpoints {
+    pub(crate) use kernel::failpoint::reach;
+
+    kernel::failpoints! { "gateway": named => { claimed, answered, kept } }
+}
+
 /// The public edge: it finds out who asks, and hands each request to the module that it is for.
 #[derive(Debug)]
 pub struct Edge;
@@ -42,6 +48,7 @@ impl kernel::Edge for Edge {
     const NAME: &'static str = "gateway";
     type Deps = (Arc<dyn users::Users>, Arc<dyn cart::Carts>);
     const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/gateway");
+    const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     /// Puts the edge around the public routes of all modules.
     ///

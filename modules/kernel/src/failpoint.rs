@@ -4,7 +4,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use crate::{Mode, StartError};
+use crate::{Mode, Module, StartError, Wire};
 
 /// Where this process dies; nowhere, unless a test says so.
 static ARMED: OnceLock<Armed> = OnceLock::new();
@@ -15,22 +15,76 @@ struct Armed {
     left: AtomicU64,
 }
 
-/// A place where `testing.failpoint` may end the process at once, as a power cut would.
+/// Declares where a module may die, in its `mod failpoints`.
 ///
-/// Its name are the parts with dots between them, and begins with the module that it is in.
+/// With `"cart": close => { uncommitted, committed }`, `reach(close::committed)` ends the process at once, as a power cut
+/// would, if `testing.failpoint` is `cart.close.committed`. What is reached is declared, or does not compile; what is
+/// declared is in [`Module::FAILPOINTS`], from where the matrix knows it, and is reached by a story, or the matrix fails.
 #[macro_export]
-macro_rules! failpoint {
-    ($($part:expr),+ $(,)?) => {
-        $crate::failpoint::reach(&[$($part),+])
+macro_rules! failpoints {
+    ($module:literal: $($($step:ident),+ => $points:tt)+) => {
+        /// Their names.
+        pub(crate) const NAMES: $crate::failpoint::Names = &[$($($step::NAMES),+),+];
+        $($($crate::failpoints! { @step $module $step $points })+)+
+    };
+    (@step $module:literal $step:ident { $($point:ident),+ }) => {
+        #[expect(non_camel_case_types, reason = "called as the place is")]
+        #[derive(Clone, Copy)]
+        pub(crate) enum $step { $($point),+ }
+
+        impl $step {
+            const NAMES: &[&str] = &[$(concat!($module, ".", stringify!($step), ".", stringify!($point))),+];
+        }
+
+        impl $crate::failpoint::Place for $step {
+            fn name(self) -> &'static str {
+                Self::NAMES[self as usize]
+            }
+        }
     };
 }
 
+/// A place at which a process may die.
+pub trait Place {
+    /// Its module, the step and the point in it, with dots between them.
+    fn name(self) -> &'static str;
+}
+
+/// The names of places, step by step.
+pub type Names = &'static [&'static [&'static str]];
+
+/// Where any module that hears of events may die.
+pub(crate) mod hearing {
+    failpoints! { "*": inbox => { received, handled, committed } }
+}
+
+/// Where any module that publishes may die.
+pub(crate) mod publishing {
+    failpoints! { "*": outbox => { placing, placed } relay => { sent, published } }
+}
+
+/// Where `M` may die: at places of its own, and at the kernel's.
+#[must_use]
+pub fn of<M: Module>() -> Vec<String> {
+    // Who can be read from has an outbox.
+    let publishes = <M::Api as Wire>::METHODS.iter().any(|(method, _)| *method == "events");
+    let kernel = [(!M::HEARS.is_empty(), hearing::NAMES), (publishes, publishing::NAMES)];
+    let kernel = kernel.into_iter().filter(|(has, _)| *has).map(|(_, names)| names);
+    let names = [M::FAILPOINTS].into_iter().chain(kernel).flat_map(<[_]>::concat);
+    names.map(|name| name.replace('*', <M::Api as Wire>::NAME)).collect()
+}
+
 /// Ends the process if this is the place.
-#[doc(hidden)]
 #[inline]
-pub fn reach(parts: &[&str]) {
+pub fn reach(place: impl Place) {
+    reach_in("*", place);
+}
+
+/// The same, of the kernel's place in `module`.
+#[inline]
+pub(crate) fn reach_in(module: &str, place: impl Place) {
     if let Some(armed) = ARMED.get()
-        && armed.is_up(parts)
+        && armed.is_up(&place.name().replace('*', module))
     {
         eprintln!("failpoint {}", armed.name);
         std::process::abort();
@@ -59,9 +113,8 @@ impl Armed {
     }
 
     /// Whether this is the place and the time.
-    fn is_up(&self, parts: &[&str]) -> bool {
-        let here = self.name.split('.').eq(parts.iter().flat_map(|part| part.split('.')));
-        here && self.left.fetch_sub(1, Ordering::Relaxed) == 1
+    fn is_up(&self, place: &str) -> bool {
+        self.name == place && self.left.fetch_sub(1, Ordering::Relaxed) == 1
     }
 }
 
@@ -70,18 +123,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_its_name_however_it_is_put_together() {
-        let armed = |setting| Armed::parse(setting).unwrap();
-        assert!(armed("orders.reserve.before").is_up(&["orders.reserve.before"]));
-        assert!(armed("orders.reserve.before").is_up(&["orders", "reserve", "before"]));
-        assert!(!armed("orders.reserve.before").is_up(&["orders", "reserve", "after"]));
-        assert!(!armed("orders.reserve").is_up(&["orders", "reserve", "before"]));
+    fn a_place_is_its_name() {
+        assert_eq!(hearing::inbox::handled.name(), "*.inbox.handled");
+        let armed = Armed::parse("orders.inbox.handled").unwrap();
+        assert!(!armed.is_up("orders.inbox.received") && !armed.is_up("orders.inbox"));
+        assert!(armed.is_up("orders.inbox.handled"));
     }
 
     #[test]
     fn a_place_may_be_passed_before() {
         let armed = Armed::parse("cart.close:3").unwrap();
-        let reached: Vec<_> = (0..4).map(|_| armed.is_up(&["cart.close"])).collect();
+        let reached: Vec<_> = (0..4).map(|_| armed.is_up("cart.close")).collect();
         assert_eq!(reached, [false, false, true, false]);
     }
 

@@ -31,6 +31,8 @@ pub trait Module {
     const MIGRATIONS: Migrator;
     /// The modules whose events it hears of.
     const HEARS: &'static [&'static str] = &[];
+    /// Where it may die in a test: the `NAMES` of its [`failpoints!`](crate::failpoints).
+    const FAILPOINTS: failpoint::Names = &[];
     /// Starts it in this process.
     fn start(context: Context, deps: Self::Deps) -> impl Future<Output = Result<Arc<Self::Api>, StartError>> + Send;
     /// Its public endpoints, served at the edge whoever hosts the module.
@@ -45,6 +47,8 @@ pub trait Edge {
     type Deps: Send;
     /// The migrations of its database, numbered from 0100; those before are the kernel's.
     const MIGRATIONS: Migrator;
+    /// Where it may die in a test: the `NAMES` of its [`failpoints!`](crate::failpoints).
+    const FAILPOINTS: failpoint::Names = &[];
     /// Starts it in this process, around the public endpoints of every module.
     fn start(
         context: Context,

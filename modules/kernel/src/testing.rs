@@ -153,13 +153,20 @@ pub fn address(hosts: &[&str]) -> String {
     format!("postgres://stoa@{}/postgres", hosts.join(","))
 }
 
+/// What the binary `stoa` says of itself: its `roles`, or its `failpoints`.
+#[must_use]
+pub fn said(stoa: &str, word: &str) -> String {
+    // The variables of a test are no settings.
+    let said = Command::new(stoa).env_clear().arg(word).output().expect("the binary runs");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8(said.stdout).expect("it speaks UTF-8")
+}
+
 /// What the binary `stoa` says that a role can be made of.
 #[must_use]
 pub fn roles(stoa: &str) -> Vec<Deployable> {
-    let said = std::process::Command::new(stoa).arg("roles").output().expect("the binary runs");
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     // They last as long as the test program.
-    let text: &'static str = String::from_utf8(said.stdout).expect("it speaks UTF-8").leak();
+    let text: &'static str = said(stoa, "roles").leak();
     let list = |field: &'static str| -> &'static [&'static str] {
         let names = field.split_once(' ').map_or("", |(_, names)| names);
         names.split(',').filter(|name| !name.is_empty()).collect::<Vec<_>>().leak()

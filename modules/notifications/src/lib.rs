@@ -25,6 +25,12 @@ use utoipa_axum::router::OpenApiRouter;
 pub use api::*;
 pub use error::Error;
 
+mod failpoints {
+    pub(crate) use kernel::failpoint::reach;
+
+    kernel::failpoints! { "notifications": send => { claimed, handed_over, noted } mail => { unfinished } }
+}
+
 /// Tells customers what happened.
 #[derive(Debug)]
 pub struct Module;
@@ -34,6 +40,7 @@ impl kernel::Module for Module {
     type Deps = Arc<dyn Orders>;
     const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/notifications");
     const HEARS: &'static [&'static str] = &[<dyn Orders>::NAME];
+    const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, orders: Self::Deps) -> Result<Arc<dyn Notifications>, StartError> {
         let settings = context.config::<Settings>()?.checked()?;

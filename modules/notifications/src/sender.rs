@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use kernel::{Clock, Context, Db, Fault};
 use tokio::sync::Notify;
 
+use crate::failpoints::{reach, send};
 use crate::{
     channel::{Channel, Message, Undelivered},
     domain::{ATTEMPTS, pause},
@@ -60,11 +61,11 @@ impl Sender {
 
     /// Sends a message that was leased, and notes it.
     pub(crate) async fn deliver(&self, message: &Message) -> Result<(), Fault> {
-        kernel::failpoint!("notifications.send.claimed");
+        reach(send::claimed);
         let sent = self.hand_over(message).await;
-        kernel::failpoint!("notifications.send.handed_over");
+        reach(send::handed_over);
         self.note(message, sent).await?;
-        kernel::failpoint!("notifications.send.noted");
+        reach(send::noted);
         Ok(())
     }
 

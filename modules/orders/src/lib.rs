@@ -27,6 +27,17 @@ use tokio::sync::Notify;
 use users::Users;
 use utoipa_axum::router::OpenApiRouter;
 
+mod failpoints {
+    pub(crate) use kernel::failpoint::reach;
+
+    kernel::failpoints! { "orders":
+        reserve, authorize, commit, capture, close, cancel, release, end, refund => { before, after }
+        resume => { claimed }
+        OrderCreated, PaymentActionRequired, OrderConfirmed, PaymentCaptured, OrderCancelling, OrderCancelled,
+        OrderShipped, OrderRefunded, OrderCorrected => { uncommitted, committed }
+    }
+}
+
 /// Orders, from the cart to the doorstep.
 #[derive(Debug)]
 pub struct Module;
@@ -38,6 +49,7 @@ impl kernel::Module for Module {
     type Deps = Deps;
     const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/orders");
     const HEARS: &'static [&'static str] = &[<dyn Payments>::NAME];
+    const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, deps: Deps) -> Result<Arc<dyn Orders>, StartError> {
         let payments = Arc::clone(&deps.3);

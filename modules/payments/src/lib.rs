@@ -21,6 +21,15 @@ use kernel::{Context, StartError};
 use service::Service;
 use utoipa_axum::router::OpenApiRouter;
 
+mod failpoints {
+    pub(crate) use kernel::failpoint::reach;
+
+    kernel::failpoints! { "payments":
+        authorize, capture, find, refund, void => { intended, answered, recorded }
+        cancel, webhook => { uncommitted, committed }
+    }
+}
+
 /// Payments, as a process hosts them.
 #[derive(Debug)]
 pub struct Module;
@@ -29,6 +38,7 @@ impl kernel::Module for Module {
     type Api = dyn Payments;
     type Deps = ();
     const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payments");
+    const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, (): ()) -> Result<Arc<dyn Payments>, StartError> {
         let service = Arc::new(Service::new(&context)?);

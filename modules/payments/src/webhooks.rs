@@ -1,6 +1,7 @@
 //! What providers tell of their own accord. It comes late, twice and in any order.
 use kernel::{Violation, Violations, line};
 
+use crate::failpoints::{reach, webhook};
 use crate::{
     Error,
     operations::compensate,
@@ -40,9 +41,9 @@ pub(crate) async fn webhook(
             heard = Some(payment);
         }
     }
-    kernel::failpoint!("payments.webhook.uncommitted");
+    reach(webhook::uncommitted);
     tx.commit().await?;
-    kernel::failpoint!("payments.webhook.committed");
+    reach(webhook::committed);
     if moved {
         journal.outbox.wake();
     }

@@ -27,6 +27,12 @@ use service::{Config, Service};
 /// How often reservations that are past their time are looked for, and products whose words are not prepared.
 const SWEEP: Duration = Duration::from_secs(5);
 
+mod failpoints {
+    pub(crate) use kernel::failpoint::reach;
+
+    kernel::failpoints! { "products": reserve, commit, release, adjust => { uncommitted, committed } }
+}
+
 /// The catalogue and its stock.
 #[derive(Debug)]
 pub struct Module;
@@ -35,6 +41,7 @@ impl kernel::Module for Module {
     type Api = dyn Products;
     type Deps = ();
     const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/products");
+    const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, (): ()) -> Result<Arc<dyn Products>, StartError> {
         let config: Config = context.config()?;

@@ -51,6 +51,12 @@ struct Config {
 /// How often what has expired is swept.
 const SWEEP: Duration = Duration::from_mins(10);
 
+mod failpoints {
+    pub(crate) use kernel::failpoint::reach;
+
+    kernel::failpoints! { "users": refresh => { uncommitted, committed } }
+}
+
 /// Accounts, sessions and addresses.
 #[derive(Debug)]
 pub struct Module;
@@ -59,6 +65,7 @@ impl kernel::Module for Module {
     type Api = dyn Users;
     type Deps = ();
     const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/users");
+    const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, (): ()) -> Result<Arc<dyn Users>, StartError> {
         let service = Arc::new(service::Service::new(&context, context.config()?)?);

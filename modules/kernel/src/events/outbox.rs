@@ -7,7 +7,11 @@ use sqlx::types::Json;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{Call, Clock, Db, Executor, Fault, Tasks, Tx, call::DEFAULT_TIMEOUT};
+use crate::{
+    Call, Clock, Db, Executor, Fault, Tasks, Tx,
+    call::DEFAULT_TIMEOUT,
+    failpoint::{publishing, reach_in},
+};
 
 /// Something that happened in a module: CloudEvents 1.0, JSON format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,9 +167,9 @@ impl Outbox {
             .await?;
         let next = next + i64::try_from(placed).map_err(Fault::internal)?;
         tx.query("UPDATE outbox_head SET next = $1 WHERE id = 1").bind(next).execute().await?;
-        crate::failpoint!(self.module, "outbox.placing");
+        reach_in(self.module, publishing::outbox::placing);
         tx.commit().await?;
-        crate::failpoint!(self.module, "outbox.placed");
+        reach_in(self.module, publishing::outbox::placed);
         Ok(())
     }
 

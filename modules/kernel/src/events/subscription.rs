@@ -10,7 +10,11 @@ use super::{
     bus::{Ear, Pull},
     inbox,
 };
-use crate::{Call, CloudEvent, Context, Executor, Fault, Tx, call::DEFAULT_TIMEOUT};
+use crate::{
+    Call, CloudEvent, Context, Executor, Fault, Tx,
+    call::DEFAULT_TIMEOUT,
+    failpoint::{hearing, reach_in},
+};
 
 /// What a module does when something happens in another.
 #[async_trait]
@@ -171,7 +175,7 @@ impl Consumer {
 
     /// Handles a new event, or parks it where its handler or an earlier one of its aggregate says so.
     async fn receive(&self, event: &CloudEvent) -> Result<(), Fault> {
-        crate::failpoint!(self.context.name, "inbox.received");
+        reach_in(self.context.name, hearing::inbox::received);
         let mut tx = self.context.db.begin().await?;
         if !self.advance(&mut tx, event).await? {
             return Ok(());
@@ -208,9 +212,9 @@ impl Consumer {
             handled.map(|outcome| outcome.unwrap_or_else(|_| Err(Fault::internal("a handler panicked").into())));
         event.call().run(handled).await?;
         self.note(&mut tx, event, "done", attempts, None).await?;
-        crate::failpoint!(self.context.name, "inbox.handled");
+        reach_in(self.context.name, hearing::inbox::handled);
         tx.commit().await?;
-        crate::failpoint!(self.context.name, "inbox.committed");
+        reach_in(self.context.name, hearing::inbox::committed);
         self.handler.committed();
         Ok(())
     }

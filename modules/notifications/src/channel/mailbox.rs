@@ -20,6 +20,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{Channel, Message, Undelivered};
+use crate::failpoints::{mail, reach};
 
 /// A folder of mail.
 pub(crate) struct Mailbox {
@@ -84,7 +85,7 @@ async fn put(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(&unfinished).await?;
     file.write_all(bytes).await?;
     file.sync_all().await?;
-    kernel::failpoint!("notifications.mail.unfinished");
+    reach(mail::unfinished);
     fs::rename(&unfinished, path).await?;
     File::open(folder).await?.sync_all().await
 }

@@ -5,6 +5,7 @@ use kernel::{Call, Fault, Tasks};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::{Checkout, drive::DRIVE, lease::Lease};
+use crate::failpoints::{reach, resume};
 use crate::{Error, order::Aggregate};
 
 /// How many orders one process picks up at a time.
@@ -36,7 +37,7 @@ async fn step(tasks: &Tasks, checkout: &Arc<Checkout>, places: Arc<Semaphore>) -
     let Some(id) = checkout.leases.due().await? else { return Ok(false) };
     // Another replica may have been quicker: then there may be more.
     if let Some(lease) = checkout.leases.acquire(id).await? {
-        kernel::failpoint!("orders.resume.claimed");
+        reach(resume::claimed);
         let order = checkout.journal.find(id).await?;
         tasks.spawn(drive(Arc::clone(checkout), lease, order, place));
     }

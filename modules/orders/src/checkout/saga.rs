@@ -7,13 +7,14 @@ use std::{future::Future, time::Duration};
 
 use cart::OrderedItem;
 use chrono::TimeDelta;
-use kernel::{Call, Failure, Fault};
+use kernel::{Call, Failure, Fault, failpoint::Place};
 use payments::{Authorization, Payment, PaymentStatus};
 
 use super::{
     Checkout,
     lease::{self, Effect, Lease, Stop},
 };
+use crate::failpoints::{authorize, cancel, capture, close, commit, end, reach, release, reserve};
 use crate::{
     OrderStatus,
     order::{
@@ -71,11 +72,16 @@ impl Checkout {
         let order_id = order.created.id.0;
         // On a first drive no payment has begun yet; on a later one it may have.
         let begun = !lease.is_first;
-        if let Err(error) = self.step(lease, "reserve", self.products.reserve(order_id, order.stock())).await? {
+        if let Err(error) =
+            self.step(lease, [reserve::before, reserve::after], self.products.reserve(order_id, order.stock())).await?
+        {
             let reason = sold_out(error, &order.stock());
             return self.refuse(lease, order, reason, begun).await;
         }
-        let payment = match self.step(lease, "authorize", self.payments.authorize(authorization(&order))).await? {
+        let payment = match self
+            .step(lease, [authorize::before, authorize::after], self.payments.authorize(authorization(&order)))
+            .await?
+        {
             Ok(payment) => payment,
             Err(error) => {
                 // The provider's own no is final: there is nothing to undo.
@@ -97,7 +103,7 @@ impl Checkout {
             }
         }
         // Before the pivot, while there is a way back: a reservation that has run out cannot oversell.
-        if let Err(error) = self.step(lease, "commit", self.products.commit(order_id)).await? {
+        if let Err(error) = self.step(lease, [commit::before, commit::after], self.products.commit(order_id)).await? {
             let reason = sold_out(error, &order.stock());
             return self.refuse(lease, order, reason, true).await;
         }
@@ -138,10 +144,10 @@ impl Checkout {
             if order.is_captured() {
                 Ok(())
             } else {
-                self.limited("capture", self.payments.capture(id)).await.map(drop)
+                self.limited([capture::before, capture::after], self.payments.capture(id)).await.map(drop)
             }
         };
-        let close = self.limited("close", self.carts.close(cart_id, id, ordered(&order)));
+        let close = self.limited([close::before, close::after], self.carts.close(cart_id, id, ordered(&order)));
         let (captured, closed) = tokio::join!(capture, close);
         captured.map_err(|error| Stop::Retry(format!("cannot capture: {error}")))?;
         let effect = if closed.is_ok() { Effect::End(lease) } else { Effect::Keep(lease) };
@@ -160,9 +166,15 @@ impl Checkout {
         self.leases.renew(lease).await?;
         let id = order.created.id.0;
         let begun = order.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
-        let undo =
-            async { if begun { self.limited("cancel", self.payments.cancel(id)).await.map(Some) } else { Ok(None) } };
-        let (payment, released) = tokio::join!(undo, self.limited("release", self.products.release(id)));
+        let undo = async {
+            if begun {
+                self.limited([cancel::before, cancel::after], self.payments.cancel(id)).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let (payment, released) =
+            tokio::join!(undo, self.limited([release::before, release::after], self.products.release(id)));
         let payment = payment.map_err(|error| Stop::Retry(format!("cannot give the money back: {error}")))?;
         released.map_err(|error| Stop::Retry(format!("cannot give the stock back: {error}")))?;
         let compensate = |order: &Aggregate| order.compensate(payment.as_ref());
@@ -174,9 +186,9 @@ impl Checkout {
 
     /// Nothing is left to do.
     async fn end(&self, lease: &Lease, order: Aggregate) -> Result<Next, Stop> {
-        kernel::failpoint!("orders.end.before");
+        reach(end::before);
         lease::end(&self.leases.db, lease).await?;
-        kernel::failpoint!("orders.end.after");
+        reach(end::after);
         Ok(Next::Rest(order))
     }
 
@@ -193,11 +205,11 @@ impl Checkout {
     async fn step<T, E: Failure>(
         &self,
         lease: &mut Lease,
-        name: &str,
+        places: [impl Place; 2],
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<Result<T, E>, Stop> {
         self.leases.renew(lease).await?;
-        let answer = self.limited(name, call).await;
+        let answer = self.limited(places, call).await;
         match answer.as_ref().err().and_then(Failure::fault) {
             Some(fault) => Err(fault.into()),
             None => Ok(answer),
@@ -205,10 +217,14 @@ impl Checkout {
     }
 
     /// A call that ends while the lease still holds: [`Leases::renew`] leaves it two thirds of its length.
-    async fn limited<T, E: From<Fault>>(&self, name: &str, call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        kernel::failpoint!("orders", name, "before");
+    async fn limited<T, E: From<Fault>>(
+        &self,
+        [before, after]: [impl Place; 2],
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        reach(before);
         let answer = Call::current().with_timeout(self.limit()).run(call).await;
-        kernel::failpoint!("orders", name, "after");
+        reach(after);
         answer
     }
 

@@ -2,6 +2,7 @@
 use kernel::{Caller, Condition, Violations};
 use payments::Payments;
 
+use crate::failpoints::{reach, refund};
 use crate::{
     Error, NewRefund, Order, OrderId, forms,
     order::{event::Refund, journal::Journal, key, refunds},
@@ -26,7 +27,7 @@ pub(crate) async fn refund(
     if wish.amount.is_some_and(|amount| amount != refund.amount) {
         return Err(Error::KeyReused);
     }
-    kernel::failpoint!("orders.refund.before");
+    reach(refund::before);
     if let Err(error) = payments.refund(id.0, refund.key.clone(), refund.amount).await {
         if promises_nothing(&error) {
             // Nothing came of it, so that the key may be used for what can be paid back.
@@ -34,7 +35,7 @@ pub(crate) async fn refund(
         }
         return Err(of_refund(error));
     }
-    kernel::failpoint!("orders.refund.after");
+    reach(refund::after);
     Ok(journal.decide(order, (), |order| Ok(order.refund(&refund))).await?.order().view())
 }
 

@@ -8,6 +8,7 @@ use super::{
     event::{Created, Event},
     store,
 };
+use crate::failpoints::{self, reach};
 use crate::{Error, OrderChanged, OrderId};
 
 /// Where decisions are written down.
@@ -126,9 +127,19 @@ impl Journal {
 }
 
 async fn commit(tx: Tx, order: &Aggregate, event: &Event) -> Result<(), Fault> {
-    kernel::failpoint!("orders", event.kind(), "uncommitted");
-    tx.commit().await?;
-    kernel::failpoint!("orders", event.kind(), "committed");
+    macro_rules! with_its_places {
+        ($($kind:ident)+) => {
+            match event {
+                $(Event::$kind { .. } => {
+                    reach(failpoints::$kind::uncommitted);
+                    tx.commit().await?;
+                    reach(failpoints::$kind::committed);
+                })+
+            }
+        };
+    }
+    with_its_places!(OrderCreated PaymentActionRequired OrderConfirmed PaymentCaptured OrderCancelling OrderCancelled
+                     OrderShipped OrderRefunded OrderCorrected);
     metrics::counter!("stoa_order_events_total", "kind" => event.kind()).increment(1);
     tracing::info!(order.id = %order.created.id, order.version = order.version, kind = event.kind(), "order changed");
     Ok(())

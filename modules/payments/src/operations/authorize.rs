@@ -3,6 +3,7 @@ use kernel::Violations;
 use uuid::Uuid;
 
 use super::compensate;
+use crate::failpoints::{authorize, reach};
 use crate::{
     Authorization, Error, Payment, PaymentStatus,
     payment::{Aggregate, Answer, Command, Journal, store},
@@ -28,10 +29,10 @@ pub(crate) async fn authorize(journal: &Journal, providers: &Providers, wish: Au
         method: wish.choice.method,
         amount: wish.amount,
     };
-    let answer = providers.timed("authorize", provider.authorize(hold)).await;
+    let answer = providers.timed([authorize::intended, authorize::answered], provider.authorize(hold)).await;
     let answer = answer.map_or_else(Unknown::answer, Answer::Charge);
     let payment = journal.record(payment.order_id, attempt, &answer).await?;
-    kernel::failpoint!("payments.authorize.recorded");
+    reach(authorize::recorded);
     compensate(journal, providers, &payment).await;
     payment.authorized()
 }

@@ -2,6 +2,7 @@
 use uuid::Uuid;
 
 use super::{compensate, find::record};
+use crate::failpoints::{capture, reach};
 use crate::{
     Error, Payment, PaymentStatus,
     payment::{Aggregate, ChargeState, Command, Journal, store},
@@ -12,9 +13,10 @@ pub(crate) async fn capture(journal: &Journal, providers: &Providers, order_id: 
     let (payment, attempt) = intend(journal, order_id).await?;
     let Some(attempt) = attempt else { return Ok(payment.view()) };
     let request = Request::new(&payment, Command::Capture)?;
-    let outcome = providers.timed("capture", providers.of(&payment)?.capture(request)).await;
+    let outcome =
+        providers.timed([capture::intended, capture::answered], providers.of(&payment)?.capture(request)).await;
     let (payment, refusal) = record(journal, providers, &payment, attempt, outcome, ChargeState::Captured).await?;
-    kernel::failpoint!("payments.capture.recorded");
+    reach(capture::recorded);
     compensate(journal, providers, &payment).await;
     match refusal {
         _ if payment.status.taken() => Ok(payment.view()),

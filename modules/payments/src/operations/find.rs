@@ -2,6 +2,7 @@
 use kernel::Fault;
 use uuid::Uuid;
 
+use crate::failpoints::{find, reach};
 use crate::{
     Error,
     payment::{Aggregate, Answer, Charge, ChargeState, Command, Journal, store},
@@ -12,11 +13,11 @@ use crate::{
 pub(crate) async fn find(journal: &Journal, providers: &Providers, payment: &Aggregate) -> Result<Aggregate, Error> {
     let key = Command::Authorize.key(payment.order_id);
     let attempt = store::asked(&journal.db, payment.order_id, "find", &key, journal.clock.now()).await?;
-    let found = providers.timed("find", providers.of(payment)?.find(&key)).await;
+    let found = providers.timed([find::intended, find::answered], providers.of(payment)?.find(&key)).await;
     let found = found.map(|charge| charge.map_or(Answer::NotFound, Answer::Charge));
     let answer = found.unwrap_or_else(Unknown::answer);
     let payment = journal.record(payment.order_id, attempt, &answer).await?;
-    kernel::failpoint!("payments.find.recorded");
+    reach(find::recorded);
     if answer == Answer::Unknown { Err(Fault::Unavailable.into()) } else { Ok(payment) }
 }
 

@@ -3,6 +3,7 @@ use chrono::{DateTime, Utc};
 use kernel::{Fault, Money, Tx, Violation, Violations, line};
 use uuid::Uuid;
 
+use crate::failpoints::{reach, refund};
 use crate::{
     Error, Payment, RefundNote,
     payment::{
@@ -132,7 +133,7 @@ pub(super) async fn refund_charge(
         reference: payment.charge()?,
         amount: payment.money(refund.amount),
     };
-    match providers.timed("refund", provider.refund(request)).await {
+    match providers.timed([refund::intended, refund::answered], provider.refund(request)).await {
         Ok(Outcome::Done) => refunded(journal, payment.order_id, &refund, attempt).await,
         Ok(Outcome::Declined { reason }) => {
             declined(journal, payment.order_id, &refund, &reason, attempt).await?;
@@ -161,7 +162,7 @@ async fn refunded(journal: &Journal, order_id: Uuid, refund: &Refund, attempt: U
         journal.publish(&mut tx, &payment, Some(note)).await?;
     }
     tx.commit().await?;
-    kernel::failpoint!("payments.refund.recorded");
+    reach(refund::recorded);
     journal.outbox.wake();
     Ok(payment)
 }

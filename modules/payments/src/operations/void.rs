@@ -7,6 +7,7 @@ use super::{
     find::{find, record},
     refund::{refund_charge, refund_rest},
 };
+use crate::failpoints::{cancel, reach, void};
 use crate::{
     Error, Payment,
     payment::{
@@ -89,9 +90,9 @@ async fn decide(journal: &Journal, order_id: Uuid) -> Result<Step, Error> {
         }
     };
     store::save(&mut tx, &payment).await?;
-    kernel::failpoint!("payments.cancel.uncommitted");
+    reach(cancel::uncommitted);
     tx.commit().await?;
-    kernel::failpoint!("payments.cancel.committed");
+    reach(cancel::committed);
     if moved {
         journal.outbox.wake();
     }
@@ -101,9 +102,9 @@ async fn decide(journal: &Journal, order_id: Uuid) -> Result<Step, Error> {
 /// Voids what is held. Refused, it may have been taken in the meantime: then the next step refunds it.
 async fn void_charge(journal: &Journal, providers: &Providers, payment: Aggregate, attempt: Uuid) -> Result<(), Error> {
     let request = Request::new(&payment, Command::Void)?;
-    let outcome = providers.timed("void", providers.of(&payment)?.void(request)).await;
+    let outcome = providers.timed([void::intended, void::answered], providers.of(&payment)?.void(request)).await;
     let (payment, refusal) = record(journal, providers, &payment, attempt, outcome, ChargeState::Voided).await?;
-    kernel::failpoint!("payments.void.recorded");
+    reach(void::recorded);
     match refusal {
         Some(error) if payment.compensation() == Compensation::Void => Err(error),
         _ => Ok(()),

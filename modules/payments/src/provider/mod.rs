@@ -3,9 +3,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use kernel::{Call, Context, Fault, Money, StartError, Violation, Violations};
+use kernel::{Call, Context, Fault, Money, StartError, Violation, Violations, failpoint::Place};
 use uuid::Uuid;
 
+use crate::failpoints::reach;
 use crate::{
     Error, PaymentChoice,
     payment::{Aggregate, Answer, Charge, Command},
@@ -59,15 +60,15 @@ impl Providers {
     /// Waits for a provider as long as the call may last, with a tenth of it kept for noting the answer.
     pub(crate) async fn timed<T>(
         &self,
-        what: &str,
+        [intended, answered]: [impl Place; 2],
         question: impl Future<Output = Result<T, Unknown>>,
     ) -> Result<T, Unknown> {
-        kernel::failpoint!("payments", what, "intended");
+        reach(intended);
         let left = Call::current().left().mul_f64(0.9);
         let limit = self.timeout.min(left);
         let late = || Unknown(format!("no answer within {} ms", limit.as_millis()));
         let answer = tokio::time::timeout(limit, question).await.unwrap_or_else(|_| Err(late()));
-        kernel::failpoint!("payments", what, "answered");
+        reach(answered);
         answer
     }
 }

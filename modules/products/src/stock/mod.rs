@@ -4,6 +4,7 @@ mod store;
 
 use kernel::{Caller, Condition, Page, PageQuery, Tx, Violation, Violations, line};
 
+use crate::failpoints::{adjust, reach};
 use crate::{Error, Sku, Stock, StockMovement, catalogue::fields, service::Service};
 
 pub(crate) use store::{open, set_policy};
@@ -52,9 +53,9 @@ impl Service {
         let fits = fields::Difference::read(before.on_hand + delta);
         fits.map_err(|flaw| Violation::new(&flaw.code, format!("what is on hand then {flaw}")).at("/delta"))?;
         let after = self.shift(&mut tx, &sku, before, delta, Some(request), if_match).await?;
-        kernel::failpoint!("products.adjust.uncommitted");
+        reach(adjust::uncommitted);
         tx.commit().await?;
-        kernel::failpoint!("products.adjust.committed");
+        reach(adjust::committed);
         tracing::info!(%sku, delta, on_hand = after.on_hand, "stock was adjusted");
         Ok(after)
     }

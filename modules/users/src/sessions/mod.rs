@@ -4,6 +4,7 @@ use std::time::Instant;
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Caller, Digest, EmailAddress, Fault, Refusal, Role, Tx, Violations};
 
+use crate::failpoints::{reach, refresh};
 use crate::{
     Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, encode, forms,
     service::{Service, identity},
@@ -77,9 +78,9 @@ impl Service {
             sessions::prolong(&mut tx, id, now, expires_at).await?;
             let next = self.successors.of(token).next().ok_or_else(|| Fault::internal("no secret"))?;
             let tokens = self.hand_out(&mut tx, account.user, id, next).await?;
-            kernel::failpoint!("users.refresh.uncommitted");
+            reach(refresh::uncommitted);
             tx.commit().await?;
-            kernel::failpoint!("users.refresh.committed");
+            reach(refresh::committed);
             return Ok(tokens);
         }
         // Whoever came while it was being used could not have heard of it: two tabs ask at once.

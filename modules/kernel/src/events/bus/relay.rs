@@ -13,7 +13,11 @@ use super::{
     Bus, Complaints,
     broker::{Broker, Trouble, is_ours},
 };
-use crate::{Call, CloudEvent, Context, Fault, Outbox, call::DEFAULT_TIMEOUT};
+use crate::{
+    Call, CloudEvent, Context, Fault, Outbox,
+    call::DEFAULT_TIMEOUT,
+    failpoint::{publishing, reach_in},
+};
 
 const BATCH: i64 = 100;
 const WAIT: Duration = Duration::from_secs(4);
@@ -89,7 +93,7 @@ impl Relay {
                 .expected_last_sequence(u64::try_from(event.position - 1)?);
             sent.push(jetstream.send_publish(self.broker.subject(self.module, &event.kind), message).await?);
         }
-        crate::failpoint!(self.module, "relay.sent");
+        reach_in(self.module, publishing::relay::sent);
         for (event, ack) in events.iter().zip(sent) {
             match ack.await {
                 Ok(_) => self.known.store(event.position, Ordering::Relaxed),
@@ -97,7 +101,7 @@ impl Relay {
                 Err(error) if error.kind() == PublishErrorKind::WrongLastSequence => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
-            crate::failpoint!(self.module, "relay.published");
+            reach_in(self.module, publishing::relay::published);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use kernel::{Fault, Tx, Violation, Violations};
 use uuid::Uuid;
 
 use super::store as stock;
+use crate::failpoints::{commit, reach, release, reserve};
 use crate::{Error, Reservation, Shortage, StockLine, catalogue::fields::MAX_STOCK, service::Service};
 use store::State;
 
@@ -41,9 +42,9 @@ impl Service {
             }
             store::set(&mut tx, order_id, State::Reserved, expires_at).await?;
         }
-        kernel::failpoint!("products.reserve.uncommitted");
+        reach(reserve::uncommitted);
         tx.commit().await?;
-        kernel::failpoint!("products.reserve.committed");
+        reach(reserve::committed);
         Ok(Reservation { order_id, expires_at })
     }
 
@@ -63,9 +64,9 @@ impl Service {
             stock::sell(&mut tx, line, order_id, self.clock.now()).await?;
         }
         store::set(&mut tx, order_id, State::Committed, expires_at).await?;
-        kernel::failpoint!("products.commit.uncommitted");
+        reach(commit::uncommitted);
         tx.commit().await?;
-        kernel::failpoint!("products.commit.committed");
+        reach(commit::committed);
         Ok(())
     }
 
@@ -86,9 +87,9 @@ impl Service {
             }
         }
         store::set(&mut tx, order_id, State::Released, expires_at).await?;
-        kernel::failpoint!("products.release.uncommitted");
+        reach(release::uncommitted);
         tx.commit().await?;
-        kernel::failpoint!("products.release.committed");
+        reach(release::committed);
         Ok(())
     }
 
