@@ -47,7 +47,7 @@ pub(crate) async fn reconcile(
     tasks: &Tasks,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
-    let (db, after) = (&journal.db, journal.after);
+    let (db, after) = (&journal.db, journal.reconcile_after);
     let payments = store::due(db, now, BATCH).await?;
     let refunds = refunds::due(db, now, BATCH).await?;
     let more = payments.len() + refunds.len() >= usize::try_from(BATCH).unwrap_or_default();

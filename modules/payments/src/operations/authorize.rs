@@ -43,7 +43,7 @@ async fn intend(journal: &Journal, wish: &Authorization) -> Result<(Aggregate, O
     let due = journal.database_time().await?;
     let mut tx = journal.db.begin().await?;
     let mut payment = Aggregate::new(wish, now);
-    payment.ask(Command::Authorize, due, journal.after);
+    payment.ask(Command::Authorize, due, journal.reconcile_after);
     if !store::insert(&mut tx, &payment).await? {
         payment = store::lock(&mut tx, wish.order_id).await?.ok_or(Error::PaymentNotFound)?;
         if payment.given_up {

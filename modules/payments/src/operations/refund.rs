@@ -104,7 +104,7 @@ async fn promise(
         return Err(Error::RefundTooLarge { left: payment.money(payment.left()) });
     }
     let refund = Refund { key, amount, status: Status::Pending, reason: None };
-    let due = next_look(now, journal.after, 0);
+    let due = next_look(now, journal.reconcile_after, 0);
     refunds::insert(tx, payment.order_id, &refund, due, journal.clock.now()).await?;
     Ok(refund)
 }

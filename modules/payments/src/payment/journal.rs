@@ -13,13 +13,13 @@ pub(crate) struct Journal {
     pub(crate) clock: Clock,
     pub(crate) currency: Currency,
     /// When the reconciler first looks after what is unknown.
-    pub(crate) after: Duration,
+    pub(crate) reconcile_after: Duration,
 }
 
 impl Journal {
     pub(crate) fn new(context: &Context, settings: &Settings) -> Self {
         let (db, outbox, clock) = (context.db.clone(), context.outbox.clone(), context.clock.clone());
-        Self { db, outbox, clock, currency: context.currency, after: settings.reconcile_after() }
+        Self { db, outbox, clock, currency: context.currency, reconcile_after: settings.reconcile_after() }
     }
 
     /// The clock that all replicas share: what one of them is to look at later must not be late by
@@ -36,7 +36,7 @@ impl Journal {
         command: Command,
         now: DateTime<Utc>,
     ) -> Result<Uuid, Fault> {
-        payment.ask(command, now, self.after);
+        payment.ask(command, now, self.reconcile_after);
         store::save(tx, payment).await?;
         store::asked(tx, payment.order_id, command.word(), &command.key(payment.order_id), self.clock.now()).await
     }
