@@ -53,6 +53,12 @@ macro_rules! roles {
             $(host.migrate(name::<$Module>(), &<$Module as Module>::MIGRATIONS).await?;)*
             Ok(())
         }
+
+        /// Tells `survey` of every type that crosses between modules; the contract's tests ask.
+        #[cfg(test)]
+        pub(crate) fn survey(survey: &mut impl kernel::rpc::Survey) {
+            $(<<$Module as Module>::Api as Wire>::survey(survey);)*
+        }
     };
 }
 
@@ -86,5 +92,25 @@ mod tests {
             assert!(role.calls.iter().chain(role.hears).all(is_module), "{role:?}");
             assert!(role.hears.iter().all(|source| role.calls.contains(source)), "it reads what it hears of: {role:?}");
         }
+    }
+    /// The modules that tell of themselves.
+    #[derive(Default)]
+    struct Names(Vec<&'static str>);
+
+    impl kernel::rpc::Survey for Names {
+        fn module(&mut self, name: &'static str) {
+            self.0.push(name);
+        }
+        fn argument<T>(&mut self, _: &'static str, _: &'static str) {}
+        fn answer<T>(&mut self, _: &'static str) {}
+        fn error<E>(&mut self, _: &'static str) {}
+    }
+
+    #[test]
+    fn the_contract_is_of_every_module() {
+        let mut names = Names::default();
+        survey(&mut names);
+        let modules: Vec<_> = ROLES.iter().filter(|role| !role.edge).map(|role| role.name).collect();
+        assert_eq!(names.0, modules);
     }
 }

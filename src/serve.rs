@@ -19,7 +19,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
-use kernel::{Db, Host, Malformed, Mode, StartError, Tasks, problem};
+use kernel::{Db, Host, Mode, Refusal, StartError, Tasks, problem};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Deserialize;
 use tokio::{net::TcpListener, sync::Semaphore};
@@ -53,7 +53,7 @@ pub(crate) async fn run(config: Figment) -> Result<(), StartError> {
     let edge = app::edge(&mut host, app).await?;
     let tasks = host.tasks().clone();
 
-    let inside = health(&host, metrics).merge(host.take_internal()).fallback(async || problem(Malformed::NotFound));
+    let inside = health(&host, metrics).merge(host.take_internal()).fallback(async || problem(Refusal::NotFound));
     let place = internal.local_addr()?;
     accept(internal, inside, listen.connections, Some(Duration::from_secs(listen.internal_age_seconds)), &tasks);
     tracing::info!(role = settings.role, "internal calls, health and metrics on http://{place}");

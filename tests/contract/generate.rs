@@ -2,6 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, FixedOffset, SecondsFormat};
+use kernel::Sampler;
 use proptest::{
     prelude::Rng,
     test_runner::{RngAlgorithm, TestRng},
@@ -128,6 +129,12 @@ impl Random {
         let zone = FixedOffset::east_opt(self.pick(&[0, 7200, -34_200])).expect("a zone of a few hours");
         let at = DateTime::from_timestamp_micros(second * 1_000_000 + micros).expect("a year of four digits");
         at.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::AutoSi, self.coin())
+    }
+}
+
+impl Sampler for Random {
+    fn value<T: DeserializeOwned>(&mut self, field: &'static str) -> T {
+        Self::value(self, field)
     }
 }
 

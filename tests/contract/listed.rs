@@ -1,8 +1,8 @@
 //! Whatever one process writes and another reads: what each trait says of its methods, its errors, its events.
-use kernel::{Failure, Problem, Wire, rpc::Survey};
+use kernel::{Failure, Problem, rpc::Survey};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{generate::Random, samples::Samples};
+use crate::{app, generate::Random};
 
 /// What crosses at one module's trait.
 pub(crate) struct Contract {
@@ -62,7 +62,7 @@ fn travel<T: Serialize + DeserializeOwned + PartialEq>(
 }
 
 /// Does the same with a problem body for each error, as [`kernel::Local`] and [`kernel::Remote`] do.
-pub(crate) fn problems<E: Failure + Samples + PartialEq + Clone>(random: &mut Random) -> Vec<String> {
+pub(crate) fn problems<E: Failure>(random: &mut Random) -> Vec<String> {
     let sent = |error: E| {
         let text = serde_json::to_string(&Problem::from(error.clone())).expect("a problem has a JSON form");
         let back = serde_json::from_str::<Problem<E>>(&text).unwrap_or_else(|flaw| panic!("{flaw} in {text}"));
@@ -77,41 +77,59 @@ pub(crate) fn reread<T: Serialize + DeserializeOwned>(text: &str) -> Result<Stri
 }
 
 impl Contract {
-    /// What the trait says of itself.
-    fn of<Api: Wire + ?Sized, E: Failure + Samples + PartialEq + Clone>() -> Self {
-        let mut contract =
-            Self { module: Api::NAME, parts: Vec::new(), problems: problems::<E>, reread: reread::<Problem<E>> };
-        Api::survey(&mut contract);
-        contract
+    fn of(module: &'static str) -> Self {
+        Self { module, parts: Vec::new(), problems: |_| Vec::new(), reread: |text| Ok(text.to_owned()) }
     }
 
-    /// The same, and what else its module writes for others.
-    fn and<T: Serialize + DeserializeOwned + PartialEq>(mut self, name: &str) -> Self {
-        self.parts.push(Part::of::<T>(format!("{} {name}", self.module), Side::Answer, "data"));
-        self
+    fn add<T: Serialize + DeserializeOwned + PartialEq>(&mut self, what: &str, side: Side, field: &'static str) {
+        self.parts.push(Part::of::<T>(format!("{}{what}", self.module), side, field));
     }
 }
 
-impl Survey for Contract {
+/// The contracts as they are told of.
+#[derive(Default)]
+struct Contracts(Vec<Contract>);
+
+impl Contracts {
+    fn last(&mut self) -> &mut Contract {
+        self.0.last_mut().expect("a module tells its name first")
+    }
+
+    /// What the module `name` writes for others beside what its trait says.
+    fn and<T: Serialize + DeserializeOwned + PartialEq>(&mut self, module: &str, name: &str) {
+        let contract = self.0.iter_mut().find(|contract| contract.module == module).expect("there is such a module");
+        contract.add::<T>(&format!(" {name}"), Side::Answer, "data");
+    }
+}
+
+impl Survey for Contracts {
+    fn module(&mut self, name: &'static str) {
+        self.0.push(Contract::of(name));
+    }
+
     fn argument<T: Serialize + DeserializeOwned + PartialEq>(&mut self, method: &'static str, argument: &'static str) {
-        self.parts.push(Part::of::<T>(format!("{}.{method}({argument})", self.module), Side::Argument, argument));
+        self.last().add::<T>(&format!(".{method}({argument})"), Side::Argument, argument);
     }
 
     fn answer<T: Serialize + DeserializeOwned + PartialEq>(&mut self, method: &'static str) {
-        self.parts.push(Part::of::<T>(format!("{}.{method}", self.module), Side::Answer, ""));
+        self.last().add::<T>(&format!(".{method}"), Side::Answer, "");
+    }
+
+    /// All methods of a module have one.
+    fn error<E: Failure>(&mut self, _: &'static str) {
+        let contract = self.last();
+        (contract.problems, contract.reread) = (problems::<E>, reread::<Problem<E>>);
     }
 }
 
-/// Every contract.
-pub(crate) fn contracts() -> [Contract; 6] {
-    [
-        Contract::of::<dyn products::Products, products::Error>(),
-        Contract::of::<dyn users::Users, users::Error>().and::<users::Claims>("Claims"),
-        Contract::of::<dyn cart::Carts, cart::Error>(),
-        Contract::of::<dyn payments::Payments, payments::Error>().and::<payments::PaymentChanged>("PaymentChanged"),
-        Contract::of::<dyn orders::Orders, orders::Error>().and::<orders::OrderChanged>("OrderChanged"),
-        Contract::of::<dyn notifications::Notifications, notifications::Error>(),
-    ]
+/// Every contract: what the traits say of themselves, and what else is written for others.
+pub(crate) fn contracts() -> Vec<Contract> {
+    let mut contracts = Contracts::default();
+    app::survey(&mut contracts);
+    contracts.and::<users::Claims>("users", "Claims");
+    contracts.and::<payments::PaymentChanged>("payments", "PaymentChanged");
+    contracts.and::<orders::OrderChanged>("orders", "OrderChanged");
+    contracts.0
 }
 
 /// Everything that crosses, but errors.

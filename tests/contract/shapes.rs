@@ -99,17 +99,6 @@ fn the_clock_tells_no_more_than_the_wire_takes() {
     assert_eq!(kernel::Clock::default().now().nanosecond() % 1000, 0);
 }
 
-/// A field called as one that a problem has already would not come back; these it may have one day.
-#[test]
-fn an_error_leaves_the_other_members_of_rfc_9457_alone() {
-    for contract in contracts() {
-        for problem in (contract.problems)(&mut Random::new(0)) {
-            let problem: Value = serde_json::from_str(&problem).unwrap();
-            assert!(problem.get("type").is_none() && problem.get("instance").is_none(), "{problem}");
-        }
-    }
-}
-
 #[test]
 fn broken_rules_are_found() {
     for (name, value) in [

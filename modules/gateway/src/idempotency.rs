@@ -18,8 +18,8 @@ use axum::{
 use chrono::TimeDelta;
 use http_body_util::LengthLimitError;
 use kernel::{
-    BODY_LIMIT, Call, Caller, Clock, Context, Db, Digest, Fault, Malformed, Refusal, Tasks, Violation, Violations,
-    Visible, problem,
+    BODY_LIMIT, Call, Caller, Clock, Context, Db, Digest, Fault, Refusal, Tasks, Violation, Violations, Visible,
+    problem,
 };
 use tokio::sync::Semaphore;
 use tracing::Instrument;
@@ -264,5 +264,5 @@ fn refuse(error: Error) -> Response {
 
 fn unreadable(error: &axum::Error) -> Response {
     let too_long = std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
-    if too_long { problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }) } else { problem(Error::BadRequest) }
+    if too_long { problem(Refusal::PayloadTooLarge { limit: BODY_LIMIT }) } else { problem(Error::BadRequest) }
 }

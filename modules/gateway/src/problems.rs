@@ -10,7 +10,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use kernel::{BODY_LIMIT, Fault, Malformed, problem};
+use kernel::{BODY_LIMIT, Fault, Refusal, problem};
 
 use crate::Error;
 
@@ -25,10 +25,10 @@ pub(crate) async fn of_failures(request: Request, next: Next) -> Response {
     }
     let body = match response.status() {
         StatusCode::BAD_REQUEST => problem(Error::BadRequest),
-        StatusCode::NOT_FOUND => problem(Malformed::NotFound),
-        StatusCode::METHOD_NOT_ALLOWED => problem(Malformed::MethodNotAllowed),
-        StatusCode::PAYLOAD_TOO_LARGE => problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => problem(Malformed::UnsupportedMediaType),
+        StatusCode::NOT_FOUND => problem(Refusal::NotFound),
+        StatusCode::METHOD_NOT_ALLOWED => problem(Refusal::MethodNotAllowed),
+        StatusCode::PAYLOAD_TOO_LARGE => problem(Refusal::PayloadTooLarge { limit: BODY_LIMIT }),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => problem(Refusal::UnsupportedMediaType),
         StatusCode::SERVICE_UNAVAILABLE => problem(Fault::Unavailable),
         status if status.is_server_error() => problem(Fault::Internal),
         _ => return response,

@@ -14,7 +14,7 @@ use axum::{
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{Condition, Digest, Fault, Malformed, Violation, Violations, problem};
+use crate::{Condition, Digest, Fault, Refusal, Violation, Violations, problem};
 
 /// How many bytes of a body's SHA-256 tell it from the others of one version.
 const DIGEST: usize = 8;
@@ -142,7 +142,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Condition {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Response> {
         let read = |name| EntityTags::read(&parts.headers, name);
         let tags = read(&IF_MATCH).and_then(|only| Ok((only, read(&IF_NONE_MATCH)?)));
-        let (only, unless) = tags.map_err(|flaw| problem(Malformed::from(flaw)))?;
+        let (only, unless) = tags.map_err(|flaw| problem(Refusal::from(flaw)))?;
         Ok(Self::new(only.as_ref(), unless.as_ref()))
     }
 }

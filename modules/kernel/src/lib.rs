@@ -1,5 +1,8 @@
 //! What every module shares: how it is called, how it fails, how it is hosted, where it stores and
 //! publishes. It knows no noun of the shop but [`Money`], [`EmailAddress`] and [`Country`].
+#[cfg(test)]
+extern crate self as kernel;
+
 pub mod call;
 mod caller;
 mod clock;
@@ -12,12 +15,11 @@ mod email_address;
 mod etag;
 mod events;
 pub mod failpoint;
-mod fault;
+mod failure;
 mod forms;
 mod given;
 mod id;
 mod input;
-mod later;
 mod module;
 mod money;
 mod owner;
@@ -44,11 +46,10 @@ pub use digest::Digest;
 pub use email_address::{EMAIL_LENGTH, EmailAddress};
 pub use etag::{EntityTag, EntityTags, IdempotencyKey, PACKED, Tagged};
 pub use events::{CloudEvent, DeadLetter, DeadLetters, Handler, LetterQuery, LetterState, Outbox, Verdict};
-pub use fault::{Failure, Fault, Problem, Refusal};
+pub use failure::{Failure, Fault, Problem, Refusal, Sampler, problem};
 pub use forms::{BLANKS, Line, List, Listed, Secret, Text, Visible, Whole};
 pub use id::ForeignId;
-pub use input::{BODY_LIMIT, Body, Malformed, Path, Query, Violation, Violations, line, or_default, problem, text};
-pub use later::Later;
+pub use input::{BODY_LIMIT, Body, Path, Query, Violation, Violations, line, or_default, text};
 pub use module::{Context, Edge, Host, Module, StartError};
 pub use money::{Amount, Currency, Money, MoneyError};
 pub use owner::{Owner, Scope};

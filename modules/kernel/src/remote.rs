@@ -44,7 +44,7 @@ impl Remote {
     }
 
     /// Calls one method there.
-    pub async fn call<T: DeserializeOwned, E: Failure>(
+    pub async fn call<T: DeserializeOwned, E: Failure + From<Fault>>(
         &self,
         semantics: CallSemantics,
         path: &'static str,
@@ -82,7 +82,7 @@ impl Remote {
         unreachable!("the last attempt returns")
     }
 
-    async fn send<T: DeserializeOwned, E: Failure>(
+    async fn send<T: DeserializeOwned, E: Failure + From<Fault>>(
         &self,
         call: Call,
         path: &'static str,

@@ -35,10 +35,14 @@ pub trait Wire: Send + Sync + 'static {
 
 /// Is told of every type that crosses a process boundary: the contract between two processes, and two releases.
 pub trait Survey {
+    /// What follows is of the module `name`.
+    fn module(&mut self, name: &'static str);
     /// `method` is called with a `T` that it calls `argument`.
     fn argument<T: Serialize + DeserializeOwned + PartialEq>(&mut self, method: &'static str, argument: &'static str);
     /// `method` answers with a `T`.
     fn answer<T: Serialize + DeserializeOwned + PartialEq>(&mut self, method: &'static str);
+    /// `method` may fail with an `E`.
+    fn error<E: Failure>(&mut self, method: &'static str);
 }
 
 /// What may be done to a call: the word before a method of [`api!`](crate::api).
@@ -79,7 +83,7 @@ impl Local {
     where
         A: Serialize + DeserializeOwned,
         T: Serialize + DeserializeOwned + Send + 'static,
-        E: Failure,
+        E: Failure + From<Fault>,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         if !self.checked {
@@ -101,7 +105,7 @@ impl Local {
     async fn admit<T, E, F>(&self, semantics: CallSemantics, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: Failure,
+        E: Failure + From<Fault>,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
         let call = Call::current().bounded();
@@ -130,7 +134,7 @@ impl Local {
     }
 }
 
-fn caught<T, E: Failure>(outcome: std::thread::Result<Result<T, E>>) -> Result<T, E> {
+fn caught<T, E: Failure + From<Fault>>(outcome: std::thread::Result<Result<T, E>>) -> Result<T, E> {
     outcome.unwrap_or_else(|panic| {
         let text =
             panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
@@ -161,7 +165,7 @@ pub fn method<A, T, E, F>(serve: impl Fn(A) -> F + Clone + Send + Sync + 'static
 where
     A: DeserializeOwned + Send + 'static,
     T: Serialize,
-    E: Failure,
+    E: Failure + From<Fault>,
     F: Future<Output = Result<T, E>> + Send,
 {
     let method = post(move |headers: HeaderMap, body: Bytes| {
@@ -255,9 +259,11 @@ macro_rules! api {
                     }))*
                 }
                 fn survey(survey: &mut impl $crate::rpc::Survey) {
+                    survey.module($module);
                     $(
                         $(survey.argument::<$ty>(stringify!($method), stringify!($arg));)*
                         survey.answer::<$Value>(stringify!($method));
+                        survey.error::<$Error>(stringify!($method));
                     )*
                 }
             }

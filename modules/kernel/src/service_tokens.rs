@@ -100,7 +100,7 @@ impl ServiceTokens {
             next.run(request).await
         } else {
             tracing::warn!(module, "refused an internal call without a valid service token");
-            let refusal = crate::Malformed::from(Refusal::Unauthenticated);
+            let refusal = Refusal::Unauthenticated;
             (StatusCode::UNAUTHORIZED, Problem::from(refusal)).into_response()
         }
     }

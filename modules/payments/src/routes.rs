@@ -13,7 +13,7 @@ use axum::{
     },
     response::{Html, IntoResponse, Response},
 };
-use kernel::{BODY_LIMIT, Described, ForeignId, Malformed, Path, Problem, Shopper, problem};
+use kernel::{BODY_LIMIT, Described, ForeignId, Path, Problem, Refusal, Shopper, problem};
 use serde::Deserialize;
 use utoipa::{
     PartialSchema,
@@ -116,7 +116,7 @@ impl<S: Send + Sync> FromRequest<S> for News {
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         String::from_request(request, state).await.map(Self).map_err(|rejection| {
             match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }),
+                StatusCode::PAYLOAD_TOO_LARGE => problem(Refusal::PayloadTooLarge { limit: BODY_LIMIT }),
                 // What is not text was not signed as text either.
                 _ => problem(Error::BadSignature),
             }

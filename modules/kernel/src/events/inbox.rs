@@ -12,9 +12,7 @@ use sqlx::types::Json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{
-    Caller, CloudEvent, Context, Cursor, Db, Executor, Failure, Fault, Limit, Page, PageQuery, Refusal, Violations,
-};
+use crate::{Caller, CloudEvent, Context, Cursor, Db, Executor, Fault, Limit, Page, PageQuery, Refusal, Violations};
 
 /// An event that a module has received and not handled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -104,7 +102,7 @@ impl DeadLetters {
     /// Lists what waits, in the order in which it was published. Staff.
     pub async fn list<E>(&self, caller: &Caller, query: LetterQuery) -> Result<Page<DeadLetter>, E>
     where
-        E: Failure + From<Refusal> + From<Violations>,
+        E: From<Fault> + From<Refusal> + From<Violations>,
     {
         caller.staff()?;
         let LetterQuery { state, limit, cursor } = query;
@@ -133,7 +131,7 @@ impl DeadLetters {
     /// Makes an event due at once, with every attempt before it; `unknown` where it was never received. Staff.
     ///
     /// One that has been handled by now stays handled.
-    pub async fn replay<E: Failure + From<Refusal>>(
+    pub async fn replay<E: From<Fault> + From<Refusal>>(
         &self,
         caller: &Caller,
         event_id: Uuid,

@@ -7,7 +7,8 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 
-use super::{Malformed, Violation, Violations, problem};
+use super::{Violation, Violations};
+use crate::{Refusal, problem};
 
 /// The largest body that the public API takes, in bytes.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -32,24 +33,24 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         let json = kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"));
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
             match rejection.into_response().status() {
-                StatusCode::PAYLOAD_TOO_LARGE => problem(Malformed::PayloadTooLarge { limit: BODY_LIMIT }),
-                _ => problem(Malformed::MalformedJson { reason: "the body could not be read".into() }),
+                StatusCode::PAYLOAD_TOO_LARGE => problem(Refusal::PayloadTooLarge { limit: BODY_LIMIT }),
+                _ => problem(Refusal::MalformedJson { reason: "the body could not be read".into() }),
             }
         })?;
         if !json && !bytes.is_empty() {
-            return Err(problem(Malformed::UnsupportedMediaType));
+            return Err(problem(Refusal::UnsupportedMediaType));
         }
         let text = if bytes.is_empty() { b"{}".as_slice() } else { &bytes };
         parse(text).map(Self).map_err(problem)
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     // Serde would take an array for a struct, field by field.
     if bytes.trim_ascii_start().first().is_some_and(|first| *first != b'{') {
         let json = serde_json::from_slice::<serde::de::IgnoredAny>(bytes);
-        json.map_err(|cause| Malformed::MalformedJson { reason: cause.to_string() })?;
+        json.map_err(|cause| Refusal::MalformedJson { reason: cause.to_string() })?;
         return Err(Violation::new("wrong_type", "must be an object").at("").into());
     }
     let (mut track, mut unread) = (serde_path_to_error::Track::new(), Violations::new());
@@ -65,9 +66,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
         _ if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() => {
             Violation::new("wrong_type", "is of another type").at(pointer(&track.path())).into()
         }
-        _ => Malformed::MalformedJson { reason: cause.to_string() },
+        _ => Refusal::MalformedJson { reason: cause.to_string() },
     })?;
-    reader.end().map_err(|cause| Malformed::MalformedJson { reason: cause.to_string() })?;
+    reader.end().map_err(|cause| Refusal::MalformedJson { reason: cause.to_string() })?;
     Ok(unread.finish(Some(value))?)
 }
 
@@ -130,7 +131,6 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::Refusal;
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -161,9 +161,7 @@ mod tests {
         expected.ensure(false, "/next/town", "unknown_field", "unknown field `town`");
         assert_eq!(parse::<Place>(body.as_bytes()), Err(expected.into()));
         let many: Vec<_> = (0..100).map(|n| format!("\"x{n}\":1")).collect();
-        let Err(Malformed::Refusal(Refusal::InvalidInput { errors })) =
-            parse::<Place>(format!("{{{}}}", many.join(",")).as_bytes())
-        else {
+        let Err(Refusal::InvalidInput { errors }) = parse::<Place>(format!("{{{}}}", many.join(",")).as_bytes()) else {
             panic!("a hundred unknown fields")
         };
         assert_eq!(errors.len(), NAMED);
@@ -182,9 +180,7 @@ mod tests {
         }
         assert!(matches!(parse::<Answer>(br#"{"word":"yes"}"#), Ok(Answer { word: Word::Yes })));
         for body in [r#"{"word":1}"#, r#"{"word":null}"#, r#"{"word":[]}"#, r#"{"word":true}"#, r#"{"word":{}}"#] {
-            let Err(Malformed::Refusal(Refusal::InvalidInput { errors })) = parse::<Answer>(body.as_bytes()) else {
-                panic!("{body}")
-            };
+            let Err(Refusal::InvalidInput { errors }) = parse::<Answer>(body.as_bytes()) else { panic!("{body}") };
             assert_eq!(&*errors[0].pointer, "/word", "{body}: {errors:?}");
         }
     }
@@ -202,13 +198,11 @@ mod tests {
             (r#"[[{"sku":"A","quantity":1}]]"#, "", "wrong_type"),
             ("7", "", "wrong_type"),
         ] {
-            let Err(Malformed::Refusal(Refusal::InvalidInput { errors })) = parse::<Wish>(body.as_bytes()) else {
-                panic!("{body}")
-            };
+            let Err(Refusal::InvalidInput { errors }) = parse::<Wish>(body.as_bytes()) else { panic!("{body}") };
             assert_eq!((&*errors[0].pointer, &*errors[0].code), (pointer, code), "{body}: {errors:?}");
         }
         for body in ["", "{", r#"{"lines":[]} x"#, "\u{0}"] {
-            assert!(matches!(parse::<Wish>(body.as_bytes()), Err(Malformed::MalformedJson { .. })), "{body}");
+            assert!(matches!(parse::<Wish>(body.as_bytes()), Err(Refusal::MalformedJson { .. })), "{body}");
         }
     }
 }

@@ -3,14 +3,11 @@ mod body;
 mod parameters;
 mod violations;
 
-use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 pub use body::{BODY_LIMIT, Body};
 pub use parameters::{Path, Query};
 pub use violations::{Violation, Violations};
-
-use crate::{Failure, Fault, Problem, Refusal};
 
 /// Text without control characters and stray blanks: `min` characters once trimmed, and as it was given at most `max`.
 pub fn text(text: &str, min: usize, max: usize) -> Result<String, Violation> {
@@ -41,54 +38,6 @@ pub fn line(line: &str, min: usize, max: usize) -> Result<String, Violation> {
 /// For fields whose null is as good as none: what is absent is there by `#[serde(default)]`.
 pub fn or_default<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
-}
-
-/// A request that never reached a module: its form is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "snake_case")]
-pub enum Malformed {
-    /// The body is not JSON.
-    #[error("the body is not JSON: {reason}")]
-    MalformedJson {
-        /// What the parser found, and where.
-        reason: String,
-    },
-    /// The body is of another kind.
-    #[error("send application/json")]
-    UnsupportedMediaType,
-    /// The body is over the limit.
-    #[error("the body is over the limit of {limit} bytes")]
-    PayloadTooLarge {
-        /// In bytes.
-        limit: usize,
-    },
-    /// No such address.
-    #[error("there is nothing here")]
-    NotFound,
-    /// The address exists, but not for this method.
-    #[error("this address does not take that method")]
-    MethodNotAllowed,
-    /// The machinery failed.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Fault(Fault),
-    /// What all modules refuse alike.
-    #[error(transparent)]
-    #[serde(untagged)]
-    Refusal(Refusal),
-}
-
-crate::failure!(Malformed {
-    MalformedJson => BAD_REQUEST,
-    UnsupportedMediaType => UNSUPPORTED_MEDIA_TYPE,
-    PayloadTooLarge => PAYLOAD_TOO_LARGE,
-    NotFound => NOT_FOUND,
-    MethodNotAllowed => METHOD_NOT_ALLOWED,
-});
-
-/// The answer of a failure, for a layer that has no handler.
-pub fn problem(error: impl Failure) -> Response {
-    Problem::from(error).into_response()
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 use axum::{extract::FromRequestParts, http::request::Parts, response::Response};
 use serde::de::DeserializeOwned;
 
-use super::{Malformed, Violations, body::invalid, problem};
+use super::{Violations, body::invalid};
+use crate::{Refusal, problem};
 
 /// Query parameters, read strictly.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
                 for error in &mut errors {
                     error.pointer = format!("?{}", error.pointer.trim_start_matches('/'));
                 }
-                problem(Malformed::from(Violations(errors)))
+                problem(Refusal::from(Violations(errors)))
             },
         )
     }
@@ -39,6 +40,6 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let value = axum::extract::Path::from_request_parts(parts, state).await;
-        value.map(|axum::extract::Path(value)| Self(value)).map_err(|_| problem(Malformed::NotFound))
+        value.map(|axum::extract::Path(value)| Self(value)).map_err(|_| problem(Refusal::NotFound))
     }
 }

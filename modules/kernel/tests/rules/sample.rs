@@ -60,23 +60,17 @@ pub(crate) struct Seen {
     pub(crate) parcel: Option<Parcel>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[serde(tag = "code", rename_all = "snake_case")]
-pub(crate) enum Error {
-    #[error("only {left} left")]
-    SoldOut { left: i64, skus: Vec<String> },
-    #[error("closed")]
-    Closed,
-    #[error("it is {status}")]
-    Clash { status: String },
-    #[error(transparent)]
-    #[serde(untagged)]
-    Fault(Fault),
-    #[error(transparent)]
-    #[serde(untagged)]
-    Refusal(Refusal),
+kernel::failure! {
+    pub(crate) enum Error {
+        #[error("only {left} left")]
+        SoldOut { left: i64, skus: Vec<String> } => CONFLICT,
+        #[error("closed")]
+        Closed => GONE,
+        // The macro refuses the name itself.
+        #[error("it is {word}")]
+        Clash { #[serde(rename = "status")] word: String } => CONFLICT,
+    }
 }
-kernel::failure!(Error { SoldOut => CONFLICT, Closed => GONE, Clash => CONFLICT });
 
 kernel::api! {
     /// Does as it is told.
@@ -157,7 +151,7 @@ impl BackService {
             Plan::Echo(parcel) => Ok(seen(Some(*parcel))),
             Plan::SoldOut { left, skus } => Err(Error::SoldOut { left, skus }),
             Plan::Closed => Err(Error::Closed),
-            Plan::Clash { status } => Err(Error::Clash { status }),
+            Plan::Clash { status } => Err(Error::Clash { word: status }),
             Plan::Invalid => Err(Violation::new("too_long", "must be short").at("/lines/0").into()),
             Plan::Forbid => Err(Refusal::Forbidden.into()),
             Plan::Fault(fault) => Err(fault.into()),

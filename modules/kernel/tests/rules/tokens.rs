@@ -80,8 +80,7 @@ async fn a_process_with_the_wrong_secret_is_broken_and_not_signed_out() {
 /// An older release, or another module's process, does not know the method: that is no answer of the module.
 #[tokio::test]
 async fn an_address_that_leads_elsewhere_is_no_business_error() {
-    let elsewhere =
-        axum::Router::new().fallback(async || kernel::problem(kernel::Malformed::Refusal(Refusal::Forbidden)));
+    let elsewhere = axum::Router::new().fallback(async || kernel::problem(kernel::Refusal::Forbidden));
     let base = crate::world::serve(elsewhere).await;
     let answer = send(&*dial(&base, "").await, CallSemantics::Read, Plan::Look).await;
     assert_eq!(answer, Err(Fault::Internal.into()));

@@ -202,7 +202,7 @@ impl Checkout {
     }
 
     /// One step: its answer, a refusal included. A fault says nothing about what happened, so it is no answer.
-    async fn step<T, E: Failure>(
+    async fn step<T, E: Failure + From<Fault>>(
         &self,
         lease: &mut Lease,
         places: [impl Place; 2],
