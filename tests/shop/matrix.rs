@@ -45,9 +45,9 @@ const MATRIX: [(Story, &[&str]); 11] = [
     (
         Bought,
         &[
-            "gateway.named.claimed",
-            "gateway.named.answered",
-            "gateway.named.kept",
+            "gateway.key.begun",
+            "gateway.key.answered",
+            "gateway.key.ended",
             "orders.OrderCreated.uncommitted",
             "orders.OrderCreated.committed",
             "orders.reserve.before",
@@ -110,7 +110,7 @@ const MATRIX: [(Story, &[&str]); 11] = [
     (
         Cancelled,
         &[
-            "gateway.named.answered:2",
+            "gateway.key.answered:2",
             "orders.OrderCancelling.uncommitted",
             "orders.OrderCancelling.committed",
             "orders.cancel.before",
@@ -145,7 +145,7 @@ const MATRIX: [(Story, &[&str]); 11] = [
             "users.refresh.uncommitted",
             "users.refresh.committed",
             "users.refresh.committed:2",
-            "gateway.named.answered:3",
+            "gateway.key.answered:3",
         ],
     ),
     (Shipped, &["orders.OrderShipped.uncommitted", "orders.OrderShipped.committed"]),

@@ -5,10 +5,10 @@ use axum::http::{
     HeaderName, HeaderValue, Method,
     header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER},
 };
-use kernel::CART_TOKEN;
+use kernel::{CART_TOKEN, IDEMPOTENCY_KEY};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::{idempotency::IDEMPOTENCY_KEY, request::REQUEST_ID};
+use crate::{idempotency::answer::REPLAYED, request::REQUEST_ID};
 
 /// Lets the pages of `origins` in; nothing at all where there are none.
 ///
@@ -17,14 +17,7 @@ pub(crate) fn layer(origins: Vec<HeaderValue>) -> Option<CorsLayer> {
     let layer = CorsLayer::new()
         .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
         .allow_headers([AUTHORIZATION, CART_TOKEN, IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, CONTENT_TYPE])
-        .expose_headers([
-            ETAG,
-            LOCATION,
-            CART_TOKEN,
-            RETRY_AFTER,
-            REQUEST_ID,
-            HeaderName::from_static(crate::idempotency::REPLAYED),
-        ])
+        .expose_headers([ETAG, LOCATION, CART_TOKEN, RETRY_AFTER, REQUEST_ID, HeaderName::from_static(REPLAYED)])
         .max_age(Duration::from_hours(1));
     (!origins.is_empty()).then(|| layer.allow_origin(AllowOrigin::list(origins)))
 }

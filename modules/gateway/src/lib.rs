@@ -1,22 +1,18 @@
 #![doc = include_str!("../README.md")]
 mod caller;
 mod conditions;
-mod config;
 mod cors;
 mod error;
 mod headers;
 mod idempotency;
-mod keys;
 mod limits;
 mod merge;
-mod openapi;
 mod pages;
 mod problems;
 mod request;
-mod store;
+mod settings;
 #[cfg(test)]
 mod tests;
-mod token;
 
 use std::sync::Arc;
 
@@ -30,14 +26,18 @@ use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{caller::Gate, config::Config, idempotency::Ledger, keys::Keys};
+use crate::{
+    caller::{Gate, keys, keys::Keys},
+    idempotency::IdempotencyStore,
+    settings::Settings,
+};
 pub use error::Error;
-pub use openapi::openapi;
+pub use pages::openapi::openapi;
 
 mod failpoints {
     pub(crate) use kernel::failpoint::reach;
 
-    kernel::failpoints! { "gateway": named => { claimed, answered, kept } }
+    kernel::failpoints! { "gateway": key => { begun, answered, ended } }
 }
 
 /// The public edge: it finds out who asks, and hands each request to the module that it is for.
@@ -54,31 +54,31 @@ impl kernel::Edge for Edge {
     ///
     /// It never waits for a module: where one is not there yet, what needs it is answered 503.
     async fn start(context: Context, (users, cart): Self::Deps, public: OpenApiRouter) -> Result<Router, StartError> {
-        let config = context.config()?;
-        assemble(&context, &config, users, cart, public)
+        let settings = context.config::<Settings>()?.checked()?;
+        assemble(&context, &settings, users, cart, public)
     }
 }
 
 fn assemble(
     context: &Context,
-    config: &Config,
+    settings: &Settings,
     users: Arc<dyn users::Users>,
     cart: Arc<dyn cart::Carts>,
     public: OpenApiRouter,
 ) -> Result<Router, StartError> {
-    let (timeout, cors) = (config.timeout()?, cors::layer(config.origins()?));
+    let (timeout, cors) = (settings.timeout(), cors::layer(settings.origins()));
     let (routes, document) = public.split_for_parts();
-    let pages = pages::routes(&openapi::describe(document))?;
+    let pages = pages::routes(&pages::openapi::describe(document))?;
 
     let keys = Arc::new(Keys::new(users));
     keys::keep_fresh(Arc::clone(&keys), &context.tasks);
-    let ledger = Ledger::new(context, timeout);
-    ledger.keep_short();
+    let store = IdempotencyStore::new(context, timeout);
+    store.keep_short();
 
     // Both stacks read from the outside in. The inner one is only around what has a handler.
     let handlers = ServiceBuilder::new()
         .layer(from_fn(conditions::of_reads))
-        .layer(from_fn_with_state(ledger, idempotency::once))
+        .layer(from_fn_with_state(store, idempotency::once))
         .layer(from_fn_with_state(cart, merge::at_sign_in))
         .layer(CatchPanicLayer::custom(problems::of_panic));
     let everything = ServiceBuilder::new()

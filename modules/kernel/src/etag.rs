@@ -148,7 +148,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Condition {
 }
 
 /// The header that names a request, so that sending it twice does it once (IETF draft of that name).
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What the client calls this request; one that it does not name is made up, and so happens once.
 #[derive(Debug, Clone)]

@@ -44,7 +44,7 @@ pub use db::{Bind, Db, Executor, Query as Statement, Record, Tx};
 pub use describe::{Answer, Argument, Describe, Described, Location, NoStore};
 pub use digest::Digest;
 pub use email_address::{EMAIL_LENGTH, EmailAddress};
-pub use etag::{EntityTag, EntityTags, IdempotencyKey, PACKED, Tagged};
+pub use etag::{EntityTag, EntityTags, IDEMPOTENCY_KEY, IdempotencyKey, PACKED, Tagged};
 pub use events::{CloudEvent, DeadLetter, DeadLetters, Handler, LetterQuery, LetterState, Outbox, Verdict};
 pub use failure::{Failure, Fault, Problem, Refusal, Sampler, problem};
 pub use forms::{BLANKS, Line, List, Listed, Secret, Text, Visible, Whole};

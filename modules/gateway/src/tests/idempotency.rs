@@ -10,7 +10,7 @@ use tokio::sync::{Barrier, Semaphore};
 use uuid::Uuid;
 
 use super::shop::{ADA, Answer, Shop, request, send};
-use crate::store::{self, Named};
+use crate::idempotency::{key::Key, store};
 
 const KEY: &str = "Idempotency-Key: 7b0f";
 const ORDERS: &str = "/v1/orders";
@@ -255,7 +255,7 @@ async fn of_many_at_once_one_runs() {
     }
 }
 
-/// The control of the test above: looking first and claiming then, as if nobody came in between.
+/// The control of the test above: looking first and beginning then, as if nobody came in between.
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_at_once_more_than_one_would_run_if_they_looked_first() {
     for shop in Shop::both().await {
@@ -264,16 +264,16 @@ async fn of_many_at_once_more_than_one_would_run_if_they_looked_first() {
             let (db, clock, barrier) =
                 (shop.context.db.clone(), shop.context.clock.clone(), Arc::clone(&all_have_looked));
             shop.context.tasks.spawn(async move {
-                let named = Named { scope: "s".into(), key_hash: "k".into(), fingerprint: "f".into(), role: None };
-                let free = store::find(&db, &named).await.unwrap().is_none();
+                let key = Key { scope: "s".into(), hash: "k".into(), fingerprint: "f".into(), role: None };
+                let free = store::find(&db, &key).await.unwrap().is_none();
                 barrier.wait().await;
-                let claimed = store::claim(&db, &named, Uuid::now_v7(), clock.now(), TimeDelta::seconds(30)).await;
-                (free, claimed.unwrap())
+                let begun = store::begin(&db, &key, Uuid::now_v7(), clock.now(), TimeDelta::seconds(30)).await;
+                (free, begun.unwrap())
             })
         });
         let outcomes: Vec<_> = join_all(naive).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(outcomes.iter().filter(|(free, _)| *free).count(), 4, "each believes that it is the first");
-        assert_eq!(outcomes.iter().filter(|(_, claimed)| *claimed).count(), 1, "the statement knows better");
+        assert_eq!(outcomes.iter().filter(|(_, begun)| *begun).count(), 1, "the statement knows better");
     }
 }
 

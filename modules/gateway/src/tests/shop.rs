@@ -25,7 +25,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::fakes::{Accounts, Baskets};
-use crate::{Edge, assemble, config::Config};
+use crate::{Edge, assemble, settings::Settings};
 
 /// The account that signs in.
 pub(super) const ADA: Uuid = Uuid::from_u128(0xada);
@@ -37,7 +37,7 @@ pub(super) struct Shop {
     pub(super) accounts: Arc<Accounts>,
     pub(super) carts: Arc<Baskets>,
     pub(super) orders: Arc<Orders>,
-    config: Config,
+    settings: Settings,
     _folder: Folder,
 }
 
@@ -92,8 +92,8 @@ impl Shop {
             let (accounts, carts) = (Accounts::new(), Arc::new(Baskets::default()));
             let permits = Semaphore::new(Semaphore::MAX_PERMITS);
             let orders = Arc::new(Orders { begun: AtomicUsize::new(0), ended: AtomicUsize::new(0), permits });
-            let config = Config { timeout_ms, cors_origins: origins.iter().map(ToString::to_string).collect() };
-            let mut shop = Self { router: Router::new(), context, accounts, carts, orders, config, _folder: folder };
+            let settings = Settings { timeout_ms, cors_origins: origins.iter().map(ToString::to_string).collect() };
+            let mut shop = Self { router: Router::new(), context, accounts, carts, orders, settings, _folder: folder };
             shop.restart();
             shops.push(shop);
         }
@@ -103,7 +103,7 @@ impl Shop {
     /// Begins anew on the same database.
     pub(super) fn restart(&mut self) {
         let (users, carts) = (Arc::clone(&self.accounts), Arc::clone(&self.carts));
-        self.router = assemble(&self.context, &self.config, users, carts, routes(&self.orders)).unwrap();
+        self.router = assemble(&self.context, &self.settings, users, carts, routes(&self.orders)).unwrap();
     }
 
     /// A request, its headers as `name: value`.

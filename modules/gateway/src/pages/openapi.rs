@@ -13,7 +13,7 @@ use utoipa::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::idempotency::Key;
+use crate::idempotency::key::GivenKey;
 
 /// What surrounds the modules' own descriptions; the version is this crate's.
 #[derive(utoipa::OpenApi)]
@@ -72,7 +72,7 @@ pub(crate) fn describe(modules: OpenApi) -> OpenApi {
     for (posts, operation) in document.paths.paths.values_mut().flat_map(operations) {
         complete(operation);
         if posts {
-            named(operation);
+            keyed(operation);
         }
     }
     document
@@ -100,11 +100,11 @@ fn complete(operation: &mut Operation) {
     operation.responses.responses.entry("default".into()).or_insert_with(problem);
 }
 
-/// It may be named, and an earlier answer says that it is one; what is not kept is never that.
-fn named(operation: &mut Operation) {
+/// It takes an idempotency key, and an earlier answer says that it is one; what is not kept is never that.
+fn keyed(operation: &mut Operation) {
     let about = "Names the request: sent again with the same name it is answered again, and done once.";
     let key = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
-    let key = key.required(Required::False).description(Some(about)).schema(Some(Key::schema()));
+    let key = key.required(Required::False).description(Some(about)).schema(Some(GivenKey::schema()));
     operation.parameters.get_or_insert_default().push(RefOr::T(key.build()));
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response

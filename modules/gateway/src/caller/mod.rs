@@ -1,4 +1,7 @@
 //! Who is asking. Only here is that found out; what they may do each module decides.
+pub(crate) mod keys;
+mod token;
+
 use std::sync::Arc;
 
 use axum::{
@@ -12,7 +15,8 @@ use axum::{
 };
 use kernel::{CART_TOKEN, Caller, CartToken, Clock, Digest, Refusal, Violation, Violations, problem};
 
-use crate::{Error, keys::Keys, token};
+use self::keys::Keys;
+use crate::Error;
 
 /// RFC 6750, section 3.1.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"stoa\", error=\"invalid_token\"");

@@ -1,26 +1,15 @@
 //! The table of idempotency keys.
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Executor, Role};
+use kernel::{Executor, Fault, Role};
 use sqlx::types::Json;
 use uuid::Uuid;
+
+use super::key::Key;
 
 /// How long a key is remembered.
 pub(crate) const MEMORY: TimeDelta = TimeDelta::hours(24);
 /// How many expired keys one statement forgets, so that none holds SQLite's writer for long.
 const BATCH: u64 = 1000;
-
-/// A request that its client named.
-#[derive(Debug, Clone)]
-pub(crate) struct Named {
-    /// Who sent it.
-    pub(crate) scope: String,
-    /// SHA-256 of its name; of those who are not known, of the whole request.
-    pub(crate) key_hash: String,
-    /// SHA-256 of all that makes it this request.
-    pub(crate) fingerprint: String,
-    /// What the one who sent it may do.
-    pub(crate) role: Option<Role>,
-}
 
 /// What is known of a request that came before.
 #[derive(Debug, sqlx::FromRow)]
@@ -33,17 +22,17 @@ pub(crate) struct Earlier {
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// Makes this the run that answers, if the name is free: new, expired, of the same request whose run is dead, or of one
+/// Makes this the run that answers, if the key is free: new, expired, of the same request whose run is dead, or of one
 /// that was refused, which 0.1.0 writes down.
 ///
 /// One statement decides, so that of many that come at once one wins.
-pub(crate) async fn claim(
+pub(crate) async fn begin(
     db: impl Executor<'_>,
-    named: &Named,
+    key: &Key,
     fence: Uuid,
     now: DateTime<Utc>,
     lease: TimeDelta,
-) -> sqlx::Result<bool> {
+) -> Result<bool, Fault> {
     let won: Option<(Uuid,)> = db
         .query(
             "INSERT INTO idempotency_keys (scope, key_hash, fingerprint, role, state, fence, leased_until, expires_at)
@@ -58,70 +47,72 @@ pub(crate) async fn claim(
                      AND idempotency_keys.fingerprint = excluded.fingerprint)
              RETURNING fence",
         )
-        .bind(&*named.scope)
-        .bind(&*named.key_hash)
-        .bind(&*named.fingerprint)
+        .bind(&*key.scope)
+        .bind(&*key.hash)
+        .bind(&*key.fingerprint)
         .bind(fence)
         .bind(now + lease)
         .bind(now + MEMORY)
         .bind(now)
-        .bind(named.role)
+        .bind(key.role)
         .fetch_optional()
         .await?;
     Ok(won.is_some())
 }
 
-/// What came before under this name, if it is still there.
-pub(crate) async fn find(db: impl Executor<'_>, named: &Named) -> sqlx::Result<Option<Earlier>> {
+/// What came before under this key, if it is still there.
+pub(crate) async fn find(db: impl Executor<'_>, key: &Key) -> Result<Option<Earlier>, Fault> {
     db.query(
         "SELECT fingerprint, role, state, status, headers, body
            FROM idempotency_keys
           WHERE scope = $1 AND key_hash = $2",
     )
-    .bind(&*named.scope)
-    .bind(&*named.key_hash)
+    .bind(&*key.scope)
+    .bind(&*key.hash)
     .fetch_optional()
     .await
+    .map_err(Fault::from)
 }
 
 /// What came before of this very request where 0.1.0 wrote it down, under `key_hash`, and it was done or may still run.
 pub(crate) async fn find_former(
     db: impl Executor<'_>,
-    named: &Named,
+    key: &Key,
     key_hash: &str,
     now: DateTime<Utc>,
-) -> sqlx::Result<Option<Earlier>> {
+) -> Result<Option<Earlier>, Fault> {
     db.query(
         "SELECT fingerprint, role, state, status, headers, body
            FROM idempotency_keys
           WHERE scope = $1 AND key_hash = $2 AND fingerprint = $3 AND expires_at > $4
             AND (status < 300 OR (state = 'running' AND leased_until > $4))",
     )
-    .bind(&*named.scope)
+    .bind(&*key.scope)
     .bind(key_hash)
-    .bind(&*named.fingerprint)
+    .bind(&*key.fingerprint)
     .bind(now)
     .fetch_optional()
     .await
+    .map_err(Fault::from)
 }
 
 /// Keeps the answer, unless another run has taken over; says whether it did.
-pub(crate) async fn keep(
+pub(crate) async fn complete(
     db: impl Executor<'_>,
-    named: &Named,
+    key: &Key,
     fence: Uuid,
     status: u16,
     headers: Vec<(String, String)>,
     body: &[u8],
-) -> sqlx::Result<bool> {
+) -> Result<bool, Fault> {
     let kept = db
         .query(
             "UPDATE idempotency_keys
                 SET state = 'done', status = $4, headers = $5, body = $6
               WHERE scope = $1 AND key_hash = $2 AND fence = $3 AND state = 'running'",
         )
-        .bind(&*named.scope)
-        .bind(&*named.key_hash)
+        .bind(&*key.scope)
+        .bind(&*key.hash)
         .bind(fence)
         .bind(i64::from(status))
         .bind(Json(headers))
@@ -132,21 +123,21 @@ pub(crate) async fn keep(
 }
 
 /// Forgets the request, unless another run has taken over: the next one runs.
-pub(crate) async fn release(db: impl Executor<'_>, named: &Named, fence: Uuid) -> sqlx::Result<()> {
+pub(crate) async fn release(db: impl Executor<'_>, key: &Key, fence: Uuid) -> Result<(), Fault> {
     db.query(
         "DELETE FROM idempotency_keys
           WHERE scope = $1 AND key_hash = $2 AND fence = $3 AND state = 'running'",
     )
-    .bind(&*named.scope)
-    .bind(&*named.key_hash)
+    .bind(&*key.scope)
+    .bind(&*key.hash)
     .bind(fence)
     .execute()
-    .await
-    .map(drop)
+    .await?;
+    Ok(())
 }
 
 /// Forgets some of those that are expired; true if there may be more.
-pub(crate) async fn sweep(db: impl Executor<'_>, now: DateTime<Utc>) -> sqlx::Result<bool> {
+pub(crate) async fn sweep(db: impl Executor<'_>, now: DateTime<Utc>) -> Result<bool, Fault> {
     let gone = db
         .query(
             "DELETE FROM idempotency_keys

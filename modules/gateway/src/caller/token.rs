@@ -2,7 +2,8 @@
 use jsonwebtoken::{Algorithm, Validation};
 use users::{Claims, ISSUER};
 
-use crate::{Error, keys::Keys};
+use super::keys::Keys;
+use crate::Error;
 
 /// The longest token that is looked at, in bytes.
 const LENGTH: usize = 4096;

@@ -1,4 +1,6 @@
 //! The edge's own pages: where everything is, the API's description, and the same to read.
+pub(crate) mod openapi;
+
 use axum::{
     Router,
     body::Bytes,

@@ -1,0 +1,46 @@
+//! What a request is known by: who sent it, what they call it, and what it asks for.
+use axum::http::{HeaderValue, request::Parts};
+use kernel::{Caller, Digest, IDEMPOTENCY_KEY, Role, Violation, Violations, Visible};
+
+/// What a client may call its request.
+pub(crate) type GivenKey = Visible<1, LENGTH>;
+/// The longest key, in characters.
+const LENGTH: usize = 255;
+
+/// The idempotency key of one request.
+#[derive(Debug, Clone)]
+pub(crate) struct Key {
+    /// Who sent it.
+    pub(crate) scope: String,
+    /// SHA-256 of what they call it; of those who are not known, of the whole request.
+    pub(crate) hash: String,
+    /// SHA-256 of all that makes it this request.
+    pub(crate) fingerprint: String,
+    /// What the one who sent it may do.
+    pub(crate) role: Option<Role>,
+}
+
+impl Key {
+    /// The key of a request; and its hash as 0.1.0 wrote it down, where that is something else.
+    pub(super) fn read(parts: &Parts, body: &[u8]) -> Result<(Self, Option<String>), Violations> {
+        let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
+        let (given, another) = (keys.next().unwrap_or_default(), keys.next());
+        let fit = GivenKey::fits(given) && another.is_none();
+        if !fit {
+            let detail = format!("must be one value of 1 to {LENGTH} visible ASCII characters");
+            return Err(Violation::new("wrong_value", detail).at("Idempotency-Key"));
+        }
+        let caller = parts.extensions.get().unwrap_or(&Caller::Anonymous);
+        let role = if let Caller::User { role, .. } = caller { Some(*role) } else { None };
+        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        // Bodies hold passwords. With the key in it, which is kept nowhere, the digest cannot be used to guess them.
+        let fingerprint = Digest::of_parts(&[given, parts.method.as_str().as_bytes(), target.as_bytes(), body]).hex();
+        let (scope, hash) = (caller.scope().to_string(), Digest::of(given).hex());
+        // Strangers share a scope: what they ask for tells them apart, so that none is in another's way.
+        Ok(if *caller == Caller::Anonymous {
+            (Self { scope, hash: fingerprint.clone(), fingerprint, role }, Some(hash))
+        } else {
+            (Self { scope, hash, fingerprint, role }, None)
+        })
+    }
+}
