@@ -50,8 +50,9 @@ fn tags(headers: &HeaderMap) -> Result<(Option<EntityTags>, Option<EntityTags>),
 fn not_modified(response: Response) -> Response {
     let (mut parts, _) = response.into_parts();
     parts.status = StatusCode::NOT_MODIFIED;
-    parts.headers.remove(CONTENT_TYPE);
-    parts.headers.remove(CONTENT_LENGTH);
+    for name in [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_ENCODING] {
+        parts.headers.remove(name);
+    }
     (parts, Body::empty()).into_response()
 }
 

@@ -78,12 +78,12 @@ fn assemble(
     // Both stacks read from the outside in. The inner one is only around what has a handler.
     let handlers = ServiceBuilder::new()
         .layer(from_fn(conditions::of_reads))
+        .layer(from_fn(conditions::of_packed))
+        .layer(headers::compression())
         .layer(from_fn_with_state(store, idempotency::once))
         .layer(from_fn_with_state(cart, merge::at_sign_in))
         .layer(CatchPanicLayer::custom(problems::of_panic));
     let everything = ServiceBuilder::new()
-        .layer(from_fn(conditions::of_packed))
-        .layer(headers::compression())
         .layer(from_fn_with_state(timeout, request::begin))
         .layer(from_fn(headers::secure))
         .option_layer(cors)

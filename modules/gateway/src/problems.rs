@@ -5,7 +5,7 @@ use axum::{
     extract::Request,
     http::{
         HeaderValue, StatusCode,
-        header::{CONTENT_LENGTH, CONTENT_TYPE},
+        header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE},
     },
     middleware::Next,
     response::Response,
@@ -36,6 +36,7 @@ pub(crate) async fn of_failures(request: Request, next: Next) -> Response {
     let (mut said, _) = response.into_parts();
     let (mut parts, body) = body.into_parts();
     said.headers.remove(CONTENT_LENGTH);
+    said.headers.remove(CONTENT_ENCODING);
     said.headers.extend(std::mem::take(&mut parts.headers));
     parts.headers = said.headers;
     Response::from_parts(parts, body)

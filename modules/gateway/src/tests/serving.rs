@@ -103,6 +103,11 @@ async fn a_read_is_answered_with_what_is_news() {
     let packed = shop.get("/v1/tagged", &["accept-encoding: gzip"]).await;
     assert_eq!(packed.header("content-encoding"), "gzip");
     assert_eq!(packed.header("etag"), format!("\"{inner}-gzip\""), "other bytes, another tag");
+    for tag in [&*tag, packed.header("etag")] {
+        let known = shop.get("/v1/tagged", &["accept-encoding: gzip", &format!("if-none-match: {tag}")]).await;
+        assert_eq!((known.status, known.header("etag")), (304, packed.header("etag")), "the tag that a 200 would have");
+        assert_eq!((known.header("content-encoding"), known.header("vary")), ("", "accept-encoding"));
+    }
     let docs = shop.get("/docs", &[]).await;
     let again = format!("if-none-match: {}", docs.header("etag"));
     assert_eq!(shop.get("/docs", &[&again]).await.status, 304);
