@@ -24,6 +24,7 @@ use crate::idempotency::key::GivenKey;
                        every failure is a problem (RFC 9457) with a stable `code`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    servers((url = "/", description = "The shop that this was read from.")),
     components(schemas(Problem, Violation))
 )]
 struct Document;

@@ -182,6 +182,7 @@ async fn the_description_tells_what_the_edge_does_for_each_operation() {
     let document = shop.get("/v1/openapi.json", &[]).await.body;
     assert_eq!((&document["openapi"], &document["info"]["title"]), (&json!("3.1.0"), &json!("Stoa")));
     assert_eq!(document["info"]["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(document["servers"][0]["url"], "/");
     assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
     assert!(document["components"]["schemas"]["Problem"]["properties"]["code"].is_object());
     let names = |operation: &Value| {
