@@ -1,4 +1,4 @@
-# One small image, seven Deployments: ROLE says which.
+# One small image, a Deployment for each role: ROLE says which.
 ARG RUST=docker.io/library/rust:1.95-bookworm
 ARG BASE=docker.io/library/debian:bookworm-slim
 

@@ -7,7 +7,7 @@ _list:
 run *ARGS:
     cargo run -- {{ARGS}}
 
-# The same shop as seven processes on the same port
+# The same shop as one process for each role, on the same port
 apart:
     deploy/apart
 

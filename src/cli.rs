@@ -13,7 +13,7 @@ use users::NewUser;
 
 use crate::{app, calls::call, config, export, import, mail, operate, serve, telemetry};
 
-/// The back end of an online shop: one process or seven, one story.
+/// The back end of an online shop: one process or many, one story.
 ///
 /// Without a command it serves: on SQLite under ./data, in dev mode, with a demo catalogue, on
 /// <http://localhost:8080>. `stoa config` shows every setting; each can be given in stoa.toml or in the
