@@ -12,7 +12,6 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Category, Error, NewCategory, NewProduct, Product, ProductPatch, ProductQuery, Products, Sku, Stock, StockMovement,
-    catalogue::fields::Difference,
     forms,
     forms::{Slug, slug},
 };
@@ -155,7 +154,7 @@ async fn set_stock(
 #[serde(deny_unknown_fields)]
 struct Adjustment {
     /// How many came, or, below 0, went; not 0.
-    #[schema(value_type = Difference, inline)]
+    #[schema(value_type = forms::Difference, inline)]
     delta: i64,
 }
 

@@ -1,9 +1,17 @@
 //! What staff and imports ask of the catalogue: products to create, and changes of those there are.
-use kernel::{Money, Patch};
+use kernel::{Listed, Money, Patch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Image, OptionValue, ProductStatus, Sku, StockPolicy, forms, forms::Slug};
+use crate::{
+    Image, OptionValue, ProductStatus, Sku, StockPolicy, forms,
+    forms::{Slug, limits},
+};
+
+type Images = Listed<Image, 0, { limits::IMAGES }>;
+type Options = Listed<OptionValue, 0, { limits::OPTIONS }>;
+type NewVariants = Listed<NewVariant, 1, { limits::VARIANTS }>;
+type Variants = Listed<VariantPatch, 0, { limits::VARIANTS }>;
 
 /// A product to create.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -31,12 +39,12 @@ pub struct NewProduct {
     pub tags: Vec<String>,
     /// Pictures, the main one first.
     #[serde(default)]
-    #[schema(value_type = forms::Images, inline, required = false)]
+    #[schema(value_type = Images, inline, required = false)]
     pub images: Vec<Image>,
     /// What can be bought, at least one.
     // Its absence is refused by the module, and so after the caller's rights are known.
     #[serde(default)]
-    #[schema(value_type = forms::NewVariants, inline, required = true)]
+    #[schema(value_type = NewVariants, inline, required = true)]
     pub variants: Vec<NewVariant>,
     /// Active where absent.
     pub status: Option<ProductStatus>,
@@ -51,7 +59,7 @@ pub struct NewVariant {
     pub sku: String,
     /// The choices that tell it from its siblings.
     #[serde(default)]
-    #[schema(value_type = forms::Options, inline, required = false)]
+    #[schema(value_type = Options, inline, required = false)]
     pub options: Vec<OptionValue>,
     /// The price of one.
     #[schema(value_type = forms::Price, inline)]
@@ -108,7 +116,7 @@ pub struct ProductPatch {
     pub tags: Patch<Vec<String>>,
     /// Pictures, the main one first.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<forms::Images>, inline)]
+    #[schema(value_type = Option<Images>, inline)]
     pub images: Patch<Vec<Image>>,
     /// Whether customers see it.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
@@ -116,7 +124,7 @@ pub struct ProductPatch {
     pub status: Patch<ProductStatus>,
     /// Changes of its variants, and variants to add; those that are not named stay.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = forms::Variants, inline, required = false)]
+    #[schema(value_type = Variants, inline, required = false)]
     pub variants: Patch<Vec<VariantPatch>>,
 }
 
@@ -129,7 +137,7 @@ pub struct VariantPatch {
     pub sku: String,
     /// The choices that tell it from its siblings.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    #[schema(value_type = Option<forms::Options>, inline)]
+    #[schema(value_type = Option<Options>, inline)]
     pub options: Patch<Vec<OptionValue>>,
     /// The price of one; needed for a variant that is new.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]

@@ -165,7 +165,7 @@ pub struct ProductQuery {
     #[param(value_type = Option<Slug>)]
     pub category: Option<String>,
     /// `newest` (default), `name`, `price` or `-price`.
-    #[param(value_type = Option<forms::Order>, inline)]
+    #[param(value_type = Option<forms::Sort>, inline)]
     pub sort: Option<String>,
     /// Active ones only, but for staff.
     pub status: Option<ProductStatus>,

@@ -1,18 +1,13 @@
 //! What each field of a product may hold; every flaw is noted where it stands.
 use std::collections::HashSet;
 
-use kernel::{Currency, Money, Patch, Violation, Violations, Whole, text};
+use kernel::{Currency, Money, Patch, Violation, Violations, text};
 
-use super::product::VariantChange;
 use crate::{
-    Image, OptionValue, Sku, VariantPatch, forms,
+    Image, OptionValue, forms,
     forms::{limits, slug},
 };
 
-/// The most of one variant that a shop has.
-pub(crate) const MAX_STOCK: i64 = limits::QUANTITY;
-/// By how much what is on hand may change at a time.
-pub(crate) type Difference = Whole<{ -MAX_STOCK }, MAX_STOCK>;
 /// Tags within tags cost the parser the square of their number; each may have one that closes it.
 const MAX_TAGS_OF_HTML: usize = 4_000;
 /// So often is HTML cleaned at the most until that changes nothing; two times are the rule.
@@ -61,58 +56,11 @@ pub(crate) fn tags(checks: &mut Violations, given: Vec<String>) -> Vec<String> {
 pub(crate) fn images(checks: &mut Violations, given: Vec<Image>) -> Vec<Image> {
     at_most(checks, "/images", given.len(), limits::IMAGES);
     let images = given.into_iter().take(limits::IMAGES).enumerate().filter_map(|(index, image)| {
-        let url = checks.field(format!("/images/{index}/url"), url(&image.url));
+        let url = checks.field(format!("/images/{index}/url"), forms::Web::read(&image.url));
         let alt = checks.field(format!("/images/{index}/alt"), forms::Alt::read(&image.alt));
         Some(Image { url: url?, alt: alt? })
     });
     images.collect()
-}
-
-/// Changes of variants, each SKU once.
-pub(crate) fn variants(
-    checks: &mut Violations,
-    given: Patch<Vec<VariantPatch>>,
-    currency: Currency,
-) -> Vec<VariantChange> {
-    let given = held(checks, "/variants", given, Ok).unwrap_or_default();
-    at_most(checks, "/variants", given.len(), limits::VARIANTS);
-    let mut seen = HashSet::new();
-    let mut variants = Vec::new();
-    for (index, variant) in given.into_iter().take(limits::VARIANTS).enumerate() {
-        let at = format!("/variants/{index}");
-        let Some(variant) = self::variant(checks, &at, variant, currency) else { continue };
-        let new = seen.insert(variant.sku.clone());
-        checks.ensure(new, format!("{at}/sku"), "duplicate_sku", "is the SKU of another variant of this request");
-        variants.push(variant);
-    }
-    variants
-}
-
-fn variant(checks: &mut Violations, at: &str, given: VariantPatch, currency: Currency) -> Option<VariantChange> {
-    let sku = checks.field(format!("{at}/sku"), given.sku.parse::<Sku>());
-    let price = held(checks, &format!("{at}/price"), given.price, |price| amount(price, currency));
-    let before = format!("{at}/compare_at_price");
-    let compare_at_price = filled(checks, &before, given.compare_at_price, |before| amount(before, currency).map(Some));
-    let weight = given.weight_g.or_empty(0).map(forms::Weight::read).transpose();
-    let weight_g = checks.field(format!("{at}/weight_g"), weight).flatten();
-    let barcode = filled(checks, &format!("{at}/barcode"), given.barcode, |barcode| forms::Barcode::filled(&barcode));
-    let on_hand = checks.field(format!("{at}/on_hand"), forms::OnHand::read(given.on_hand.value().unwrap_or(0)));
-    let options = given.options.or_empty(Vec::new()).map(|given| options(checks, at, given));
-    let stock_policy = held(checks, &format!("{at}/stock_policy"), given.stock_policy, Ok);
-    let taxable = held(checks, &format!("{at}/taxable"), given.taxable, Ok);
-    let on_sale = held(checks, &format!("{at}/on_sale"), given.on_sale, Ok);
-    Some(VariantChange {
-        sku: sku?,
-        options,
-        price,
-        compare_at_price,
-        weight_g,
-        barcode,
-        stock_policy,
-        taxable,
-        on_sale,
-        on_hand: on_hand.unwrap_or_default(),
-    })
 }
 
 /// What a field is to hold that cannot be empty.
@@ -143,7 +91,7 @@ pub(crate) fn filled<T, U>(
     }
 }
 
-fn options(checks: &mut Violations, at: &str, given: Vec<OptionValue>) -> Vec<OptionValue> {
+pub(crate) fn options(checks: &mut Violations, at: &str, given: Vec<OptionValue>) -> Vec<OptionValue> {
     at_most(checks, &format!("{at}/options"), given.len(), limits::OPTIONS);
     let mut seen = HashSet::new();
     let mut options = Vec::new();
@@ -158,18 +106,8 @@ fn options(checks: &mut Violations, at: &str, given: Vec<OptionValue>) -> Vec<Op
     options
 }
 
-/// The address of a picture.
-pub(crate) fn url(given: &str) -> Result<String, Violation> {
-    let given = forms::Address::read(given)?;
-    if forms::is_web(&given) {
-        Ok(given)
-    } else {
-        Err(Violation::new("malformed_url", "must be the address of a picture, beginning with https:// or http://"))
-    }
-}
-
 /// A price in the shop's currency, as minor units.
-fn amount(given: Money, currency: Currency) -> Result<i64, Violation> {
+pub(crate) fn amount(given: Money, currency: Currency) -> Result<i64, Violation> {
     if given.currency == currency {
         within(given.amount, limits::PRICE)
     } else {
@@ -186,7 +124,7 @@ pub(crate) fn within(given: i64, max: i64) -> Result<i64, Violation> {
     }
 }
 
-fn at_most(checks: &mut Violations, pointer: &str, count: usize, max: usize) {
+pub(crate) fn at_most(checks: &mut Violations, pointer: &str, count: usize, max: usize) {
     checks.ensure(count <= max, pointer, "too_many", format!("must be at most {max}"));
 }
 
@@ -235,19 +173,6 @@ mod tests {
             if let Ok(clean) = description(&html) {
                 prop_assert_eq!(description(&clean), Ok(clean));
             }
-        }
-    }
-
-    #[test]
-    fn pictures_are_on_the_web() {
-        for good in ["https://example.com/a.jpg", "http://[::1]:80/a?b=c"] {
-            assert_eq!(url(good), Ok(good.into()));
-        }
-        let long = format!("https://example.com/{}", "x".repeat(2000));
-        for bad in
-            ["", "a.jpg", "/a.jpg", "javascript:alert(1)", "data:image/png;base64,AA", "https://", "https://a b", &long]
-        {
-            assert!(url(bad).is_err(), "{bad}");
         }
     }
 

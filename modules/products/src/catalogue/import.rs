@@ -2,7 +2,8 @@
 use kernel::{Patch, Refusal, Tx, Violation, Violations};
 
 use super::{
-    product::{Change, are_twins},
+    change::Change,
+    product::are_twins,
     store::{self, Key, Row, variants},
 };
 use crate::{

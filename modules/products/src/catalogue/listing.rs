@@ -10,21 +10,8 @@ use super::{
 };
 use crate::{
     ProductId, ProductQuery, ProductStatus,
-    forms::{Question, slug},
+    forms::{Question, Sort, slug},
 };
-
-/// The order of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Sort {
-    Newest,
-    Name,
-    Price,
-    PriceDown,
-}
-
-/// What each order is called in requests.
-pub(crate) const ORDERS: [(&str, Sort); 4] =
-    [("newest", Sort::Newest), ("name", Sort::Name), ("price", Sort::Price), ("-price", Sort::PriceDown)];
 
 /// Where a page begins: after the product with this key. It says of which order it is, so that a cursor of
 /// another order is refused and not misread.
@@ -41,14 +28,6 @@ pub(crate) enum After {
 }
 
 impl Sort {
-    fn parse(text: Option<&str>) -> Result<Self, Violations> {
-        let Some(text) = text else { return Ok(Self::Newest) };
-        let known = ORDERS.iter().find(|(name, _)| *name == text);
-        known
-            .map(|(_, sort)| *sort)
-            .ok_or_else(|| Violation::new("unknown_value", "must be newest, name, price or -price").at("?sort"))
-    }
-
     /// Before every product: the first page needs no statement of its own.
     fn start(self) -> After {
         let (first, last) = (ProductId(Uuid::nil()), ProductId(Uuid::max()));
@@ -97,14 +76,14 @@ pub(crate) struct Listing {
 impl Listing {
     /// What `query` asks for, or what is wrong with it.
     pub(crate) fn read(query: ProductQuery) -> Result<Self, Violations> {
-        let sort = Sort::parse(query.sort.as_deref())?;
+        let named = |pointer: &'static str| move |flaw: kernel::Violation| flaw.at(pointer);
+        let sort = query.sort.as_deref().map_or(Ok(Sort::Newest), Sort::read).map_err(named("?sort"))?;
         let page = PageQuery { limit: query.limit, cursor: query.cursor };
         let (limit, after) = page.read::<After>()?;
         let after = after.unwrap_or_else(|| sort.start());
         if !sort.admits(&after) {
             return Err(Violation::new("broken_cursor", "is of a list in another order").at("?cursor"));
         }
-        let named = |pointer: &'static str| move |flaw: kernel::Violation| flaw.at(pointer);
         let category = query.category.map(|given| slug::parse(&given)).transpose().map_err(named("?category"))?;
         let words = search::asked(&Question::read(&query.q.unwrap_or_default()).map_err(named("?q"))?);
         Ok(Self { status: query.status.unwrap_or(ProductStatus::Active), limit, category, words, sort, after })
@@ -238,7 +217,7 @@ mod tests {
                     Ok(listing) => assert_eq!((sort, listing.after), (own, key.clone())),
                     Err(_) => assert_eq!(refused(query), ("?cursor".into(), "broken_cursor".into()), "{sort} {own}"),
                 }
-                assert_eq!(sort == own, Sort::parse(Some(sort)).unwrap().admits(key));
+                assert_eq!(sort == own, Sort::read(sort).unwrap().admits(key));
             }
         }
     }

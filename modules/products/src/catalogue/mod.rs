@@ -1,6 +1,7 @@
 //! Products: how they are read, created and changed.
 mod categories;
-pub(crate) mod fields;
+mod change;
+mod fields;
 mod import;
 pub(crate) mod listing;
 pub(crate) mod product;
@@ -13,12 +14,16 @@ use uuid::Uuid;
 use crate::{
     Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, Sku, forms::slug, service::Service, stock,
 };
+use change::Change;
 use listing::Listing;
-use product::{Change, Details, Draft};
+use product::{Details, Draft};
+use search::Found;
 use store::{Key, Row, variants};
 
 /// The most variants that are looked up at a time.
 const MAX_OFFERS: usize = 1000;
+/// How many products are prepared at a time.
+const BATCH: i64 = 100;
 
 impl Service {
     /// One query for the products of the page, one for all their variants.
@@ -191,5 +196,16 @@ impl Service {
         let row = row.ok_or_else(|| Fault::internal(format!("product {id} vanished")))?;
         let mut of = variants::of(tx, [id], self.currency).await?;
         Ok(row.product(of.remove(&id).unwrap_or_default()))
+    }
+    /// Prepares the words of products that 0.1.0 has written; true where there may be more of them.
+    pub(crate) async fn prepare(&self) -> Result<bool, Error> {
+        let rows = store::unprepared(&self.db, BATCH).await?;
+        let mut of = variants::of(&self.db, rows.iter().map(|row| row.id), self.currency).await?;
+        let mut prepared = 0;
+        for row in &rows {
+            let variants: Vec<_> = of.remove(&row.id).unwrap_or_default().into_iter().map(Draft::from).collect();
+            prepared += store::set_words(&self.db, row, Found::of(&row.details(), &variants)).await?;
+        }
+        Ok(prepared > 0)
     }
 }

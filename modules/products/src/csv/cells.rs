@@ -219,8 +219,3 @@ pub(super) fn barcode(text: &str) -> Result<String, Violation> {
 pub(super) fn barcode_cell(barcode: &str) -> String {
     if barcode.starts_with('\'') { format!("'{barcode}") } else { barcode.to_owned() }
 }
-
-/// The address of a picture.
-pub(super) fn url(text: &str) -> Result<String, Violation> {
-    crate::catalogue::fields::url(text)
-}

@@ -5,12 +5,12 @@ use kernel::{Currency, Patch, Violation};
 
 use super::{
     RowReport,
-    cells::{Texts, barcode, grams, options, policy, product, quantity, truth, url},
+    cells::{Texts, barcode, grams, options, policy, product, quantity, truth},
     header::{Broken, Column, Row},
     limits, price,
     sku::sku,
 };
-use crate::{Image, ImportedProduct, Sku, VariantPatch, catalogue::product::are_twins};
+use crate::{Image, ImportedProduct, Sku, VariantPatch, catalogue::product::are_twins, forms::Web};
 
 /// Where what is done, each product with its first line, and what is wrong waits to be asked for.
 pub(super) type Ready = VecDeque<Result<(u64, ImportedProduct), RowReport>>;
@@ -157,7 +157,7 @@ impl Draft {
     }
 
     fn image(&mut self, row: Row) -> Result<(), Broken> {
-        let Some(url) = row.parsed(Column::ImageSrc, url)? else { return Ok(()) };
+        let Some(url) = row.parsed(Column::ImageSrc, Web::read)? else { return Ok(()) };
         let number =
             |text: &str| text.parse().map_err(|_| Violation::new("malformed_number", "write a position from 1"));
         let position = row.parsed(Column::ImagePosition, number)?.unwrap_or(u64::MAX);

@@ -3,7 +3,7 @@ pub(crate) mod limits;
 mod sku;
 pub(crate) mod slug;
 
-use kernel::{Amount, BLANKS, Line, List, Listed, Text, Whole};
+use kernel::{Amount, BLANKS, Line, List, Text, Violation, Whole};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -11,8 +11,6 @@ use utoipa::{
         schema::{ObjectBuilder, OneOfBuilder, Schema, Type},
     },
 };
-
-use crate::{Image, NewVariant, OptionValue, VariantPatch, catalogue::listing};
 
 pub use sku::Sku;
 pub(crate) use slug::Slug;
@@ -22,18 +20,16 @@ pub(crate) type CategoryName = Line<1, { limits::CATEGORY }>;
 pub(crate) type Vendor = Line<0, { limits::VENDOR }>;
 pub(crate) type Tag = Line<1, { limits::TAG }>;
 pub(crate) type Tags = List<Tag, 0, { limits::TAGS }>;
-pub(crate) type Address = Line<1, { limits::ADDRESS }>;
+type Address = Line<1, { limits::ADDRESS }>;
 pub(crate) type Alt = Line<0, { limits::ALT }>;
-pub(crate) type Images = Listed<Image, 0, { limits::IMAGES }>;
 pub(crate) type OptionName = Line<1, { limits::OPTION }>;
 pub(crate) type OptionChoice = Line<1, { limits::VALUE }>;
-pub(crate) type Options = Listed<OptionValue, 0, { limits::OPTIONS }>;
 pub(crate) type Barcode = Line<0, { limits::BARCODE }>;
 pub(crate) type Price = Amount<0, { limits::PRICE }>;
 pub(crate) type Weight = Whole<0, { limits::WEIGHT }>;
 pub(crate) type OnHand = Whole<0, { limits::QUANTITY }>;
-pub(crate) type NewVariants = Listed<NewVariant, 1, { limits::VARIANTS }>;
-pub(crate) type Variants = Listed<VariantPatch, 0, { limits::VARIANTS }>;
+/// By how much what is on hand may change at a time.
+pub(crate) type Difference = Whole<{ -limits::QUANTITY }, { limits::QUANTITY }>;
 pub(crate) type Question = Text<0, { limits::QUESTION }>;
 
 fn text() -> ObjectBuilder {
@@ -69,15 +65,34 @@ impl ToSchema for Shelf {
 }
 
 /// The order of a list.
-pub(crate) struct Order;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sort {
+    Newest,
+    Name,
+    Price,
+    PriceDown,
+}
 
-impl PartialSchema for Order {
-    fn schema() -> RefOr<Schema> {
-        text().enum_values(Some(listing::ORDERS.map(|(name, _)| name))).into()
+/// What each order is called in requests.
+const SORTS: [(&str, Sort); 4] =
+    [("newest", Sort::Newest), ("name", Sort::Name), ("price", Sort::Price), ("-price", Sort::PriceDown)];
+
+impl Sort {
+    pub(crate) fn read(given: &str) -> Result<Self, Violation> {
+        let known = SORTS.into_iter().find(|(name, _)| *name == given);
+        known
+            .map(|(_, sort)| sort)
+            .ok_or_else(|| Violation::new("unknown_value", "must be newest, name, price or -price"))
     }
 }
 
-impl ToSchema for Order {}
+impl PartialSchema for Sort {
+    fn schema() -> RefOr<Schema> {
+        text().enum_values(Some(SORTS.map(|(name, _)| name))).into()
+    }
+}
+
+impl ToSchema for Sort {}
 
 /// The address of a picture; [`is_web`] in other words.
 pub(crate) struct Web;
@@ -95,8 +110,20 @@ impl PartialSchema for Web {
 
 impl ToSchema for Web {}
 
+impl Web {
+    /// The address without stray blanks, or what is wrong with it.
+    pub(crate) fn read(given: &str) -> Result<String, Violation> {
+        let given = Address::read(given)?;
+        if is_web(&given) {
+            Ok(given)
+        } else {
+            Err(Violation::new("malformed_url", "must be the address of a picture, beginning with https:// or http://"))
+        }
+    }
+}
+
 /// Whether it is an address on the web, and so nothing that a browser would run.
-pub(crate) fn is_web(address: &str) -> bool {
+fn is_web(address: &str) -> bool {
     let Some((scheme, rest)) = address.split_once("://") else { return false };
     let (authority, rest) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (user, place) = authority.rsplit_once('@').unwrap_or(("", authority));
@@ -120,4 +147,22 @@ pub(crate) fn is_web(address: &str) -> bool {
         && host
         && port
         && !rest.contains(|c: char| c.is_control() || c.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_on_the_web() {
+        for good in ["https://example.com/a.jpg", "http://[::1]:80/a?b=c"] {
+            assert_eq!(Web::read(good), Ok(good.into()));
+        }
+        let long = format!("https://example.com/{}", "x".repeat(2000));
+        for bad in
+            ["", "a.jpg", "/a.jpg", "javascript:alert(1)", "data:image/png;base64,AA", "https://", "https://a b", &long]
+        {
+            assert!(Web::read(bad).is_err(), "{bad}");
+        }
+    }
 }

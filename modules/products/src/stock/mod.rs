@@ -5,7 +5,7 @@ mod store;
 use kernel::{Caller, Condition, Page, PageQuery, Tx, Violation, Violations, line};
 
 use crate::failpoints::{adjust, reach};
-use crate::{Error, Sku, Stock, StockMovement, catalogue::fields, service::Service};
+use crate::{Error, Sku, Stock, StockMovement, forms, service::Service};
 
 pub(crate) use store::{open, set_policy};
 
@@ -17,7 +17,7 @@ impl Service {
 
     /// Notes a count. It is absolute, so the same one again changes nothing, and is fine at any version.
     pub(crate) async fn count(&self, sku: Sku, on_hand: i64, if_match: &Condition) -> Result<Stock, Error> {
-        fields::within(on_hand, fields::MAX_STOCK).map_err(|flaw| flaw.at("/on_hand"))?;
+        forms::OnHand::read(on_hand).map_err(|flaw| flaw.at("/on_hand"))?;
         let mut tx = self.db.begin().await?;
         let Some(before) = store::lock(&mut tx, &sku).await? else { return Err(Error::SkuNotFound { sku }) };
         let delta = on_hand - before.on_hand;
@@ -41,7 +41,7 @@ impl Service {
     ) -> Result<Stock, Error> {
         let mut checks = Violations::new();
         let key = checks.field("Idempotency-Key", line(key, 1, 255));
-        let difference = checks.field("/delta", fields::Difference::read(delta));
+        let difference = checks.field("/delta", forms::Difference::read(delta));
         checks.ensure(difference != Some(0), "/delta", "out_of_range", "must not be 0");
         let request = caller.scope().name(&checks.finish(key)?);
         let mut tx = self.db.begin().await?;
@@ -50,7 +50,7 @@ impl Service {
         if let Some(moved) = store::moved(&mut tx, &request).await? {
             return if moved == (sku.clone(), delta) { Ok(before.of(&sku)) } else { Err(Error::KeyReused) };
         }
-        let fits = fields::Difference::read(before.on_hand + delta);
+        let fits = forms::Difference::read(before.on_hand + delta);
         fits.map_err(|flaw| Violation::new(&flaw.code, format!("what is on hand then {flaw}")).at("/delta"))?;
         let after = self.shift(&mut tx, &sku, before, delta, Some(request), if_match).await?;
         reach(adjust::uncommitted);

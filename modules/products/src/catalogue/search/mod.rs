@@ -10,11 +10,7 @@ mod words;
 
 use std::collections::HashSet;
 
-use super::{
-    product::{Details, Draft},
-    store::{self, variants},
-};
-use crate::{Error, service::Service};
+use super::product::{Details, Draft};
 use words::{bare, is_unspaced, parts, spellings, text};
 
 /// So many different words are looked for; further ones are not.
@@ -23,8 +19,6 @@ pub(crate) const WORDS: usize = 8;
 const DESCRIPTION: usize = 2_000;
 /// The longest word that its punctuation is left out of.
 const JOINED: usize = 64;
-/// How many products are prepared at a time.
-const BATCH: i64 = 100;
 
 /// What a product is found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,18 +109,4 @@ pub(crate) fn asked(q: &str) -> Option<Vec<Patterns>> {
         [part, format!("% {word}%"), format!("% {english} %"), format!("% +{german} %")]
     });
     Some(patterns.collect())
-}
-
-impl Service {
-    /// Prepares the words of products that 0.1.0 has written; true where there may be more of them.
-    pub(crate) async fn prepare(&self) -> Result<bool, Error> {
-        let rows = store::unprepared(&self.db, BATCH).await?;
-        let mut of = variants::of(&self.db, rows.iter().map(|row| row.id), self.currency).await?;
-        let mut prepared = 0;
-        for row in &rows {
-            let variants: Vec<_> = of.remove(&row.id).unwrap_or_default().into_iter().map(Draft::from).collect();
-            prepared += store::set_words(&self.db, row, Found::of(&row.details(), &variants)).await?;
-        }
-        Ok(prepared > 0)
-    }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::store as stock;
 use crate::failpoints::{commit, reach, release, reserve};
-use crate::{Error, Reservation, Shortage, StockLine, catalogue::fields::MAX_STOCK, service::Service};
+use crate::{Error, Reservation, Shortage, StockLine, forms::limits::QUANTITY, service::Service};
 use store::State;
 
 /// The most lines of one order.
@@ -133,8 +133,8 @@ fn sorted(lines: Vec<StockLine>) -> Result<Vec<StockLine>, Violations> {
     for (index, line) in lines.into_iter().take(MAX_LINES).enumerate() {
         let sum = sums.entry(line.sku).or_insert(0_i64);
         *sum = sum.saturating_add(line.quantity);
-        let fits = line.quantity >= 1 && *sum <= MAX_STOCK;
-        checks.ensure(fits, format!("/lines/{index}/quantity"), "out_of_range", format!("must be 1 to {MAX_STOCK}"));
+        let fits = line.quantity >= 1 && *sum <= QUANTITY;
+        checks.ensure(fits, format!("/lines/{index}/quantity"), "out_of_range", format!("must be 1 to {QUANTITY}"));
     }
     checks.finish(Some(sums.into_iter().map(|(sku, quantity)| StockLine { sku, quantity }).collect()))
 }
@@ -195,7 +195,7 @@ mod tests {
             (vec![line("A", 1), line("B", -1)], "/lines/1/quantity"),
             (vec![line("A", i64::MIN), line("A", i64::MIN)], "/lines/0/quantity"),
             (vec![line("A", i64::MAX), line("A", i64::MAX)], "/lines/0/quantity"),
-            (vec![line("A", MAX_STOCK), line("A", 1)], "/lines/1/quantity"),
+            (vec![line("A", QUANTITY), line("A", 1)], "/lines/1/quantity"),
             ((0..=MAX_LINES).map(|n| line(&n.to_string(), 1)).collect(), "/lines"),
         ] {
             assert_eq!(sorted(lines).unwrap_err().0[0].pointer, pointer);

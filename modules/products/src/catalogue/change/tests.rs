@@ -1,8 +1,8 @@
 //! What a change makes of a product.
 use kernel::Money;
 
-use super::*;
-use crate::{NewVariant, VariantPatch};
+use super::{super::product::variant_name, *};
+use crate::NewVariant;
 
 fn euro() -> Currency {
     "EUR".parse().unwrap()

@@ -1,38 +1,16 @@
-//! The rules of the catalogue: what a product may be, and what a change makes of it.
+//! Changes: what is asked for, whether it may be, and what it makes of a product.
+use std::collections::HashSet;
+
 use kernel::{Currency, Patch, Violation, Violations};
 
-use super::fields::{category, description, filled, held, images, tags, variants};
-use crate::{
-    Image, NewProduct, OptionValue, ProductPatch, ProductStatus, Sku, StockPolicy, Variant,
-    forms::{Name, Vendor, limits, slug},
+use super::{
+    fields::{amount, at_most, category, description, filled, held, images, options, tags},
+    product::{Details, Draft, are_twins},
 };
-
-/// What a product says of itself; its variants apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Details {
-    pub(crate) slug: String,
-    pub(crate) name: String,
-    pub(crate) description: String,
-    pub(crate) vendor: Option<String>,
-    pub(crate) category: Option<String>,
-    pub(crate) tags: Vec<String>,
-    pub(crate) images: Vec<Image>,
-    pub(crate) status: ProductStatus,
-}
-
-/// A variant without its stock; amounts in minor units of the shop's currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Draft {
-    pub(crate) sku: Sku,
-    pub(crate) options: Vec<OptionValue>,
-    pub(crate) price: i64,
-    pub(crate) compare_at_price: Option<i64>,
-    pub(crate) weight_g: i64,
-    pub(crate) barcode: Option<String>,
-    pub(crate) stock_policy: StockPolicy,
-    pub(crate) taxable: bool,
-    pub(crate) on_sale: bool,
-}
+use crate::{
+    Image, NewProduct, OptionValue, ProductPatch, ProductStatus, Sku, StockPolicy, VariantPatch,
+    forms::{self, Name, Vendor, limits, slug},
+};
 
 /// A change whose every value is allowed; what is absent stays. A new product is a change of an empty one.
 #[derive(Debug, Clone)]
@@ -161,6 +139,36 @@ impl Change {
 }
 
 impl VariantChange {
+    /// What `given` asks for; what is wrong with it is noted below `at`.
+    fn read(checks: &mut Violations, at: &str, given: VariantPatch, currency: Currency) -> Option<Self> {
+        let sku = checks.field(format!("{at}/sku"), given.sku.parse::<Sku>());
+        let price = held(checks, &format!("{at}/price"), given.price, |price| amount(price, currency));
+        let before = format!("{at}/compare_at_price");
+        let compare_at_price =
+            filled(checks, &before, given.compare_at_price, |before| amount(before, currency).map(Some));
+        let weight = given.weight_g.or_empty(0).map(forms::Weight::read).transpose();
+        let weight_g = checks.field(format!("{at}/weight_g"), weight).flatten();
+        let barcode =
+            filled(checks, &format!("{at}/barcode"), given.barcode, |barcode| forms::Barcode::filled(&barcode));
+        let on_hand = checks.field(format!("{at}/on_hand"), forms::OnHand::read(given.on_hand.value().unwrap_or(0)));
+        let options = given.options.or_empty(Vec::new()).map(|given| options(checks, at, given));
+        let stock_policy = held(checks, &format!("{at}/stock_policy"), given.stock_policy, Ok);
+        let taxable = held(checks, &format!("{at}/taxable"), given.taxable, Ok);
+        let on_sale = held(checks, &format!("{at}/on_sale"), given.on_sale, Ok);
+        Some(Self {
+            sku: sku?,
+            options,
+            price,
+            compare_at_price,
+            weight_g,
+            barcode,
+            stock_policy,
+            taxable,
+            on_sale,
+            on_hand: on_hand.unwrap_or_default(),
+        })
+    }
+
     /// What becomes of `variant`.
     fn apply(&self, variant: Draft) -> Draft {
         Draft {
@@ -193,50 +201,20 @@ impl VariantChange {
     }
 }
 
-impl From<Variant> for Draft {
-    fn from(variant: Variant) -> Self {
-        Self {
-            sku: variant.sku,
-            options: variant.options,
-            price: variant.price.amount,
-            compare_at_price: variant.compare_at_price.map(|before| before.amount),
-            weight_g: variant.weight_g,
-            barcode: variant.barcode,
-            stock_policy: variant.stock_policy,
-            taxable: variant.taxable,
-            on_sale: variant.on_sale,
-        }
+/// Changes of variants, each SKU once.
+fn variants(checks: &mut Violations, given: Patch<Vec<VariantPatch>>, currency: Currency) -> Vec<VariantChange> {
+    let given = held(checks, "/variants", given, Ok).unwrap_or_default();
+    at_most(checks, "/variants", given.len(), limits::VARIANTS);
+    let mut seen = HashSet::new();
+    let mut variants = Vec::new();
+    for (index, variant) in given.into_iter().take(limits::VARIANTS).enumerate() {
+        let at = format!("/variants/{index}");
+        let Some(variant) = VariantChange::read(checks, &at, variant, currency) else { continue };
+        let new = seen.insert(variant.sku.clone());
+        checks.ensure(new, format!("{at}/sku"), "duplicate_sku", "is the SKU of another variant of this request");
+        variants.push(variant);
     }
-}
-
-impl Details {
-    /// Nothing yet: what a new product starts from.
-    pub(crate) fn empty(slug: String) -> Self {
-        let (tags, images, status) = (Vec::new(), Vec::new(), ProductStatus::Active);
-        let (name, description, vendor, category) = (String::new(), String::new(), None, None);
-        Self { slug, name, description, vendor, category, tags, images, status }
-    }
-
-    /// What release 0.1.0 looks for words in, which may run beside this one.
-    pub(crate) fn search(&self) -> String {
-        let words = [&self.name].into_iter().chain(&self.vendor).chain(&self.tags);
-        words.map(|words| slug::fold(words)).collect::<Vec<_>>().join("\n")
-    }
-}
-
-/// `Small / Red`; empty where there is no choice.
-pub(crate) fn variant_name(options: &[OptionValue]) -> String {
-    options.iter().map(|option| option.value.as_str()).collect::<Vec<_>>().join(" / ")
-}
-
-/// Whether these are the same choices, in whatever order; a variant names none twice.
-pub(crate) fn are_twins(some: &[OptionValue], others: &[OptionValue]) -> bool {
-    some.len() == others.len() && some.iter().all(|option| others.contains(option))
-}
-
-/// The price that a product is sorted by.
-pub(crate) fn lowest_price(variants: &[Draft]) -> i64 {
-    variants.iter().filter(|variant| variant.on_sale).map(|variant| variant.price).min().unwrap_or_default()
+    variants
 }
 
 #[cfg(test)]
