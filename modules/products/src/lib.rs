@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 mod api;
+mod calls;
 mod catalogue;
 pub mod csv;
 mod demo;
@@ -7,6 +8,7 @@ mod error;
 mod forms;
 mod routes;
 mod service;
+mod settings;
 mod stock;
 
 #[cfg(test)]
@@ -22,7 +24,8 @@ pub use api::*;
 pub use error::Error;
 pub use forms::Sku;
 
-use service::{Config, Service};
+use service::Service;
+use stock::reservations;
 
 /// How often reservations that are past their time are looked for, and products whose words are not prepared.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -44,24 +47,24 @@ impl kernel::Module for Module {
     const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, (): ()) -> Result<Arc<dyn Products>, StartError> {
-        let config: Config = context.config()?;
-        let service = Service::new(&context, &config).await?;
-        if context.mode == Mode::Dev && config.demo {
+        let service = Arc::new(Service::new(&context, context.config()?)?);
+        catalogue::ensure_currency(&service).await?;
+        if context.mode == Mode::Dev && service.settings.demo {
             demo::load(&service).await?;
         }
-        let sweeper = service.clone();
+        let sweeper = Arc::clone(&service);
         let sweep = move || {
-            let service = sweeper.clone();
-            async move { service.expire().await.unwrap_or_default() }
+            let service = Arc::clone(&sweeper);
+            async move { reservations::expire(&service).await.unwrap_or_default() }
         };
         context.tasks.repeat(SWEEP, sweep, future::pending);
-        let preparer = service.clone();
+        let preparer = Arc::clone(&service);
         let prepare = move || {
-            let service = preparer.clone();
-            async move { service.prepare().await.unwrap_or_default() }
+            let service = Arc::clone(&preparer);
+            async move { catalogue::prepare(&service).await.unwrap_or_default() }
         };
         context.tasks.repeat(SWEEP, prepare, future::pending);
-        Ok(Arc::new(service))
+        Ok(service)
     }
 
     fn routes(api: Arc<dyn Products>) -> OpenApiRouter {

@@ -1,7 +1,7 @@
 //! The SQL of stock. Every change is one statement that is guarded by its own condition: a level that was
 //! read before may be another one by now.
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Tx};
+use kernel::{Executor, Fault, Tx};
 use uuid::Uuid;
 
 use crate::{Error, MovementReason, Sku, Stock, StockLine, StockMovement, StockPolicy};
@@ -43,35 +43,37 @@ pub(crate) async fn open(
     on_hand: i64,
     policy: StockPolicy,
     at: DateTime<Utc>,
-) -> sqlx::Result<()> {
+) -> Result<(), Fault> {
     tx.query("INSERT INTO stock (sku, on_hand, reserved, movements, policy) VALUES ($1, $2, 0, 1, $3)")
         .bind(sku.clone())
         .bind(on_hand)
         .bind(policy)
         .execute()
         .await?;
-    record(tx, sku, 1, on_hand, MovementReason::Initial, Cause::default(), at).await
+    Ok(record(tx, sku, 1, on_hand, MovementReason::Initial, Cause::default(), at).await?)
 }
 
-pub(crate) async fn level(on: impl Executor<'_>, sku: &Sku) -> sqlx::Result<Option<Level>> {
-    on.query("SELECT on_hand, reserved, policy, movements FROM stock WHERE sku = $1")
+pub(crate) async fn find(on: impl Executor<'_>, sku: &Sku) -> Result<Option<Level>, Fault> {
+    Ok(on
+        .query("SELECT on_hand, reserved, policy, movements FROM stock WHERE sku = $1")
         .bind(sku.clone())
         .fetch_optional()
-        .await
+        .await?)
 }
 
 /// The same, and nobody else changes it until the transaction ends.
-pub(crate) async fn lock(tx: &mut Tx, sku: &Sku) -> sqlx::Result<Option<Level>> {
-    tx.query("SELECT on_hand, reserved, policy, movements FROM stock WHERE sku = $1")
+pub(crate) async fn lock(tx: &mut Tx, sku: &Sku) -> Result<Option<Level>, Fault> {
+    Ok(tx
+        .query("SELECT on_hand, reserved, policy, movements FROM stock WHERE sku = $1")
         .bind(sku.clone())
         .for_update()
         .fetch_optional()
-        .await
+        .await?)
 }
 
 /// Says what happens when there are none. Of a variant that is oversold no more is sold from then on; what is promised
 /// stays so.
-pub(crate) async fn set_policy(tx: &mut Tx, sku: &Sku, policy: StockPolicy) -> sqlx::Result<()> {
+pub(crate) async fn set_policy(tx: &mut Tx, sku: &Sku, policy: StockPolicy) -> Result<(), Fault> {
     tx.query(
         "UPDATE stock
             SET policy = $2, oversold = CASE WHEN reserved > on_hand THEN reserved - on_hand ELSE 0 END
@@ -91,14 +93,15 @@ struct Cause {
     request: Option<String>,
 }
 
-/// Corrects what is on hand, after a count, or by a difference that a request asks for.
+/// Corrects what is on hand, after a count, or by a difference that a request asks for; false where that request has
+/// corrected another variant meanwhile, and the transaction is of no more use then.
 pub(crate) async fn adjust(
     tx: &mut Tx,
     sku: &Sku,
     delta: i64,
     request: Option<String>,
     at: DateTime<Utc>,
-) -> sqlx::Result<()> {
+) -> Result<bool, Fault> {
     let (number,): (i64,) = tx
         .query(
             "UPDATE stock
@@ -113,17 +116,21 @@ pub(crate) async fn adjust(
         .bind(delta)
         .fetch_one()
         .await?;
-    record(tx, sku, number, delta, MovementReason::Adjustment, Cause { request, order: None }, at).await
+    let recorded = record(tx, sku, number, delta, MovementReason::Adjustment, Cause { request, order: None }, at).await;
+    match recorded {
+        Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => Ok(false),
+        recorded => Ok(recorded.map(|()| true)?),
+    }
 }
 
 /// What a request has moved, if it has.
-pub(crate) async fn moved(tx: &mut Tx, request: &str) -> sqlx::Result<Option<(Sku, i64)>> {
+pub(crate) async fn moved(tx: &mut Tx, request: &str) -> Result<Option<(Sku, i64)>, Fault> {
     let moved = tx.query("SELECT sku, delta FROM stock_ledger WHERE request = $1").bind(request.to_owned());
-    moved.fetch_optional().await
+    Ok(moved.fetch_optional().await?)
 }
 
 /// Promises a line to an order; false where fewer are left.
-pub(crate) async fn hold(tx: &mut Tx, line: &StockLine) -> sqlx::Result<bool> {
+pub(crate) async fn reserve(tx: &mut Tx, line: &StockLine) -> Result<bool, Fault> {
     let held = tx
         .query(
             "UPDATE stock
@@ -139,7 +146,7 @@ pub(crate) async fn hold(tx: &mut Tx, line: &StockLine) -> sqlx::Result<bool> {
 }
 
 /// Takes a promise back.
-pub(crate) async fn unhold(tx: &mut Tx, line: &StockLine) -> sqlx::Result<()> {
+pub(crate) async fn release(tx: &mut Tx, line: &StockLine) -> Result<(), Fault> {
     tx.query("UPDATE stock SET reserved = reserved - $2 WHERE sku = $1")
         .bind(line.sku.clone())
         .bind(line.quantity)
@@ -149,7 +156,7 @@ pub(crate) async fn unhold(tx: &mut Tx, line: &StockLine) -> sqlx::Result<()> {
 }
 
 /// Takes what was promised off the shelf.
-pub(crate) async fn sell(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) async fn commit(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateTime<Utc>) -> Result<(), Fault> {
     let (number,): (i64,) = tx
         .query(
             "UPDATE stock
@@ -161,11 +168,11 @@ pub(crate) async fn sell(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateTim
         .bind(line.quantity)
         .fetch_one()
         .await?;
-    record(tx, &line.sku, number, -line.quantity, MovementReason::Sale, order.into(), at).await
+    Ok(record(tx, &line.sku, number, -line.quantity, MovementReason::Sale, order.into(), at).await?)
 }
 
 /// Puts what was sold back on the shelf.
-pub(crate) async fn unsell(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) async fn restock(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateTime<Utc>) -> Result<(), Fault> {
     let (number,): (i64,) = tx
         .query(
             "UPDATE stock
@@ -177,7 +184,7 @@ pub(crate) async fn unsell(tx: &mut Tx, line: &StockLine, order: Uuid, at: DateT
         .bind(line.quantity)
         .fetch_one()
         .await?;
-    record(tx, &line.sku, number, line.quantity, MovementReason::Return, order.into(), at).await
+    Ok(record(tx, &line.sku, number, line.quantity, MovementReason::Return, order.into(), at).await?)
 }
 
 /// Adds a line to the ledger; its number was drawn under the lock of the variant's row.
@@ -218,18 +225,19 @@ pub(crate) async fn ledger(
     sku: &Sku,
     before: i64,
     limit: i64,
-) -> sqlx::Result<Vec<StockMovement>> {
-    on.query(
-        "SELECT number, sku, delta, reason, order_id, at
+) -> Result<Vec<StockMovement>, Fault> {
+    Ok(on
+        .query(
+            "SELECT number, sku, delta, reason, order_id, at
            FROM stock_ledger
           WHERE sku = $1
             AND number < $2
           ORDER BY number DESC
           LIMIT $3",
-    )
-    .bind(sku.clone())
-    .bind(before)
-    .bind(limit)
-    .fetch_all()
-    .await
+        )
+        .bind(sku.clone())
+        .bind(before)
+        .bind(limit)
+        .fetch_all()
+        .await?)
 }

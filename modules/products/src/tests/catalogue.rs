@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Error, Image, NewCategory, ProductPatch, ProductStatus, VariantPatch};
+use crate::{Error, Image, NewCategory, ProductPatch, ProductStatus, VariantPatch, catalogue::ensure_currency};
 
 fn shirt() -> NewProduct {
     NewProduct {
@@ -222,12 +222,10 @@ async fn offers_leave_out_what_there_is_not_and_cost_what_is_shown() {
 #[tokio::test]
 async fn another_currency_than_that_of_the_prices_stops_the_start() {
     for shop in shops().await {
-        let config: Config = shop.context.config().unwrap();
-        let mut context = shop.context.clone();
-        context.currency = "USD".parse().unwrap();
-        assert!(Service::new(&context, &config).await.is_ok(), "an empty catalogue fits any");
+        let abroad = Service { currency: "USD".parse().unwrap(), ..(*shop.service).clone() };
+        assert!(ensure_currency(&abroad).await.is_ok(), "an empty catalogue fits any");
         shop.stocked("A", 1).await;
-        let refused = Service::new(&context, &config).await.unwrap_err().to_string();
+        let refused = ensure_currency(&abroad).await.unwrap_err().to_string();
         assert!(refused.contains("`currency`"), "{refused}");
     }
 }
@@ -316,7 +314,7 @@ async fn an_absurd_product_is_refused_with_a_pointer() {
 #[tokio::test]
 async fn through_serde_and_with_every_call_repeated_nothing_changes() {
     for shop in shops().await {
-        let api: std::sync::Arc<dyn Products> = std::sync::Arc::new(shop.service.clone());
+        let api: std::sync::Arc<dyn Products> = shop.service.clone();
         let checked = kernel::Local::new(shop.context.tasks.clone(), true, 8, 8);
         let api = <dyn Products as kernel::Wire>::local(api, checked);
         let created = api.create(staff(), shirt()).await.unwrap();

@@ -3,7 +3,10 @@ use std::collections::HashSet;
 use super::*;
 use crate::{
     NewCategory, ProductQuery,
-    catalogue::listing::{NAME, NEWEST, PRICE, PRICE_DOWN},
+    catalogue::{
+        self,
+        store::{NAME, NEWEST, PRICE, PRICE_DOWN},
+    },
 };
 
 /// Names and prices, some of them equal.
@@ -159,14 +162,14 @@ async fn written_by_the_last_release(shop: &Shop, id: crate::ProductId, name: &s
 async fn what_the_last_release_writes_is_found_once_it_is_prepared() {
     for shop in shops().await {
         fill(&shop).await;
-        assert!(!shop.prepare().await.unwrap(), "what this release writes is prepared");
+        assert!(!catalogue::prepare(&shop).await.unwrap(), "what this release writes is prepared");
         let found = async |q: &str| {
             let query = ProductQuery { q: Some(q.into()), ..ProductQuery::default() };
             shop.list(Caller::Anonymous, query).await.unwrap().items
         };
         let quince = found("quince").await.remove(0);
         written_by_the_last_release(&shop, quince.id, "绿茶").await;
-        assert!(shop.prepare().await.unwrap() && !shop.prepare().await.unwrap());
+        assert!(catalogue::prepare(&shop).await.unwrap() && !catalogue::prepare(&shop).await.unwrap());
         let after = found("茶").await.remove(0);
         assert_eq!((after.id, after.version, after.updated_at), (quince.id, 2, quince.updated_at));
         assert_eq!((found("quince").await.len(), found("S10").await.len(), found("tag10").await.len()), (0, 1, 1));
@@ -184,7 +187,7 @@ async fn what_there_was_before_the_words_is_found_as_it_was() {
         }
         let query = ProductQuery { q: Some("BANANA müller".into()), ..ProductQuery::default() };
         assert_eq!(shop.list(Caller::Anonymous, query).await.unwrap().items.len(), 1);
-        while shop.prepare().await.unwrap() {}
+        while catalogue::prepare(&shop).await.unwrap() {}
         let query = ProductQuery { q: Some("bananas".into()), ..ProductQuery::default() };
         assert_eq!(shop.list(Caller::Anonymous, query).await.unwrap().items.len(), 3);
     }

@@ -9,20 +9,22 @@ mod reservations;
 mod routes;
 mod stock;
 
+use std::sync::Arc;
+
 use kernel::{
     Caller, Condition, Context, Currency, Executor, Module as _, Money, Page, PageQuery, Patch, Role, testing::Folder,
 };
 use uuid::Uuid;
 
 use crate::{
-    Config, Module, NewProduct, NewVariant, OptionValue, Product, Products, Service, Sku, Stock, StockLine,
-    VariantPatch,
+    Module, NewProduct, NewVariant, OptionValue, Product, Products, Service, Sku, Stock, StockLine, VariantPatch,
+    stock::reservations::expire,
 };
 
 /// One engine's shop, and what keeps its files.
 struct Shop {
     context: Context,
-    service: Service,
+    service: Arc<Service>,
     _folder: Folder,
 }
 
@@ -37,8 +39,7 @@ impl std::ops::Deref for Shop {
 async fn shops() -> Vec<Shop> {
     let mut shops = Vec::new();
     for (context, folder) in kernel::testing::contexts("products", &Module::MIGRATIONS).await {
-        let config: Config = context.config().unwrap();
-        let service = Service::new(&context, &config).await.unwrap();
+        let service = Arc::new(Service::new(&context, context.config().unwrap()).unwrap());
         shops.push(Shop { context, service, _folder: folder });
     }
     shops
@@ -69,7 +70,7 @@ impl Shop {
             .bind(order)
             .bind(long_ago);
         assert_eq!(late.execute().await.unwrap(), 1);
-        self.expire().await.unwrap();
+        expire(self).await.unwrap();
     }
 
     /// The ledger adds up to the level, and is numbered without gaps.

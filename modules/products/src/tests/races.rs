@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use proptest::{prelude::*, strategy::ValueTree};
 
 use super::*;
@@ -14,7 +12,7 @@ pub(super) async fn all<T: Send + 'static, F>(
 where
     F: Future<Output = T> + Send + 'static,
 {
-    let service = Arc::new(shop.service.clone());
+    let service = Arc::clone(&shop.service);
     let running: Vec<_> = (0..tasks).map(|n| shop.context.tasks.spawn(task(Arc::clone(&service), n))).collect();
     let mut ended = Vec::new();
     for task in running {
@@ -162,7 +160,7 @@ async fn a_release_that_races_its_reserve_and_the_sweep_leaves_nothing_held() {
         due.execute().await.unwrap();
         let ended = all(&shop, 32, move |shop, n| {
             let order = orders[n / 2];
-            async move { if n % 2 == 0 { shop.expire().await.is_ok() } else { shop.release(order).await.is_ok() } }
+            async move { if n % 2 == 0 { expire(&shop).await.is_ok() } else { shop.release(order).await.is_ok() } }
         });
         assert!(ended.await.into_iter().all(|fine| fine));
         assert_eq!(shop.levels("A").await, (1000, 0));
@@ -270,7 +268,7 @@ async fn happen(shop: &Shop, skus: &[String; 2], orders: &[Uuid], step: Step) {
             let long_ago = shop.context.clock.now() - chrono::TimeDelta::days(1);
             let due = shop.db.query("UPDATE reservations SET expires_at = $2 WHERE order_id = $1");
             due.bind(orders[order]).bind(long_ago).execute().await.unwrap();
-            shop.expire().await.err().map(Into::into)
+            expire(shop).await.err().map(Into::into)
         }
     };
     assert!(!matches!(fault, Some(Error::Fault(_))), "{fault:?}");

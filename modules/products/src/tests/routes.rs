@@ -16,7 +16,7 @@ struct Client(Router);
 
 impl Client {
     fn new(shop: &Shop, caller: Caller) -> Self {
-        let api: Arc<dyn Products> = Arc::new(shop.service.clone());
+        let api: Arc<dyn Products> = shop.service.clone();
         let (router, _) = crate::routes::routes(api).split_for_parts();
         Self(router.layer(axum::Extension(caller)))
     }
@@ -191,7 +191,7 @@ async fn what_is_malformed_is_refused_by_its_place() {
 #[tokio::test]
 async fn the_description_says_where_each_parameter_goes() {
     let shop = shops().await.remove(0);
-    let (_, described) = crate::routes::routes(Arc::new(shop.service.clone())).split_for_parts();
+    let (_, described) = crate::routes::routes(shop.service.clone()).split_for_parts();
     let described = serde_json::to_value(described).unwrap();
     let places = |path: &str, method: &str| {
         let parameters = described["paths"][path][method]["parameters"].as_array().unwrap().clone();

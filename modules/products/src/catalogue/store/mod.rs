@@ -1,15 +1,22 @@
-//! The SQL of products and categories.
+//! The SQL of products.
+mod categories;
+mod listing;
 pub(crate) mod variants;
 
+pub(crate) use categories::*;
+pub(crate) use listing::list;
+#[cfg(test)]
+pub(crate) use listing::{NAME, NEWEST, PRICE, PRICE_DOWN};
+
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Tx};
+use kernel::{Executor, Fault, Tx};
 use sqlx::types::Json;
 
 use super::{
     product::{Details, Draft, lowest_price},
     search::Found,
 };
-use crate::{Category, Image, Product, ProductId, ProductStatus, Variant, forms::slug};
+use crate::{Image, Product, ProductId, ProductStatus, Variant, forms::slug};
 
 /// A row of `products`.
 #[derive(Debug, sqlx::FromRow)]
@@ -77,13 +84,13 @@ impl Key {
     }
 }
 
-pub(crate) async fn find(on: impl Executor<'_>, key: &Key) -> sqlx::Result<Option<Row>> {
-    one(on, key).fetch_optional().await
+pub(crate) async fn find(on: impl Executor<'_>, key: &Key) -> Result<Option<Row>, Fault> {
+    Ok(one(on, key).fetch_optional().await?)
 }
 
 /// The same, and nobody else changes it until the transaction ends.
-pub(crate) async fn lock(tx: &mut Tx, key: &Key) -> sqlx::Result<Option<Row>> {
-    one(tx, key).for_update().fetch_optional().await
+pub(crate) async fn lock(tx: &mut Tx, key: &Key) -> Result<Option<Row>, Fault> {
+    Ok(one(tx, key).for_update().fetch_optional().await?)
 }
 
 fn one<'c>(on: impl Executor<'c>, key: &Key) -> kernel::Statement<'c> {
@@ -106,34 +113,35 @@ fn one<'c>(on: impl Executor<'c>, key: &Key) -> kernel::Statement<'c> {
 }
 
 /// So many products of every status, from the first after `id` on.
-pub(crate) async fn after(on: impl Executor<'_>, id: ProductId, count: i64) -> sqlx::Result<Vec<Row>> {
-    on.query(
-        "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
+pub(crate) async fn every(on: impl Executor<'_>, id: ProductId, count: i64) -> Result<Vec<Row>, Fault> {
+    Ok(on
+        .query(
+            "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
                 created_at, updated_at
            FROM products
           WHERE id > $1
           ORDER BY id
           LIMIT $2",
-    )
-    .bind(id)
-    .bind(count)
-    .fetch_all()
-    .await
+        )
+        .bind(id)
+        .bind(count)
+        .fetch_all()
+        .await?)
 }
 
 /// Whether there is any product at all.
-pub(crate) async fn any(on: impl Executor<'_>) -> sqlx::Result<bool> {
+pub(crate) async fn any(on: impl Executor<'_>) -> Result<bool, Fault> {
     Ok(on.query("SELECT EXISTS (SELECT 1 FROM products)").fetch_one::<(bool,)>().await?.0)
 }
 
 /// Adds a product; false where its slug is taken.
-pub(crate) async fn insert(
+pub(crate) async fn create(
     tx: &mut Tx,
     id: ProductId,
     details: &Details,
     variants: &[Draft],
     at: DateTime<Utc>,
-) -> sqlx::Result<bool> {
+) -> Result<bool, Fault> {
     let Found { words, prose } = Found::of(details, variants);
     let inserted = tx
         .query(
@@ -163,106 +171,70 @@ pub(crate) async fn insert(
     Ok(inserted == 1)
 }
 
-/// Changes a product, whose lock the transaction holds.
+/// Changes a product, whose lock the transaction holds; false where its new slug is taken, and the transaction of no more
+/// use then.
 pub(crate) async fn update(
     tx: &mut Tx,
     id: ProductId,
     details: &Details,
     variants: &[Draft],
     at: DateTime<Utc>,
-) -> sqlx::Result<()> {
+) -> Result<bool, Fault> {
     let Found { words, prose } = Found::of(details, variants);
-    tx.query(
-        "UPDATE products
+    let updated = tx
+        .query(
+            "UPDATE products
             SET slug = $2, name = $3, description = $4, vendor = $5, category = $6, tags = $7, images = $8,
                 status = $9, search = $10, sort_name = $11, price = $12, updated_at = $13, version = version + 1,
                 words = $14, prose = $15, words_version = version + 1
           WHERE id = $1",
-    )
-    .bind(id)
-    .bind(details.slug.clone())
-    .bind(details.name.clone())
-    .bind(details.description.clone())
-    .bind(details.vendor.clone())
-    .bind(details.category.clone())
-    .bind(Json(details.tags.clone()))
-    .bind(Json(details.images.clone()))
-    .bind(details.status)
-    .bind(details.search())
-    .bind(slug::sort_key(&details.name))
-    .bind(lowest_price(variants))
-    .bind(at)
-    .bind(words)
-    .bind(prose)
-    .execute()
-    .await?;
-    Ok(())
+        )
+        .bind(id)
+        .bind(details.slug.clone())
+        .bind(details.name.clone())
+        .bind(details.description.clone())
+        .bind(details.vendor.clone())
+        .bind(details.category.clone())
+        .bind(Json(details.tags.clone()))
+        .bind(Json(details.images.clone()))
+        .bind(details.status)
+        .bind(details.search())
+        .bind(slug::sort_key(&details.name))
+        .bind(lowest_price(variants))
+        .bind(at)
+        .bind(words)
+        .bind(prose)
+        .execute()
+        .await;
+    match updated {
+        Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => Ok(false),
+        updated => Ok(updated.map(|_| true)?),
+    }
 }
 
 /// Products whose words are of an older version, or were never prepared.
-pub(crate) async fn unprepared(on: impl Executor<'_>, limit: i64) -> sqlx::Result<Vec<Row>> {
-    on.query(
-        "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
+pub(crate) async fn unprepared(on: impl Executor<'_>, limit: i64) -> Result<Vec<Row>, Fault> {
+    Ok(on
+        .query(
+            "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
                 created_at, updated_at
            FROM products
           WHERE words_version <> version
           LIMIT $1",
-    )
-    .bind(limit)
-    .fetch_all()
-    .await
+        )
+        .bind(limit)
+        .fetch_all()
+        .await?)
 }
 
 /// Keeps the words of a product, if it is still as `row` was read; how many rows that changed.
-pub(crate) async fn set_words(on: impl Executor<'_>, row: &Row, found: Found) -> sqlx::Result<u64> {
-    on.query("UPDATE products SET words = $3, prose = $4, words_version = $2 WHERE id = $1 AND version = $2")
+pub(crate) async fn set_words(on: impl Executor<'_>, row: &Row, found: Found) -> Result<u64, Fault> {
+    Ok(on
+        .query("UPDATE products SET words = $3, prose = $4, words_version = $2 WHERE id = $1 AND version = $2")
         .bind(row.id)
         .bind(row.version)
         .bind(found.words)
         .bind(found.prose)
         .execute()
-        .await
-}
-
-pub(crate) async fn categories(on: impl Executor<'_>) -> sqlx::Result<Vec<Category>> {
-    let rows: Vec<(String, String, i64)> = on
-        .query(
-            "SELECT c.slug, c.name, COUNT(p.id)
-               FROM categories AS c
-               LEFT JOIN products AS p ON p.category = c.slug AND p.status = 'active'
-              GROUP BY c.slug, c.name",
-        )
-        .fetch_all()
-        .await?;
-    Ok(rows.into_iter().map(|(slug, name, products)| Category { slug, name, products }).collect())
-}
-
-/// Adds a category; false where its slug is taken.
-pub(crate) async fn insert_category(
-    on: impl Executor<'_>,
-    slug: &str,
-    name: &str,
-    at: DateTime<Utc>,
-) -> sqlx::Result<bool> {
-    let inserted = on
-        .query("INSERT INTO categories (slug, name, created_at) VALUES ($1, $2, $3) ON CONFLICT (slug) DO NOTHING")
-        .bind(slug.to_owned())
-        .bind(name.to_owned())
-        .bind(at)
-        .execute()
-        .await?;
-    Ok(inserted == 1)
-}
-
-/// The category of this name, as it is written; where several have it, the first by the bytes of its slug.
-pub(crate) async fn category_named(on: impl Executor<'_>, name: &str) -> sqlx::Result<Option<String>> {
-    let slugs: Vec<(String,)> =
-        on.query("SELECT slug FROM categories WHERE name = $1").bind(name.to_owned()).fetch_all().await?;
-    Ok(slugs.into_iter().map(|(slug,)| slug).min())
-}
-
-pub(crate) async fn category_exists(on: impl Executor<'_>, slug: &str) -> sqlx::Result<bool> {
-    let found: (bool,) =
-        on.query("SELECT EXISTS (SELECT 1 FROM categories WHERE slug = $1)").bind(slug.to_owned()).fetch_one().await?;
-    Ok(found.0)
+        .await?)
 }

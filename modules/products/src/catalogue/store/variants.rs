@@ -1,7 +1,7 @@
 //! The SQL of variants, and of what the shop asks for them.
 use std::collections::HashMap;
 
-use kernel::{Currency, Executor, Money, Tx};
+use kernel::{Currency, Executor, Fault, Money, Tx};
 use sqlx::types::Json;
 
 use crate::{
@@ -30,7 +30,7 @@ pub(crate) async fn of(
     on: impl Executor<'_>,
     products: impl IntoIterator<Item = ProductId>,
     currency: Currency,
-) -> sqlx::Result<HashMap<ProductId, Vec<Variant>>> {
+) -> Result<HashMap<ProductId, Vec<Variant>>, Fault> {
     let rows: Vec<VariantRow> = on
         .query(
             "SELECT v.product_id, v.sku, v.options, v.price, v.compare_at_price, v.weight_g, v.barcode,
@@ -63,14 +63,23 @@ pub(crate) async fn of(
     Ok(variants)
 }
 
+/// The variants of one product, in their order.
+pub(crate) async fn of_one(
+    on: impl Executor<'_>,
+    product: ProductId,
+    currency: Currency,
+) -> Result<Vec<Variant>, Fault> {
+    Ok(of(on, [product], currency).await?.remove(&product).unwrap_or_default())
+}
+
 /// Adds a variant; false where its SKU is taken.
-pub(crate) async fn insert(
+pub(crate) async fn create(
     tx: &mut Tx,
     product: ProductId,
     position: i64,
     draft: &Draft,
     currency: Currency,
-) -> sqlx::Result<bool> {
+) -> Result<bool, Fault> {
     let inserted = tx
         .query(
             "INSERT INTO variants (sku, product_id, position, options, price, compare_at_price, currency, weight_g, barcode,
@@ -94,7 +103,7 @@ pub(crate) async fn insert(
     Ok(inserted == 1)
 }
 
-pub(crate) async fn update(tx: &mut Tx, draft: &Draft) -> sqlx::Result<()> {
+pub(crate) async fn update(tx: &mut Tx, draft: &Draft) -> Result<(), Fault> {
     tx.query(
         "UPDATE variants
             SET options = $2, price = $3, compare_at_price = $4, weight_g = $5, barcode = $6, taxable = $7,
@@ -130,7 +139,7 @@ struct OfferRow {
 }
 
 /// What is on sale of `skus`, in one query: every look into a cart takes it.
-pub(crate) async fn offers(on: impl Executor<'_>, skus: Vec<Sku>, currency: Currency) -> sqlx::Result<Vec<Offer>> {
+pub(crate) async fn offers(on: impl Executor<'_>, skus: Vec<Sku>, currency: Currency) -> Result<Vec<Offer>, Fault> {
     let rows: Vec<OfferRow> = on
         .query(
             "SELECT v.sku, v.product_id, p.slug, p.name, v.options, v.price, v.weight_g, p.images, v.taxable,
@@ -162,7 +171,7 @@ pub(crate) async fn offers(on: impl Executor<'_>, skus: Vec<Sku>, currency: Curr
 }
 
 /// The currency of the prices there are.
-pub(crate) async fn currency(on: impl Executor<'_>) -> sqlx::Result<Option<String>> {
+pub(crate) async fn currency(on: impl Executor<'_>) -> Result<Option<String>, Fault> {
     let row: Option<(String,)> = on.query("SELECT currency FROM variants LIMIT 1").fetch_optional().await?;
     Ok(row.map(|(code,)| code))
 }

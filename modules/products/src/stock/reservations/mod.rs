@@ -20,104 +20,102 @@ const MAX_LINES: usize = 500;
 /// So many reservations are looked for at a time.
 const BATCH: i64 = 100;
 
-impl Service {
-    /// Keeps all lines or none, for a while.
-    pub(crate) async fn hold(&self, order_id: Uuid, lines: Vec<StockLine>) -> Result<Reservation, Error> {
-        let lines = sorted(lines)?;
-        let expires_at = self.clock.shared(&self.db).await? + self.hold_for;
-        let mut tx = self.db.begin().await?;
-        if store::open(&mut tx, order_id, State::Reserved, expires_at).await? {
-            hold(&mut tx, &lines).await?;
-            store::add_lines(&mut tx, order_id, &lines).await?;
-        } else {
-            let (state, expiry) = store::lock(&mut tx, order_id).await?.ok_or_else(|| vanished(order_id))?;
-            match state {
-                State::Released => return Err(Error::Released),
-                State::Committed => return Ok(Reservation { order_id, expires_at: expiry }),
-                State::Reserved | State::Expired if held(&mut tx, order_id).await? != lines => {
-                    return Err(Violation::new("differs", "is not what the order reserved before").at("/lines").into());
-                }
-                State::Reserved => {}
-                State::Expired => hold(&mut tx, &lines).await?,
-            }
-            store::set(&mut tx, order_id, State::Reserved, expires_at).await?;
-        }
-        reach(reserve::uncommitted);
-        tx.commit().await?;
-        reach(reserve::committed);
-        Ok(Reservation { order_id, expires_at })
-    }
-
-    /// Takes what an order holds off the shelf; what it lost to its expiry, it has to get again.
-    pub(crate) async fn sell(&self, order_id: Uuid) -> Result<(), Error> {
-        let mut tx = self.db.begin().await?;
-        let (state, expires_at) = store::lock(&mut tx, order_id).await?.ok_or(Error::Released)?;
-        let lines = match state {
+/// Keeps all lines or none, for a while.
+pub(crate) async fn reserve(service: &Service, order_id: Uuid, lines: Vec<StockLine>) -> Result<Reservation, Error> {
+    let lines = sorted(lines)?;
+    let expires_at = service.clock.shared(&service.db).await? + service.settings.reservation();
+    let mut tx = service.db.begin().await?;
+    if store::create(&mut tx, order_id, State::Reserved, expires_at).await? {
+        reserve_lines(&mut tx, &lines).await?;
+        store::add_lines(&mut tx, order_id, &lines).await?;
+    } else {
+        let (state, expiry) = store::lock(&mut tx, order_id).await?.ok_or_else(|| vanished(order_id))?;
+        match state {
             State::Released => return Err(Error::Released),
-            State::Committed => return Ok(()),
-            State::Reserved | State::Expired => held(&mut tx, order_id).await?,
-        };
-        if state == State::Expired {
-            hold(&mut tx, &lines).await?;
+            State::Committed => return Ok(Reservation { order_id, expires_at: expiry }),
+            State::Reserved | State::Expired if held(&mut tx, order_id).await? != lines => {
+                return Err(Violation::new("differs", "is not what the order reserved before").at("/lines").into());
+            }
+            State::Reserved => {}
+            State::Expired => reserve_lines(&mut tx, &lines).await?,
         }
-        for line in &lines {
-            stock::sell(&mut tx, line, order_id, self.clock.now()).await?;
-        }
-        store::set(&mut tx, order_id, State::Committed, expires_at).await?;
-        reach(commit::uncommitted);
-        tx.commit().await?;
-        reach(commit::committed);
-        Ok(())
+        store::set(&mut tx, order_id, State::Reserved, expires_at).await?;
     }
+    reach(reserve::uncommitted);
+    tx.commit().await?;
+    reach(reserve::committed);
+    Ok(Reservation { order_id, expires_at })
+}
 
-    /// Gives everything back. An order that is not known yet leaves a tombstone for a late `reserve` to find.
-    pub(crate) async fn give_back(&self, order_id: Uuid) -> Result<(), Error> {
-        let now = self.clock.now();
-        let mut tx = self.db.begin().await?;
-        if store::open(&mut tx, order_id, State::Released, now).await? {
-            return Ok(tx.commit().await?);
+/// Takes what an order holds off the shelf; what it lost to its expiry, it has to get again.
+pub(crate) async fn commit(service: &Service, order_id: Uuid) -> Result<(), Error> {
+    let mut tx = service.db.begin().await?;
+    let (state, expires_at) = store::lock(&mut tx, order_id).await?.ok_or(Error::Released)?;
+    let lines = match state {
+        State::Released => return Err(Error::Released),
+        State::Committed => return Ok(()),
+        State::Reserved | State::Expired => held(&mut tx, order_id).await?,
+    };
+    if state == State::Expired {
+        reserve_lines(&mut tx, &lines).await?;
+    }
+    for line in &lines {
+        stock::commit(&mut tx, line, order_id, service.clock.now()).await?;
+    }
+    store::set(&mut tx, order_id, State::Committed, expires_at).await?;
+    reach(commit::uncommitted);
+    tx.commit().await?;
+    reach(commit::committed);
+    Ok(())
+}
+
+/// Gives everything back. An order that is not known yet leaves a tombstone for a late `reserve` to find.
+pub(crate) async fn release(service: &Service, order_id: Uuid) -> Result<(), Error> {
+    let now = service.clock.now();
+    let mut tx = service.db.begin().await?;
+    if store::create(&mut tx, order_id, State::Released, now).await? {
+        return Ok(tx.commit().await?);
+    }
+    let (state, expires_at) = store::lock(&mut tx, order_id).await?.ok_or_else(|| vanished(order_id))?;
+    for line in &held(&mut tx, order_id).await? {
+        match state {
+            State::Reserved => stock::release(&mut tx, line).await?,
+            State::Committed => stock::restock(&mut tx, line, order_id, now).await?,
+            // It has nothing any more.
+            State::Expired | State::Released => {}
         }
-        let (state, expires_at) = store::lock(&mut tx, order_id).await?.ok_or_else(|| vanished(order_id))?;
+    }
+    store::set(&mut tx, order_id, State::Released, expires_at).await?;
+    reach(release::uncommitted);
+    tx.commit().await?;
+    reach(release::committed);
+    Ok(())
+}
+
+/// Ends reservations that are past their time, some at a time; true if there may be more.
+pub(crate) async fn expire(service: &Service) -> Result<bool, Fault> {
+    let now = service.clock.shared(&service.db).await?;
+    let due = store::due(&service.db, now, BATCH).await?;
+    let mut more = i64::try_from(due.len()).is_ok_and(|found| found == BATCH);
+    for order_id in due {
+        // One that cannot be ended keeps none of the others waiting; the fault has been logged.
+        more &= expire_one(service, order_id, now).await.is_ok();
+    }
+    Ok(more)
+}
+
+async fn expire_one(service: &Service, order_id: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
+    let mut tx = service.db.begin().await?;
+    // It may have been renewed, committed or released since we looked.
+    if store::expire(&mut tx, order_id, now).await? {
         for line in &held(&mut tx, order_id).await? {
-            match state {
-                State::Reserved => stock::unhold(&mut tx, line).await?,
-                State::Committed => stock::unsell(&mut tx, line, order_id, now).await?,
-                // It has nothing any more.
-                State::Expired | State::Released => {}
-            }
+            stock::release(&mut tx, line).await?;
         }
-        store::set(&mut tx, order_id, State::Released, expires_at).await?;
-        reach(release::uncommitted);
         tx.commit().await?;
-        reach(release::committed);
-        Ok(())
+        metrics::counter!("stoa_reservations_expired_total").increment(1);
+        tracing::info!(order.id = %order_id, "its reservation expired");
     }
-
-    /// Ends reservations that are past their time, some at a time; true if there may be more.
-    pub(crate) async fn expire(&self) -> Result<bool, Fault> {
-        let now = self.clock.shared(&self.db).await?;
-        let due = store::due(&self.db, now, BATCH).await?;
-        let mut more = i64::try_from(due.len()).is_ok_and(|found| found == BATCH);
-        for order_id in due {
-            // One that cannot be ended keeps none of the others waiting; the fault has been logged.
-            more &= self.expire_one(order_id, now).await.is_ok();
-        }
-        Ok(more)
-    }
-
-    async fn expire_one(&self, order_id: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
-        let mut tx = self.db.begin().await?;
-        // It may have been renewed, committed or released since we looked.
-        if store::expire(&mut tx, order_id, now).await? {
-            for line in &held(&mut tx, order_id).await? {
-                stock::unhold(&mut tx, line).await?;
-            }
-            tx.commit().await?;
-            metrics::counter!("stoa_reservations_expired_total").increment(1);
-            tracing::info!(order.id = %order_id, "its reservation expired");
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 /// The lines of an order, one for each SKU, in the order in which they are locked.
@@ -140,7 +138,7 @@ fn sorted(lines: Vec<StockLine>) -> Result<Vec<StockLine>, Violations> {
 }
 
 /// What an order holds or held, in the order in which it is locked.
-async fn held(tx: &mut Tx, order_id: Uuid) -> sqlx::Result<Vec<StockLine>> {
+async fn held(tx: &mut Tx, order_id: Uuid) -> Result<Vec<StockLine>, Fault> {
     let mut lines = store::lines(tx, order_id).await?;
     // Here and not in SQL, whose order depends on the engine's locale.
     lines.sort_by(|a, b| a.sku.cmp(&b.sku));
@@ -148,18 +146,18 @@ async fn held(tx: &mut Tx, order_id: Uuid) -> sqlx::Result<Vec<StockLine>> {
 }
 
 /// Promises all lines, or names every one that is short. The transaction is of no more use then.
-async fn hold(tx: &mut Tx, lines: &[StockLine]) -> Result<(), Error> {
+async fn reserve_lines(tx: &mut Tx, lines: &[StockLine]) -> Result<(), Error> {
     let mut short = Vec::new();
     for line in lines {
-        short.extend(hold_one(tx, line).await?);
+        short.extend(reserve_line(tx, line).await?);
     }
     if short.is_empty() { Ok(()) } else { Err(Error::SoldOut { lines: short }) }
 }
 
-async fn hold_one(tx: &mut Tx, line: &StockLine) -> Result<Option<Shortage>, Error> {
+async fn reserve_line(tx: &mut Tx, line: &StockLine) -> Result<Option<Shortage>, Error> {
     let StockLine { sku, quantity: requested } = line.clone();
-    while !stock::hold(tx, line).await? {
-        let level = stock::level(&mut *tx, &sku).await?;
+    while !stock::reserve(tx, line).await? {
+        let level = stock::find(&mut *tx, &sku).await?;
         let available = level.ok_or_else(|| Error::SkuNotFound { sku: sku.clone() })?.available();
         // Where there is enough now, somebody gave some back in between: it is worth another try.
         if available < requested {

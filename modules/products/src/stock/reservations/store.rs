@@ -1,6 +1,6 @@
 //! The SQL of reservations.
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Tx};
+use kernel::{Executor, Fault, Tx};
 use uuid::Uuid;
 
 use crate::{Sku, StockLine};
@@ -20,8 +20,8 @@ pub(crate) enum State {
 }
 
 /// Notes a new order; false where it is known already.
-pub(crate) async fn open(tx: &mut Tx, order: Uuid, state: State, expires_at: DateTime<Utc>) -> sqlx::Result<bool> {
-    let opened = tx
+pub(crate) async fn create(tx: &mut Tx, order: Uuid, state: State, expires_at: DateTime<Utc>) -> Result<bool, Fault> {
+    let created = tx
         .query(
             "INSERT INTO reservations (order_id, state, expires_at)
              VALUES ($1, $2, $3)
@@ -32,19 +32,20 @@ pub(crate) async fn open(tx: &mut Tx, order: Uuid, state: State, expires_at: Dat
         .bind(expires_at)
         .execute()
         .await?;
-    Ok(opened == 1)
+    Ok(created == 1)
 }
 
 /// How far an order's reservation is; nobody else changes it until the transaction ends.
-pub(crate) async fn lock(tx: &mut Tx, order: Uuid) -> sqlx::Result<Option<(State, DateTime<Utc>)>> {
-    tx.query("SELECT state, expires_at FROM reservations WHERE order_id = $1")
+pub(crate) async fn lock(tx: &mut Tx, order: Uuid) -> Result<Option<(State, DateTime<Utc>)>, Fault> {
+    Ok(tx
+        .query("SELECT state, expires_at FROM reservations WHERE order_id = $1")
         .bind(order)
         .for_update()
         .fetch_optional()
-        .await
+        .await?)
 }
 
-pub(crate) async fn set(tx: &mut Tx, order: Uuid, state: State, expires_at: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) async fn set(tx: &mut Tx, order: Uuid, state: State, expires_at: DateTime<Utc>) -> Result<(), Fault> {
     tx.query("UPDATE reservations SET state = $2, expires_at = $3 WHERE order_id = $1")
         .bind(order)
         .bind(state)
@@ -54,7 +55,7 @@ pub(crate) async fn set(tx: &mut Tx, order: Uuid, state: State, expires_at: Date
     Ok(())
 }
 
-pub(crate) async fn add_lines(tx: &mut Tx, order: Uuid, lines: &[StockLine]) -> sqlx::Result<()> {
+pub(crate) async fn add_lines(tx: &mut Tx, order: Uuid, lines: &[StockLine]) -> Result<(), Fault> {
     for line in lines {
         tx.query("INSERT INTO reservation_lines (order_id, sku, quantity) VALUES ($1, $2, $3)")
             .bind(order)
@@ -67,14 +68,14 @@ pub(crate) async fn add_lines(tx: &mut Tx, order: Uuid, lines: &[StockLine]) -> 
 }
 
 /// The lines of an order, in no order.
-pub(crate) async fn lines(on: impl Executor<'_>, order: Uuid) -> sqlx::Result<Vec<StockLine>> {
+pub(crate) async fn lines(on: impl Executor<'_>, order: Uuid) -> Result<Vec<StockLine>, Fault> {
     let rows: Vec<(Sku, i64)> =
         on.query("SELECT sku, quantity FROM reservation_lines WHERE order_id = $1").bind(order).fetch_all().await?;
     Ok(rows.into_iter().map(|(sku, quantity)| StockLine { sku, quantity }).collect())
 }
 
 /// The orders whose time is over, the longest first.
-pub(crate) async fn due(on: impl Executor<'_>, now: DateTime<Utc>, limit: i64) -> sqlx::Result<Vec<Uuid>> {
+pub(crate) async fn due(on: impl Executor<'_>, now: DateTime<Utc>, limit: i64) -> Result<Vec<Uuid>, Fault> {
     let rows: Vec<(Uuid,)> = on
         .query(
             "SELECT order_id
@@ -92,7 +93,7 @@ pub(crate) async fn due(on: impl Executor<'_>, now: DateTime<Utc>, limit: i64) -
 }
 
 /// Ends a reservation, if its time is over still.
-pub(crate) async fn expire(tx: &mut Tx, order: Uuid, now: DateTime<Utc>) -> sqlx::Result<bool> {
+pub(crate) async fn expire(tx: &mut Tx, order: Uuid, now: DateTime<Utc>) -> Result<bool, Fault> {
     let expired = tx
         .query(
             "UPDATE reservations

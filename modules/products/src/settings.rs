@@ -1,0 +1,26 @@
+//! What the shop decides about its catalogue.
+use chrono::TimeDelta;
+use kernel::StartError;
+use serde::Deserialize;
+
+/// The section `[products]`.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Settings {
+    reservation_minutes: u32,
+    pub(crate) demo: bool,
+}
+
+impl Settings {
+    /// Refuses what cannot be meant, in a sentence that names the setting.
+    pub(crate) fn checked(self) -> Result<Self, StartError> {
+        if self.reservation_minutes == 0 {
+            return Err("`products.reservation_minutes` must be 1 or more".into());
+        }
+        Ok(self)
+    }
+
+    /// How long stock is kept for an order.
+    pub(crate) fn reservation(&self) -> TimeDelta {
+        TimeDelta::minutes(self.reservation_minutes.into())
+    }
+}
