@@ -142,9 +142,19 @@ impl Leases {
         Ok(due.map(|(id,)| id))
     }
 
+    /// Whether a lease that was renewed so long ago has to be renewed before another step.
+    pub(super) fn is_renewed_after(&self, age: Duration) -> bool {
+        age >= self.length / 3
+    }
+
+    /// What a step may take: what is left of a lease that just need not be renewed.
+    pub(super) fn step(&self) -> Duration {
+        self.length * 2 / 3
+    }
+
     /// Makes a lease last longer once a third of it is over.
     pub(crate) async fn renew(&self, lease: &mut Lease) -> Result<(), Stop> {
-        if lease.renewed.elapsed() < self.length / 3 {
+        if !self.is_renewed_after(lease.renewed.elapsed()) {
             return Ok(());
         }
         let renewed = Instant::now();

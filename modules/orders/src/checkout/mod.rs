@@ -11,6 +11,8 @@ mod pricing;
 pub(crate) mod reconciler;
 mod saga;
 pub(crate) mod subscriber;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! Every step is a keyed command that does nothing the second time, so going on after a crash is doing it again from
 //! the top. Only decisions are written down. A refusal before the pivot turns the order back; an unknown outcome
 //! never does: it is asked again until it is known.
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use cart::OrderedItem;
 use chrono::TimeDelta;
@@ -216,20 +216,16 @@ impl Checkout {
         }
     }
 
-    /// A call that ends while the lease still holds: [`Leases::renew`] leaves it two thirds of its length.
+    /// A call that ends while the lease still holds: `Leases::step` is what a renewal leaves.
     async fn limited<T, E: From<Fault>>(
         &self,
         [before, after]: [impl Place; 2],
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         reach(before);
-        let answer = Call::current().with_timeout(self.limit()).run(call).await;
+        let answer = Call::current().with_timeout(self.leases.step()).run(call).await;
         reach(after);
         answer
-    }
-
-    fn limit(&self) -> Duration {
-        self.leases.length * 2 / 3
     }
 
     /// Gives the lease back, to try again later or, after too many failures, when a person says so.

@@ -132,6 +132,11 @@ impl Aggregate {
         self.status == OrderStatus::Cancelled && matches!(reason, Some(Reason::SoldOut { .. }))
     }
 
+    /// Whether it is past the pivot, and nobody has given it up since.
+    pub(crate) fn is_confirmed(&self) -> bool {
+        matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped)
+    }
+
     /// Whether its money is ours, or was.
     pub(crate) fn is_captured(&self) -> bool {
         matches!(self.payment, PaymentStatus::Captured | PaymentStatus::PartiallyRefunded | PaymentStatus::Refunded)

@@ -26,8 +26,7 @@ impl Aggregate {
 
     /// The money is ours.
     pub(crate) fn capture(&self) -> Option<Event> {
-        let due = matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped) && !self.is_captured();
-        due.then_some(Event::PaymentCaptured {})
+        (self.is_confirmed() && !self.is_captured()).then_some(Event::PaymentCaptured {})
     }
 
     /// It cannot be, and the pivot has not been passed.
@@ -86,7 +85,7 @@ impl Aggregate {
             let same = (&shipment.carrier, &shipment.tracking_number) == (&new.carrier, &new.tracking_number);
             return if same { Ok(None) } else { Err(Error::KeyReused) };
         }
-        if !(matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped) && self.is_captured()) {
+        if !(self.is_confirmed() && self.is_captured()) {
             return Err(self.wrong());
         }
         let NewShipment { carrier, tracking_number } = new.clone();
@@ -100,7 +99,7 @@ impl Aggregate {
             let same = asked.is_none_or(|asked| asked == refund.amount);
             return if same { Ok(None) } else { Err(Error::KeyReused) };
         }
-        if !(matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped) && self.is_captured()) {
+        if !(self.is_confirmed() && self.is_captured()) {
             return Err(self.wrong());
         }
         let left = self.total().minus(self.refunded).map_err(Fault::from)?;
@@ -116,8 +115,7 @@ impl Aggregate {
 
     /// Money was paid back. The same key is the same refund.
     pub(crate) fn refund(&self, refund: &Refund) -> Option<Event> {
-        let news = self.refunds.iter().all(|known| known.key != refund.key)
-            && matches!(self.status, OrderStatus::Confirmed | OrderStatus::Shipped);
-        news.then(|| Event::OrderRefunded(refund.clone()))
+        let news = self.refunds.iter().all(|known| known.key != refund.key);
+        (news && self.is_confirmed()).then(|| Event::OrderRefunded(refund.clone()))
     }
 }

@@ -10,5 +10,7 @@ pub(crate) mod journal;
 pub(crate) mod key;
 pub(crate) mod refunds;
 pub(crate) mod store;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub(crate) use aggregate::Aggregate;
