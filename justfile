@@ -27,6 +27,10 @@ tour URL="http://localhost:8080":
 module NAME:
     .template/lay-out {{NAME}}
 
+# Changes the rules in every small way, and lists what no test notices (`-f FILE` for one; the last score is in .cargo/mutants.toml)
+mutants *ARGS:
+    cargo mutants --workspace {{ARGS}}
+
 # Throughput and CPU, as ratios to floors measured in the same run
 bench *ARGS:
     cargo bench --bench shop -- {{ARGS}}

@@ -1,10 +1,9 @@
 //! From a cart to an order that is paid: a saga that survives its process.
 //!
-//! Read [`place`] (from a request to an order), with [`form`] (what may be asked for) and [`pricing`] (what it costs);
-//! then [`saga`] (the steps, the pivot, the compensation) and [`lease`] (one driver at a time). [`drive`] waits for a
-//! saga, [`reconciler`] and [`subscriber`] go on with it when nobody does.
+//! Read [`place`] (from a request to an order) with [`pricing`] (what it costs), then [`saga`] (the steps, the pivot, the
+//! compensation) and [`lease`] (one driver at a time). [`drive`] waits for a saga; [`reconciler`] and [`subscriber`] go on
+//! with it when nobody does.
 mod drive;
-mod form;
 pub(crate) mod lease;
 mod place;
 mod pricing;

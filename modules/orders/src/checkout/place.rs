@@ -1,7 +1,8 @@
 //! Placing an order: from a request and a cart to an order, and its saga's first drive.
 use std::sync::Arc;
 
-use kernel::{Caller, EmailAddress, Fault, Refusal, Violation};
+use kernel::{Caller, Country, Digest, EmailAddress, Fault, Money, Refusal, Violation, Violations};
+use payments::PaymentChoice;
 use users::UserId;
 
 use super::{
@@ -14,6 +15,7 @@ use crate::{
     Error, NewOrder, NewQuote, Order, OrderId, Quote,
     order::{Aggregate, event::Created, key, store},
     refusals::{of_cart, of_choice, of_user},
+    settings::{Method, Settings},
 };
 
 /// How often an order gets another number where its number is taken.
@@ -133,6 +135,66 @@ impl Checkout {
         })?;
         Ok(email.into())
     }
+}
+
+impl NewQuote {
+    /// The country and the way there, where both exist.
+    fn checked<'a>(&self, settings: &'a Settings) -> Result<(Country, &'a Method), Violations> {
+        let mut checks = Violations::new();
+        let country = checks.field("/country", self.country.parse::<Country>());
+        let method = country.and_then(|country| {
+            checks.field("/shipping_method", method(settings, &self.shipping_method, country.code()))
+        });
+        checks.finish(country.zip(method))
+    }
+}
+
+impl NewOrder {
+    /// What tells it from another order under the same key.
+    fn fingerprint(&self) -> Result<String, Fault> {
+        serde_json::to_vec(self).map(|text| Digest::of(text).base64url()).map_err(Fault::internal)
+    }
+
+    /// The order without stray blanks, or everything that is wrong with its form.
+    fn checked(self, caller: &Caller, settings: &Settings) -> Result<Self, Violations> {
+        let mut checks = Violations::new();
+        let email = match (self.email, caller) {
+            (Some(given), _) => checks.field("/email", given.parse::<EmailAddress>()).map(|email| Some(email.into())),
+            (None, Caller::User { .. } | Caller::System) => Some(None),
+            (None, Caller::Guest { .. } | Caller::Anonymous) => checks
+                .field("/email", Err(Violation::new("required", "sign in, or say where mail about the order goes"))),
+        };
+        let shipping_address = self.shipping_address.checked(&mut checks, "/shipping_address");
+        let shipping_method = shipping_address.as_ref().and_then(|address| {
+            let found = method(settings, &self.shipping_method, &address.country);
+            checks.field("/shipping_method", found.map(|_| self.shipping_method.clone()))
+        });
+        let provider = checks.field("/payment/provider", payments::forms::Provider::read(&self.payment.provider));
+        let means = checks.field("/payment/method", payments::forms::Means::read(&self.payment.method));
+        let payment = provider.zip(means).map(|(provider, method)| PaymentChoice { provider, method });
+        let expected_total = self.expected_total;
+        let whole = email.zip(shipping_address).zip(shipping_method).zip(payment);
+        checks.finish(whole.map(|(((email, shipping_address), shipping_method), payment)| Self {
+            shipping_address,
+            shipping_method,
+            payment,
+            email,
+            expected_total,
+        }))
+    }
+
+    /// Refuses a total that is not the one that was shown.
+    fn expects(&self, total: Money) -> Result<(), Error> {
+        if self.expected_total.is_none_or(|expected| expected == total) {
+            Ok(())
+        } else {
+            Err(Error::TotalChanged { total })
+        }
+    }
+}
+
+fn method<'a>(settings: &'a Settings, code: &str, country: &str) -> Result<&'a Method, Violation> {
+    settings.method(code, country).ok_or_else(|| Violation::new("unknown_value", "is not a way to that country"))
 }
 
 /// Crockford's base 32: no I, L, O or U, so that a number can be read out over a telephone.

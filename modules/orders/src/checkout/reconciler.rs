@@ -5,8 +5,11 @@ use kernel::{Call, Fault, Tasks};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::{Checkout, drive::DRIVE, lease::Lease};
-use crate::failpoints::{reach, resume};
-use crate::{Error, order::Aggregate};
+use crate::{
+    Error,
+    failpoints::{reach, resume},
+    order::Aggregate,
+};
 
 /// How many orders one process picks up at a time.
 const AT_ONCE: usize = 16;

@@ -14,9 +14,9 @@ use super::{
     Checkout,
     lease::{self, Effect, Lease, Stop},
 };
-use crate::failpoints::{authorize, cancel, capture, close, commit, end, reach, release, reserve};
 use crate::{
     OrderStatus,
+    failpoints::{authorize, cancel, capture, close, commit, end, reach, release, reserve},
     order::{
         Aggregate,
         event::{Event, Reason},

@@ -2,9 +2,10 @@
 use kernel::{Caller, Condition, Violations};
 use payments::Payments;
 
-use crate::failpoints::{reach, refund};
 use crate::{
-    Error, NewRefund, Order, OrderId, forms,
+    Error, NewRefund, Order, OrderId,
+    failpoints::{reach, refund},
+    forms,
     order::{event::Refund, journal::Journal, key, refunds},
     refusals::{of_refund, promises_nothing},
 };

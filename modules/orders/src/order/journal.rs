@@ -8,8 +8,10 @@ use super::{
     event::{Created, Event},
     store,
 };
-use crate::failpoints::{self, reach};
-use crate::{Error, OrderChanged, OrderId};
+use crate::{
+    Error, OrderChanged, OrderId,
+    failpoints::{self, reach},
+};
 
 /// Where decisions are written down.
 #[derive(Debug, Clone)]
