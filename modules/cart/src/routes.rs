@@ -72,7 +72,7 @@ fn tagged(cart: Cart) -> Tagged<Cart> {
 }
 
 /// Shows the cart at today's prices.
-#[utoipa::path(get, path = "/v1/cart", tag = "cart", responses((status = 200, body = Cart)))]
+#[utoipa::path(get, path = "/v1/cart", responses((status = 200, body = Cart)))]
 async fn get(State(api): Api, Shopper(caller): Shopper) -> Answer {
     Ok(tagged(api.get(caller).await?))
 }
@@ -80,7 +80,7 @@ async fn get(State(api): Api, Shopper(caller): Shopper) -> Answer {
 /// Puts a variant into the cart, or more of it.
 ///
 /// A guest without a cart gets one, and in the header `Cart-Token` the token to send from then on.
-#[utoipa::path(post, path = "/v1/cart/items", tag = "cart",
+#[utoipa::path(post, path = "/v1/cart/items",
     responses((status = 200, body = Cart), (status = 201, body = Cart)))]
 async fn add(
     State(api): Api,
@@ -92,7 +92,7 @@ async fn add(
 }
 
 /// Sets how many of a variant are in the cart.
-#[utoipa::path(patch, path = "/v1/cart/items/{sku}", tag = "cart", responses((status = 200, body = Cart)))]
+#[utoipa::path(patch, path = "/v1/cart/items/{sku}", responses((status = 200, body = Cart)))]
 async fn set_quantity(
     State(api): Api,
     Shopper(caller): Shopper,
@@ -104,13 +104,13 @@ async fn set_quantity(
 }
 
 /// Takes a variant out of the cart.
-#[utoipa::path(delete, path = "/v1/cart/items/{sku}", tag = "cart", responses((status = 200, body = Cart)))]
+#[utoipa::path(delete, path = "/v1/cart/items/{sku}", responses((status = 200, body = Cart)))]
 async fn remove(State(api): Api, Shopper(caller): Shopper, Path(Line(sku)): Path<Line>, if_match: Condition) -> Answer {
     Ok(tagged(api.set_quantity(caller, sku, 0, if_match).await?))
 }
 
 /// Takes everything out of the cart.
-#[utoipa::path(delete, path = "/v1/cart", tag = "cart", responses((status = 204)))]
+#[utoipa::path(delete, path = "/v1/cart", responses((status = 204)))]
 async fn clear(State(api): Api, Shopper(caller): Shopper, if_match: Condition) -> Result<StatusCode, Problem<Error>> {
     api.clear(caller, if_match).await?;
     Ok(StatusCode::NO_CONTENT)

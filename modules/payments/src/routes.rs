@@ -46,7 +46,7 @@ pub(crate) fn routes(api: Arc<dyn Payments>) -> OpenApiRouter {
 }
 
 /// The payment of an order, for the one who pays and for staff.
-#[utoipa::path(get, path = "/v1/orders/{id}/payment", tag = "payments", responses((status = 200, body = Payment)))]
+#[utoipa::path(get, path = "/v1/orders/{id}/payment", responses((status = 200, body = Payment)))]
 async fn payment(
     State(api): Api,
     Shopper(caller): Shopper,
@@ -56,7 +56,7 @@ async fn payment(
 }
 
 /// What a provider has to tell, signed in `Stoa-Signature` or `Stripe-Signature` as `t=…,v1=…`.
-#[utoipa::path(post, path = "/v1/payments/webhooks/{provider}", tag = "payments",
+#[utoipa::path(post, path = "/v1/payments/webhooks/{provider}",
     responses((status = 204, description = "Taken in, now or before")))]
 async fn webhook(
     State(api): Api,
@@ -133,7 +133,7 @@ impl kernel::Argument for News {
 }
 
 /// The test provider's customer decides here: a page with two buttons.
-#[utoipa::path(get, path = "/v1/payments/test/{reference}", tag = "payments",
+#[utoipa::path(get, path = "/v1/payments/test/{reference}",
     responses((status = 200, body = String, content_type = "text/html")))]
 async fn bank(State(api): Api, Path(Charged(reference)): Path<Charged>) -> Result<Page, Problem<Error>> {
     let choice = PaymentChoice { provider: TEST.into(), method: "action_required".into() };
@@ -145,7 +145,7 @@ async fn bank(State(api): Api, Path(Charged(reference)): Path<Charged>) -> Resul
 }
 
 /// The test provider's customer agrees.
-#[utoipa::path(post, path = "/v1/payments/test/{reference}/approve", tag = "payments",
+#[utoipa::path(post, path = "/v1/payments/test/{reference}/approve",
     responses((status = 204, description = "The payment goes on")))]
 async fn approve(State(api): Api, Path(Charged(reference)): Path<Charged>) -> Result<StatusCode, Problem<Error>> {
     api.act(TEST.into(), reference, true).await?;
@@ -153,7 +153,7 @@ async fn approve(State(api): Api, Path(Charged(reference)): Path<Charged>) -> Re
 }
 
 /// The test provider's customer refuses.
-#[utoipa::path(post, path = "/v1/payments/test/{reference}/decline", tag = "payments",
+#[utoipa::path(post, path = "/v1/payments/test/{reference}/decline",
     responses((status = 204, description = "The payment is declined")))]
 async fn decline(State(api): Api, Path(Charged(reference)): Path<Charged>) -> Result<StatusCode, Problem<Error>> {
     api.act(TEST.into(), reference, false).await?;

@@ -41,20 +41,20 @@ impl PartialSchema for Key {
 }
 
 /// Lists products.
-#[utoipa::path(get, path = "/v1/products", tag = "products", responses((status = 200, body = Page<Product>)))]
+#[utoipa::path(get, path = "/v1/products", responses((status = 200, body = Page<Product>)))]
 async fn list(State(api): Api, caller: Caller, Query(query): Query<ProductQuery>) -> Answer<Json<Page<Product>>> {
     Ok(Json(api.list(caller, query).await?))
 }
 
 /// Looks up a product by its identifier or its slug.
-#[utoipa::path(get, path = "/v1/products/{product}", tag = "products", responses((status = 200, body = Product)))]
+#[utoipa::path(get, path = "/v1/products/{product}", responses((status = 200, body = Product)))]
 async fn get(State(api): Api, caller: Caller, Path(Key(product)): Path<Key>) -> Answer<Tagged<Product>> {
     let product = api.get(caller, product).await?;
     Ok(Tagged(product.version, product))
 }
 
 /// Creates a product. Staff.
-#[utoipa::path(post, path = "/v1/products", tag = "products", responses((status = 201, body = Product)))]
+#[utoipa::path(post, path = "/v1/products", responses((status = 201, body = Product)))]
 async fn create(
     State(api): Api,
     caller: Caller,
@@ -66,7 +66,7 @@ async fn create(
 }
 
 /// Changes a product; what is absent stays. Staff.
-#[utoipa::path(patch, path = "/v1/products/{product}", tag = "products", responses((status = 200, body = Product)))]
+#[utoipa::path(patch, path = "/v1/products/{product}", responses((status = 200, body = Product)))]
 async fn update(
     State(api): Api,
     caller: Caller,
@@ -79,7 +79,7 @@ async fn update(
 }
 
 /// Archives a product: customers no longer see it. Staff.
-#[utoipa::path(delete, path = "/v1/products/{product}", tag = "products", responses((status = 204)))]
+#[utoipa::path(delete, path = "/v1/products/{product}", responses((status = 204)))]
 async fn archive(
     State(api): Api,
     caller: Caller,
@@ -100,13 +100,13 @@ struct Categories {
 }
 
 /// Lists the categories by name.
-#[utoipa::path(get, path = "/v1/categories", tag = "products", responses((status = 200, body = Categories)))]
+#[utoipa::path(get, path = "/v1/categories", responses((status = 200, body = Categories)))]
 async fn categories(State(api): Api) -> Answer<Json<Categories>> {
     Ok(Json(Categories { items: api.categories().await?, next: None }))
 }
 
 /// Creates a category. Staff.
-#[utoipa::path(post, path = "/v1/categories", tag = "products", responses((status = 201, body = Category)))]
+#[utoipa::path(post, path = "/v1/categories", responses((status = 201, body = Category)))]
 async fn create_category(
     State(api): Api,
     caller: Caller,
@@ -118,7 +118,7 @@ async fn create_category(
 }
 
 /// Tells how many of a variant there are. Staff.
-#[utoipa::path(get, path = "/v1/variants/{sku}/stock", tag = "products", responses((status = 200, body = Stock)))]
+#[utoipa::path(get, path = "/v1/variants/{sku}/stock", responses((status = 200, body = Stock)))]
 async fn stock(State(api): Api, caller: Caller, Path(sku): Path<Sku>) -> Answer<Tagged<Stock>> {
     Ok(tagged(api.stock(caller, sku).await?))
 }
@@ -138,7 +138,7 @@ struct Count {
 }
 
 /// Sets how many of a variant are on hand; with `If-Match` only if none came or went meanwhile. Staff.
-#[utoipa::path(put, path = "/v1/variants/{sku}/stock", tag = "products", responses((status = 200, body = Stock)))]
+#[utoipa::path(put, path = "/v1/variants/{sku}/stock", responses((status = 200, body = Stock)))]
 async fn set_stock(
     State(api): Api,
     caller: Caller,
@@ -159,7 +159,7 @@ struct Adjustment {
 }
 
 /// Changes how many of a variant are on hand by a difference. Staff.
-#[utoipa::path(post, path = "/v1/variants/{sku}/stock/adjustments", tag = "products",
+#[utoipa::path(post, path = "/v1/variants/{sku}/stock/adjustments",
     responses((status = 201, body = Stock)))]
 async fn adjust_stock(
     State(api): Api,
@@ -173,7 +173,7 @@ async fn adjust_stock(
 }
 
 /// Lists a variant's ledger, the latest movement first. Staff.
-#[utoipa::path(get, path = "/v1/variants/{sku}/ledger", tag = "products",
+#[utoipa::path(get, path = "/v1/variants/{sku}/ledger",
     responses((status = 200, body = Page<StockMovement>)))]
 async fn ledger(
     State(api): Api,

@@ -15,13 +15,13 @@ pub(crate) fn routes(api: Arc<dyn Template>) -> OpenApiRouter {
 }
 
 /// Lists notes, the latest first.
-#[utoipa::path(get, path = "/v1/template", tag = "template", responses((status = 200, body = Page<Note>)))]
+#[utoipa::path(get, path = "/v1/template", responses((status = 200, body = Page<Note>)))]
 async fn list(State(api): Api, caller: Caller, Query(page): Query<PageQuery>) -> Answer<Json<Page<Note>>> {
     Ok(Json(api.list(caller, page).await?))
 }
 
 /// Adds a note. Staff.
-#[utoipa::path(post, path = "/v1/template", tag = "template", responses((status = 201, body = Note)))]
+#[utoipa::path(post, path = "/v1/template", responses((status = 201, body = Note)))]
 async fn add(
     State(api): Api,
     caller: Caller,

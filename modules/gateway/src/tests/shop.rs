@@ -187,7 +187,7 @@ async fn bug() -> StatusCode {
 }
 
 /// Tells what reached it.
-#[utoipa::path(get, path = "/v1/echo/{id}", tag = "products", responses((status = OK, body = String)))]
+#[utoipa::path(get, path = "/v1/echo/{id}", responses((status = OK, body = String)))]
 async fn echo(caller: Caller, headers: HeaderMap) -> Json<Value> {
     let names: Vec<_> = headers.keys().map(ToString::to_string).collect();
     let left = u64::try_from(Call::current().left().as_millis()).unwrap();

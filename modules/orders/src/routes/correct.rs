@@ -6,7 +6,7 @@ use super::Api;
 use crate::{Error, Order, OrderId, OrderPatch};
 
 /// Corrects where mail about an order goes: what is not sent yet goes there, too. Staff.
-#[utoipa::path(patch, path = "/v1/orders/{id}", tag = "orders",
+#[utoipa::path(patch, path = "/v1/orders/{id}",
     responses((status = 200, body = Order)))]
 pub(super) async fn correct(
     State(orders): State<Api>,

@@ -47,7 +47,7 @@ pub(crate) struct Nothing {}
 /// Places an order: the caller's cart.
 ///
 /// 202 where it is not settled yet: look at `Location`, and do what `payment.action` asks for.
-#[utoipa::path(post, path = "/v1/orders", tag = "orders",
+#[utoipa::path(post, path = "/v1/orders",
     responses((status = 201, body = Order), (status = 202, body = Order)))]
 async fn place(
     State(orders): State<Api>,
@@ -62,7 +62,7 @@ async fn place(
 }
 
 /// Lists the caller's orders, the latest first; everybody's to staff.
-#[utoipa::path(get, path = "/v1/orders", tag = "orders", responses((status = 200, body = Page<Order>)))]
+#[utoipa::path(get, path = "/v1/orders", responses((status = 200, body = Page<Order>)))]
 async fn list(
     State(orders): State<Api>,
     Shopper(caller): Shopper,
@@ -72,7 +72,7 @@ async fn list(
 }
 
 /// Tells what the caller's cart would cost now; nothing of it is kept, under whichever key it is asked.
-#[utoipa::path(post, path = "/v1/orders/quote", tag = "orders", responses((status = 200, body = Quote)))]
+#[utoipa::path(post, path = "/v1/orders/quote", responses((status = 200, body = Quote)))]
 async fn quote(
     State(orders): State<Api>,
     Shopper(caller): Shopper,
@@ -82,7 +82,7 @@ async fn quote(
 }
 
 /// Looks up an order.
-#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", responses((status = 200, body = Order)))]
+#[utoipa::path(get, path = "/v1/orders/{id}", responses((status = 200, body = Order)))]
 async fn get(
     State(orders): State<Api>,
     Shopper(caller): Shopper,
@@ -92,7 +92,7 @@ async fn get(
 }
 
 /// Lists what happened to an order, from its beginning.
-#[utoipa::path(get, path = "/v1/orders/{id}/events", tag = "orders",
+#[utoipa::path(get, path = "/v1/orders/{id}/events",
     responses((status = 200, body = Page<OrderEvent>)))]
 async fn events(
     State(orders): State<Api>,
@@ -104,7 +104,7 @@ async fn events(
 }
 
 /// Cancels an order that has not been shipped; 202 while money and stock are still on their way back.
-#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders",
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel",
     responses((status = 200, body = Order), (status = 202, body = Order)))]
 async fn cancel(
     State(orders): State<Api>,
@@ -119,7 +119,7 @@ async fn cancel(
 }
 
 /// Notes that a parcel has left the house. Staff.
-#[utoipa::path(post, path = "/v1/orders/{id}/shipments", tag = "orders", responses((status = 201, body = Order)))]
+#[utoipa::path(post, path = "/v1/orders/{id}/shipments", responses((status = 201, body = Order)))]
 async fn ship(
     State(orders): State<Api>,
     caller: Caller,
@@ -132,7 +132,7 @@ async fn ship(
 }
 
 /// Pays some of an order back, or all that is left. Staff.
-#[utoipa::path(post, path = "/v1/orders/{id}/refunds", tag = "orders", responses((status = 201, body = Order)))]
+#[utoipa::path(post, path = "/v1/orders/{id}/refunds", responses((status = 201, body = Order)))]
 async fn refund(
     State(orders): State<Api>,
     caller: Caller,

@@ -49,13 +49,13 @@ impl From<AddressForm> for NewAddress {
 }
 
 /// Lists one's addresses, the default first.
-#[utoipa::path(get, path = "/v1/users/me/addresses", tag = "users", responses((status = 200, body = Page<Address>)))]
+#[utoipa::path(get, path = "/v1/users/me/addresses", responses((status = 200, body = Page<Address>)))]
 pub(super) async fn addresses(State(api): Api, caller: Caller) -> Result<Json<Page<Address>>, Refused> {
     Ok(Json(Page { items: api.addresses(caller).await?, next: None }))
 }
 
 /// Puts an address into one's book. The first becomes the default.
-#[utoipa::path(post, path = "/v1/users/me/addresses", tag = "users", responses((status = 201, body = Address)))]
+#[utoipa::path(post, path = "/v1/users/me/addresses", responses((status = 201, body = Address)))]
 pub(super) async fn add_address(
     State(api): Api,
     caller: Caller,
@@ -65,7 +65,7 @@ pub(super) async fn add_address(
 }
 
 /// Changes an address in one's book.
-#[utoipa::path(put, path = "/v1/users/me/addresses/{id}", tag = "users", responses((status = 200, body = Address)))]
+#[utoipa::path(put, path = "/v1/users/me/addresses/{id}", responses((status = 200, body = Address)))]
 pub(super) async fn set_address(
     State(api): Api,
     caller: Caller,
@@ -76,7 +76,7 @@ pub(super) async fn set_address(
 }
 
 /// Takes an address out of one's book.
-#[utoipa::path(delete, path = "/v1/users/me/addresses/{id}", tag = "users", responses((status = 204)))]
+#[utoipa::path(delete, path = "/v1/users/me/addresses/{id}", responses((status = 204)))]
 pub(super) async fn remove_address(
     State(api): Api,
     caller: Caller,

@@ -42,7 +42,7 @@ impl From<VerifyingKey> for JsonWebKey {
 }
 
 /// Lists the keys that access tokens are verified with.
-#[utoipa::path(get, path = "/v1/keys", tag = "users", responses((status = 200, body = JsonWebKeys)))]
+#[utoipa::path(get, path = "/v1/keys", responses((status = 200, body = JsonWebKeys)))]
 pub(super) async fn keys(State(api): Api) -> Result<([(HeaderName, &'static str); 1], Json<JsonWebKeys>), Refused> {
     let keys = api.keys().await?.into_iter().map(Into::into).collect();
     Ok(([(CACHE_CONTROL, "public, max-age=300")], Json(JsonWebKeys { keys })))

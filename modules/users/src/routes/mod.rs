@@ -82,20 +82,20 @@ impl<S: Send + Sync> FromRequestParts<S> for UserAgent {
 impl kernel::Argument for UserAgent {}
 
 /// Opens a customer's account.
-#[utoipa::path(post, path = "/v1/users", tag = "users", responses((status = 201, body = User)))]
+#[utoipa::path(post, path = "/v1/users", responses((status = 201, body = User)))]
 async fn register(State(api): Api, Body(user): Body<NewUser>) -> Result<(StatusCode, Location, Tagged<User>), Refused> {
     let user = api.register(user).await?;
     Ok((StatusCode::CREATED, Location("/v1/users/me".into()), Tagged(user.version, user)))
 }
 
 /// Lists accounts by e-mail address. Staff.
-#[utoipa::path(get, path = "/v1/users", tag = "users", responses((status = 200, body = Page<User>)))]
+#[utoipa::path(get, path = "/v1/users", responses((status = 200, body = Page<User>)))]
 async fn list(State(api): Api, caller: Caller, Query(page): Query<PageQuery>) -> Result<Json<Page<User>>, Refused> {
     Ok(Json(api.list(caller, page).await?))
 }
 
 /// Shows one's own account.
-#[utoipa::path(get, path = "/v1/users/me", tag = "users", responses((status = 200, body = User)))]
+#[utoipa::path(get, path = "/v1/users/me", responses((status = 200, body = User)))]
 async fn me(State(api): Api, caller: Caller) -> Result<Tagged<User>, Refused> {
     let id = UserId(caller.account()?);
     let user = api.get(caller, id).await?;
@@ -103,7 +103,7 @@ async fn me(State(api): Api, caller: Caller) -> Result<Tagged<User>, Refused> {
 }
 
 /// Changes one's own account. A new password ends every other session.
-#[utoipa::path(patch, path = "/v1/users/me", tag = "users", responses((status = 200, body = User)))]
+#[utoipa::path(patch, path = "/v1/users/me", responses((status = 200, body = User)))]
 async fn update(
     State(api): Api,
     caller: Caller,
@@ -115,7 +115,7 @@ async fn update(
 }
 
 /// Shows an account. Staff.
-#[utoipa::path(get, path = "/v1/users/{id}", tag = "users", responses((status = 200, body = User)))]
+#[utoipa::path(get, path = "/v1/users/{id}", responses((status = 200, body = User)))]
 async fn get(State(api): Api, caller: Caller, Path(id): Path<UserId>) -> Result<Tagged<User>, Refused> {
     let user = api.get(caller, id).await?;
     Ok(Tagged(user.version, user))
@@ -130,7 +130,7 @@ struct RoleForm {
 }
 
 /// Changes what an account may do, and ends its sessions. Admins.
-#[utoipa::path(put, path = "/v1/users/{id}/role", tag = "users", responses((status = 200, body = User)))]
+#[utoipa::path(put, path = "/v1/users/{id}/role", responses((status = 200, body = User)))]
 async fn set_role(
     State(api): Api,
     caller: Caller,
@@ -143,7 +143,7 @@ async fn set_role(
 }
 
 /// Signs in: begins a session.
-#[utoipa::path(post, path = "/v1/sessions", tag = "users", responses((status = 201, body = Tokens)))]
+#[utoipa::path(post, path = "/v1/sessions", responses((status = 201, body = Tokens)))]
 async fn sign_in(
     State(api): Api,
     UserAgent(agent): UserAgent,
@@ -166,7 +166,7 @@ struct RefreshForm {
 ///
 /// The same again within some seconds, or with the same `Idempotency-Key` within some minutes, gets the same refresh
 /// token, unless that was used. After that, one that comes back has been copied: its session ends.
-#[utoipa::path(post, path = "/v1/sessions/refresh", tag = "users", responses((status = 200, body = Tokens)))]
+#[utoipa::path(post, path = "/v1/sessions/refresh", responses((status = 200, body = Tokens)))]
 async fn refresh(
     State(api): Api,
     IdempotencyKey(key): IdempotencyKey,
@@ -177,20 +177,20 @@ async fn refresh(
 }
 
 /// Signs out: ends the session that asks.
-#[utoipa::path(delete, path = "/v1/sessions/current", tag = "users", responses((status = 204)))]
+#[utoipa::path(delete, path = "/v1/sessions/current", responses((status = 204)))]
 async fn sign_out(State(api): Api, caller: Caller) -> Result<StatusCode, Refused> {
     api.sign_out(caller, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lists one's sessions, the latest first.
-#[utoipa::path(get, path = "/v1/users/me/sessions", tag = "users", responses((status = 200, body = Page<Session>)))]
+#[utoipa::path(get, path = "/v1/users/me/sessions", responses((status = 200, body = Page<Session>)))]
 async fn sessions(State(api): Api, caller: Caller) -> Result<Json<Page<Session>>, Refused> {
     Ok(Json(Page { items: api.sessions(caller).await?, next: None }))
 }
 
 /// Ends one of one's sessions.
-#[utoipa::path(delete, path = "/v1/users/me/sessions/{id}", tag = "users", responses((status = 204)))]
+#[utoipa::path(delete, path = "/v1/users/me/sessions/{id}", responses((status = 204)))]
 async fn end_session(State(api): Api, caller: Caller, Path(id): Path<SessionId>) -> Result<StatusCode, Refused> {
     api.sign_out(caller, Some(id)).await?;
     Ok(StatusCode::NO_CONTENT)
