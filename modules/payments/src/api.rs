@@ -108,7 +108,7 @@ pub struct PaymentChanged {
 /// One refund that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefundNote {
-    /// The key that it was asked for under; what `cancel` pays back has `cancel-1` and so on.
+    /// The key that it was asked for under; what `void` pays back has `cancel-1` and so on.
     pub key: String,
     /// How much.
     pub amount: Money,
@@ -117,7 +117,7 @@ pub struct RefundNote {
 kernel::api! {
     /// Payments of orders, and what payment providers tell.
     ///
-    /// `authorize`, `capture`, `cancel`, `refund` and `events` are the shop's own: no public route leads
+    /// `authorize`, `capture`, `void`, `refund` and `events` are the shop's own: no public route leads
     /// to them, and who calls them has checked who wants it. Where the provider's answer never came
     /// they fail with [`Fault::Unavailable`](kernel::Fault), and the same call asks again.
     pub trait Payments("payments") {
@@ -137,7 +137,7 @@ kernel::api! {
         /// Gives up an order's payment: voids what is held, pays back what was taken.
         ///
         /// One that never began can no longer begin, so a late authorisation finds it voided.
-        idempotent async fn cancel(&self, order_id: Uuid) -> Result<Payment, Error>;
+        idempotent async fn void(&self, order_id: Uuid) -> Result<Payment, Error>;
 
         /// Pays back some of what was taken; `key` makes it happen once, and does not begin with `cancel`.
         idempotent async fn refund(&self, order_id: Uuid, key: String, amount: Money) -> Result<Payment, Error>;

@@ -41,7 +41,7 @@ impl Payments for Service {
         operations::capture(&self.journal, &self.providers, order_id).await
     }
 
-    async fn cancel(&self, order_id: Uuid) -> Result<Payment, Error> {
+    async fn void(&self, order_id: Uuid) -> Result<Payment, Error> {
         operations::void(&self.journal, &self.providers, order_id).await
     }
 

@@ -168,7 +168,7 @@ impl Checkout {
         let begun = order.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
         let undo = async {
             if begun {
-                self.limited([cancel::before, cancel::after], self.payments.cancel(id)).await.map(Some)
+                self.limited([cancel::before, cancel::after], self.payments.void(id)).await.map(Some)
             } else {
                 Ok(None)
             }

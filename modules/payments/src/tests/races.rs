@@ -164,7 +164,7 @@ async fn a_capture_and_a_cancel_at_once_leave_no_money_behind() {
                 if number % 2 == 0 {
                     payments.capture(order).await.ok();
                 } else {
-                    payments.cancel(order).await.unwrap();
+                    payments.void(order).await.unwrap();
                 }
             })
             .await;
@@ -189,7 +189,7 @@ async fn authorisations_and_cancels_at_once_end_void() {
                     if number % 2 == 0 {
                         payments.authorize(wish).await.ok();
                     } else {
-                        payments.cancel(order).await.unwrap();
+                        payments.void(order).await.unwrap();
                     }
                 }
             })

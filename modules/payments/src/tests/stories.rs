@@ -51,7 +51,7 @@ async fn a_declined_payment_stays_declined() {
             }
             let refused = shop.payments.capture(order).await;
             assert_eq!(refused, Err(Error::WrongState { state: "declined".into() }));
-            assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "declined");
+            assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "declined");
             assert_eq!(shop.told(order).await, "declined");
         }
     }
@@ -105,8 +105,8 @@ async fn a_cancel_gives_back_whatever_there_is() {
         let acting = Uuid::now_v7();
         shop.authorize(acting, "action_required").await.unwrap();
         for order in [held, acting] {
-            assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "voided");
-            assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "voided", "again");
+            assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "voided");
+            assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "voided", "again");
             assert_eq!((shop.held(order).await, shop.done(order, "void").await.0), ("voided".into(), 1));
             assert_eq!(shop.payments.capture(order).await, Err(Error::WrongState { state: "voided".into() }));
             let refused = shop.refund(order, "r", 1).await;
@@ -118,7 +118,7 @@ async fn a_cancel_gives_back_whatever_there_is() {
         let paid = shop.paid().await;
         shop.refund(paid, "goodwill", 250).await.unwrap();
         for _ in 0..2 {
-            let payment = shop.payments.cancel(paid).await.unwrap();
+            let payment = shop.payments.void(paid).await.unwrap();
             assert_eq!((payment.status.word(), payment.refunded), ("refunded", shop.money(1000)));
         }
         assert_eq!(shop.done(paid, "refund").await, (2, 1000));
@@ -130,7 +130,7 @@ async fn a_cancel_gives_back_whatever_there_is() {
 async fn a_payment_that_was_cancelled_before_it_began_never_begins() {
     for shop in shops().await {
         let order = Uuid::now_v7();
-        let payment = shop.payments.cancel(order).await.unwrap();
+        let payment = shop.payments.void(order).await.unwrap();
         assert_eq!((payment.status.word(), payment.amount), ("voided", shop.money(0)));
         assert_eq!(shop.authorize(order, "ok").await, Err(Error::Cancelled));
         assert_eq!((shop.charges(order).await, shop.line.asked()), (0, 0), "the provider never heard of it");
@@ -144,7 +144,7 @@ async fn an_order_that_costs_nothing_can_be_paid_and_cancelled() {
         let order = Uuid::now_v7();
         shop.payments.authorize(shop.wish(order, 0, "ok")).await.unwrap();
         shop.payments.capture(order).await.unwrap();
-        assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "refunded");
+        assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "refunded");
         assert_eq!(shop.told(order).await, "authorized captured refunded");
     }
 }

@@ -76,15 +76,15 @@ async fn a_cancel_waits_until_it_is_known_what_there_is_to_cancel() {
     for shop in shops().await {
         let (charged, never_asked, unclear) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
         crash_after_asking(&shop, charged).await;
-        assert_eq!(shop.payments.cancel(charged).await.unwrap().status.word(), "voided");
+        assert_eq!(shop.payments.void(charged).await.unwrap().status.word(), "voided");
         assert_eq!((&*shop.held(charged).await, &*shop.told(charged).await), ("voided", "voided"));
         crash_before_asking(&shop, never_asked).await;
-        assert_eq!(shop.payments.cancel(never_asked).await.unwrap().status.word(), "voided");
+        assert_eq!(shop.payments.void(never_asked).await.unwrap().status.word(), "voided");
         assert_eq!(shop.authorize(never_asked, "ok").await, Err(Error::Cancelled));
 
         crash_after_asking(&shop, unclear).await;
         shop.line.cut(1);
-        assert!(matches!(shop.payments.cancel(unclear).await, Err(Error::Fault(_))), "it is not known yet");
+        assert!(matches!(shop.payments.void(unclear).await, Err(Error::Fault(_))), "it is not known yet");
         assert_eq!((&*shop.status(unclear).await, &*shop.held(unclear).await), ("pending", "authorized"));
         assert_eq!(shop.authorize(unclear, "ok").await, Err(Error::Cancelled), "but it was decided");
         shop.reconcile_in(1).await;
@@ -100,7 +100,7 @@ async fn a_cancel_that_overtakes_a_charge_wins() {
         let (payments, wish) = (Arc::clone(&shop.payments), shop.wish(order, 1000, "slow"));
         let charging = shop.context.tasks.spawn(async move { payments.authorize(wish).await });
         until(|| async { shop.payments.get(Caller::System, order).await.is_ok() }).await;
-        assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "voided");
+        assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "voided");
         assert_eq!(shop.charges(order).await, 0, "the charge comes after the cancel");
         assert_eq!(charging.await.unwrap(), Err(Error::Cancelled));
         assert_eq!((&*shop.held(order).await, shop.done(order, "void").await.0), ("voided", 1));
@@ -114,7 +114,7 @@ async fn a_charge_that_comes_after_the_cancel_and_a_crash_is_let_go() {
         let order = Uuid::now_v7();
         let call = kernel::Call::fresh(Duration::from_millis(200));
         call.scope(shop.authorize(order, "slow")).await.unwrap();
-        assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "voided");
+        assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "voided");
         until(|| async { shop.charges(order).await == 1 }).await;
         assert_eq!(shop.held(order).await, "authorized", "nobody waited for this answer");
         shop.reconcile_in(1).await;
@@ -128,7 +128,7 @@ async fn a_void_whose_answer_was_lost_is_asked_for_again() {
         let order = Uuid::now_v7();
         shop.authorize(order, "ok").await.unwrap();
         shop.line.lose_answers(1);
-        assert!(matches!(shop.payments.cancel(order).await, Err(Error::Fault(_))));
+        assert!(matches!(shop.payments.void(order).await, Err(Error::Fault(_))));
         assert_eq!(shop.payments.capture(order).await, Err(Error::Cancelled));
         shop.reconcile_in(1).await;
         assert_eq!((&*shop.status(order).await, shop.done(order, "void").await.0), ("voided", 1));
@@ -166,7 +166,7 @@ async fn a_capture_that_beat_the_cancel_is_paid_back() {
         shop.authorize(order, "ok").await.unwrap();
         shop.line.lose_answers(1);
         assert!(matches!(shop.payments.capture(order).await, Err(Error::Fault(_))));
-        assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "refunded");
+        assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "refunded");
         assert_eq!(shop.told(order).await, "authorized captured refunded");
         assert_eq!(shop.done(order, "refund").await, (1, 1000));
     }
@@ -176,7 +176,7 @@ async fn a_capture_that_beat_the_cancel_is_paid_back() {
 async fn a_capture_whose_answer_comes_after_all_was_paid_back_leaves_no_question() {
     for shop in shops().await {
         let order = shop.paid().await;
-        assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "refunded");
+        assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "refunded");
         let charge = Charge { reference: "late".into(), state: ChargeState::Captured };
         let late = shop.payments.journal.record(order, Uuid::now_v7(), &Answer::Charge(charge)).await.unwrap();
         operations::compensate(&shop.payments.journal, &shop.payments.providers, &late).await;
@@ -210,7 +210,7 @@ async fn a_cancel_also_ends_the_refunds_that_are_open() {
         let order = shop.paid().await;
         shop.line.lose_answers(1);
         assert!(matches!(shop.refund(order, "lost", 400).await, Err(Error::Fault(_))));
-        assert_eq!(shop.payments.cancel(order).await.unwrap().status.word(), "refunded");
+        assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "refunded");
         assert_eq!(shop.done(order, "refund").await, (2, 1000));
     }
 }

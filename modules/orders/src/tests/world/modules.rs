@@ -146,7 +146,7 @@ impl payments::Double for World {
         .await
     }
 
-    async fn cancel(&self, order_id: Uuid) -> Result<Payment, payments::Error> {
+    async fn void(&self, order_id: Uuid) -> Result<Payment, payments::Error> {
         self.play("cancel", |scene| {
             // One that never began can no longer begin.
             let payment =
