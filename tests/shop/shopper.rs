@@ -176,8 +176,8 @@ impl Visit {
 }
 
 impl Story {
-    /// Each that a shop keeps also while its releases change: 0.1.0 ends a session that is refreshed twice, and has no differences.
-    pub(crate) const ALL: [Self; 10] = [
+    /// Each that a shop keeps also while its releases change.
+    pub(crate) const ALL: [Self; 13] = [
         Self::Bought,
         Self::Lost,
         Self::Slow,
@@ -188,6 +188,9 @@ impl Story {
         Self::Approved,
         Self::Abandoned,
         Self::Overtaken,
+        Self::Recounted,
+        Self::Refreshed,
+        Self::Corrected,
     ];
 
     fn method(self) -> &'static str {
