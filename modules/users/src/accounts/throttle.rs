@@ -2,9 +2,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Digest, EmailAddress};
 
-use crate::{Error, service::Service, store::failures};
+use super::Accounts;
+use crate::{Error, store::failures};
 
-impl Service {
+impl Accounts {
     /// Whether `password` opens the account of `email`, which may not exist. `Err` is too many wrong ones.
     ///
     /// The answer to a guess is only told while there were fewer than so many wrong ones: a right one among

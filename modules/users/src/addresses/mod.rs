@@ -2,60 +2,72 @@
 mod postal;
 
 use chrono::TimeDelta;
-use kernel::{Caller, Refusal, Tx, Violation, Violations};
+use kernel::{Clock, Context, Db, Fault, Refusal, Tx, Violation, Violations};
 
 use crate::{
-    Address, AddressId, Error, NewAddress, UserId,
-    service::Service,
+    Address, AddressId, Error, NewAddress, PostalAddress, UserId,
     store::{accounts, addresses},
 };
 
 /// How many addresses a book has room for.
 const ROOM: i64 = 50;
 /// How long taking an address out again is answered like the first time.
-pub(crate) const MEMORY: TimeDelta = TimeDelta::days(1);
+const MEMORY: TimeDelta = TimeDelta::days(1);
 
-impl Service {
-    /// Puts an address into the caller's book, in the place of `id` if that is given.
-    ///
+/// What address books are kept with.
+pub(crate) struct Addresses {
+    db: Db,
+    clock: Clock,
+}
+
+impl Addresses {
+    pub(crate) fn new(context: &Context) -> Self {
+        Self { db: context.db.clone(), clock: context.clock.clone() }
+    }
+
+    pub(crate) async fn list(&self, owner: UserId) -> Result<Vec<Address>, Error> {
+        Ok(addresses::list(&self.db, owner).await?)
+    }
+
     /// The first one becomes the default, and the default stays it until another one takes its place.
-    pub(crate) async fn put_address(
-        &self,
-        caller: &Caller,
-        id: Option<AddressId>,
-        new: NewAddress,
-    ) -> Result<Address, Error> {
-        let (owner, _) = self.vouched(caller).await?;
-        let mut checks = Violations::new();
-        let address = new.address.checked(&mut checks, "");
-        let address = checks.finish(address)?;
-        let mut tx = self.open_book(owner).await?;
-        let was_default = match id {
-            Some(id) => addresses::is_default(&mut tx, owner, id).await?.ok_or(Error::AddressNotFound)?,
-            None => match addresses::count(&mut tx, owner).await? {
-                0 => true,
-                ROOM.. => {
-                    return Err(Violation::new("too_many", format!("a book has room for {ROOM} addresses"))
-                        .at("")
-                        .into());
-                }
-                _ => false,
-            },
-        };
-        if new.is_default {
+    pub(crate) async fn add_address(&self, owner: UserId, new: NewAddress) -> Result<Address, Error> {
+        let address = checked(new.address)?;
+        let mut tx = self.lock(owner).await?;
+        let count = addresses::count(&mut tx, owner).await?;
+        if count >= ROOM {
+            let full = Violation::new("too_many", format!("a book has room for {ROOM} addresses"));
+            return Err(full.at("").into());
+        }
+        let entry = Address { id: AddressId::new(), address, is_default: new.is_default || count == 0 };
+        self.put(tx, owner, entry, new.is_default).await
+    }
+
+    pub(crate) async fn set_address(&self, owner: UserId, id: AddressId, new: NewAddress) -> Result<Address, Error> {
+        let address = checked(new.address)?;
+        let mut tx = self.lock(owner).await?;
+        let was_default = addresses::is_default(&mut tx, owner, id).await?.ok_or(Error::AddressNotFound)?;
+        let entry = Address { id, address, is_default: new.is_default || was_default };
+        self.put(tx, owner, entry, new.is_default).await
+    }
+
+    /// Writes an entry; where it is `the` default from now on, no other is.
+    async fn put(&self, mut tx: Tx, owner: UserId, entry: Address, the: bool) -> Result<Address, Error> {
+        if the {
             addresses::clear_default(&mut tx, owner).await?;
         }
-        let is_default = new.is_default || was_default;
-        let entry = Address { id: id.unwrap_or_else(AddressId::new), address, is_default };
         addresses::put(&mut tx, owner, &entry, self.clock.now()).await?;
         tx.commit().await?;
         Ok(entry)
     }
 
+    /// Forgets what was taken out long ago.
+    pub(crate) async fn sweep(&self, tx: &mut Tx) -> Result<(), Fault> {
+        Ok(addresses::sweep(tx, self.clock.now() - MEMORY).await?)
+    }
+
     /// Takes an address out of the caller's book; if it was the default, the oldest becomes it.
-    pub(crate) async fn drop_address(&self, caller: &Caller, id: AddressId) -> Result<(), Error> {
-        let (owner, _) = self.vouched(caller).await?;
-        let mut tx = self.open_book(owner).await?;
+    pub(crate) async fn remove_address(&self, owner: UserId, id: AddressId) -> Result<(), Error> {
+        let mut tx = self.lock(owner).await?;
         let Some(was_default) = addresses::is_default(&mut tx, owner, id).await? else {
             let removed = addresses::was_removed(&mut tx, owner, id).await?;
             return if removed { Ok(()) } else { Err(Error::AddressNotFound) };
@@ -68,9 +80,15 @@ impl Service {
     }
 
     /// A transaction that alone writes in the book of `owner`.
-    async fn open_book(&self, owner: UserId) -> Result<Tx, Error> {
+    async fn lock(&self, owner: UserId) -> Result<Tx, Error> {
         let mut tx = self.db.begin().await?;
         accounts::lock(&mut tx, owner).await?.ok_or(Refusal::Unauthenticated)?;
         Ok(tx)
     }
+}
+
+fn checked(address: PostalAddress) -> Result<PostalAddress, Violations> {
+    let mut checks = Violations::new();
+    let address = address.checked(&mut checks, "");
+    checks.finish(address)
 }

@@ -5,4 +5,4 @@ mod refresh_tokens;
 
 pub(crate) use keys::Keys;
 pub(crate) use passwords::Hasher;
-pub(crate) use refresh_tokens::Successors;
+pub(crate) use refresh_tokens::RefreshTokens;

@@ -6,7 +6,7 @@ use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use kernel::{Call, Fault, StartError};
 use tokio::sync::Semaphore;
 
-use crate::Config;
+use crate::settings::Settings;
 
 /// Hashes passwords without starving the rest of the process.
 pub(crate) struct Hasher {
@@ -19,15 +19,15 @@ pub(crate) struct Hasher {
 
 impl Hasher {
     /// A hasher that leaves one core to everything else.
-    pub(crate) fn new(config: &Config) -> Result<Self, StartError> {
-        let params = Params::new(config.argon2_memory_kib, config.argon2_iterations, 1, None).map_err(|error| {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, StartError> {
+        let params = Params::new(settings.argon2_memory_kib, settings.argon2_iterations, 1, None).map_err(|error| {
             format!("`users.argon2_memory_kib` and `users.argon2_iterations` do not fit argon2: {error}")
         })?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = decoy(argon2.params());
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let running = cores.saturating_sub(1).max(1);
-        let waiting = Semaphore::new(running + config.password_queue);
+        let waiting = Semaphore::new(running + settings.password_queue);
         Ok(Self { argon2, running: Arc::new(Semaphore::new(running)), waiting, decoy })
     }
 
@@ -99,8 +99,8 @@ mod tests {
     use super::*;
 
     fn hasher(memory: u32, queue: usize) -> Hasher {
-        let config = Config { argon2_memory_kib: memory, password_queue: queue, ..Config::cheap() };
-        Hasher::new(&config).unwrap()
+        let settings = Settings { argon2_memory_kib: memory, password_queue: queue, ..Settings::cheap() };
+        Hasher::new(&settings).unwrap()
     }
 
     #[tokio::test]

@@ -2,12 +2,15 @@
 use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Digest, EmailAddress, Fault, Refusal, Role, Tx, Violations};
+use kernel::{Caller, Clock, Context, Db, Digest, EmailAddress, Fault, Refusal, Role, StartError, Tx, Violations};
 
 use crate::failpoints::{reach, refresh};
 use crate::{
-    Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId, encode, forms,
-    service::{Service, identity},
+    Claims, Credentials, Error, ISSUER, Session, SessionId, Tokens, User, UserId,
+    accounts::Accounts,
+    crypto::{Keys, RefreshTokens},
+    encode, forms,
+    settings::Settings,
     store::{
         accounts,
         sessions::{self, Rotation},
@@ -20,8 +23,65 @@ const RETRY: TimeDelta = TimeDelta::minutes(5);
 /// How much of what a client says of itself is kept, in characters.
 const USER_AGENT_LENGTH: usize = 200;
 
-impl Service {
-    pub(crate) async fn begin_session(&self, given: Credentials, user_agent: &str) -> Result<Tokens, Error> {
+/// How many sessions are deleted at a time.
+const SWEPT: i64 = 500;
+
+/// What sessions are kept with.
+pub(crate) struct Sessions {
+    db: Db,
+    clock: Clock,
+    pub(crate) keys: Keys,
+    refresh_tokens: RefreshTokens,
+    /// How long an access token is good, in seconds.
+    access: i64,
+    /// How long a session lasts after it was last refreshed.
+    lifetime: TimeDelta,
+    /// How long after a refresh token was used it may be used again.
+    grace: TimeDelta,
+}
+
+impl Sessions {
+    pub(crate) fn new(context: &Context, settings: Settings) -> Result<Self, StartError> {
+        let (access, lifetime, grace) = (settings.access_token_seconds.into(), settings.refresh(), settings.grace());
+        let secret = context.secret("signing_secret", settings.signing_secret)?;
+        let previous = settings.previous_signing_secret.filter(|previous| !previous.is_empty());
+        let previous = previous.map(|given| context.secret("previous_signing_secret", Some(given))).transpose()?;
+        Ok(Self {
+            db: context.db.clone(),
+            clock: context.clock.clone(),
+            keys: Keys::new(&secret, previous.as_deref())?,
+            refresh_tokens: RefreshTokens::new(&secret, previous.as_deref()),
+            access,
+            lifetime,
+            grace,
+        })
+    }
+
+    /// The account and the session that ask, if the session is still on: its access token may outlive it.
+    pub(crate) async fn authenticated(&self, caller: &Caller) -> Result<(UserId, SessionId), Error> {
+        let (id, session) = identity(caller)?;
+        if sessions::is_live(&self.db, session, id, self.clock.now()).await? {
+            Ok((id, session))
+        } else {
+            Err(Refusal::Unauthenticated.into())
+        }
+    }
+
+    /// Passes those with `role` or more whose session is still on, and the shop itself.
+    pub(crate) async fn at_least(&self, caller: &Caller, role: Role) -> Result<(), Error> {
+        caller.at_least(role)?;
+        if *caller != Caller::System {
+            self.authenticated(caller).await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn sign_in(
+        &self,
+        people: &Accounts,
+        given: Credentials,
+        user_agent: &str,
+    ) -> Result<Tokens, Error> {
         let mut checks = Violations::new();
         // Any text: whether it is an address says nothing about whether it has an account.
         let email = checks.field("/email", forms::Login::read(&given.email));
@@ -29,12 +89,12 @@ impl Service {
         let (email, password) = checks.finish(email.zip(password))?;
         let seen = accounts::find_by_email(&self.db, &EmailAddress::keys(&email)).await?;
         let stored = seen.as_ref().map(|account| &*account.password);
-        if !self.opens(&email, password.clone(), stored).await? {
+        if !people.opens(&email, password.clone(), stored).await? {
             return Err(Error::WrongCredentials);
         }
         let seen = seen.ok_or(Error::WrongCredentials)?;
         let renewed =
-            if self.hasher.is_outdated(&seen.password) { Some(self.hasher.hash(password).await?) } else { None };
+            if people.hasher.is_outdated(&seen.password) { Some(people.hasher.hash(password).await?) } else { None };
         let mut tx = self.db.begin().await?;
         // Looked at again under the lock: its role or its password may have changed, which ends its sessions.
         let account = accounts::lock(&mut tx, seen.user.id).await?.ok_or(Error::WrongCredentials)?;
@@ -53,15 +113,15 @@ impl Service {
             refreshed_at: now,
             expires_at,
         };
-        sessions::insert(&mut tx, account.user.id, &session).await?;
+        sessions::create(&mut tx, account.user.id, &session).await?;
         let first = encode(&rand::random::<[u8; 32]>());
-        let tokens = self.hand_out(&mut tx, account.user, session.id, first).await?;
+        let tokens = self.issue(&mut tx, account.user, session.id, first).await?;
         tx.commit().await?;
         Ok(tokens)
     }
 
     /// Exchanges a token for the next, once; asked for it again at once, it gives the same.
-    pub(crate) async fn rotate(&self, token: &str, key: Option<&str>) -> Result<Tokens, Error> {
+    pub(crate) async fn refresh(&self, token: &str, key: Option<&str>) -> Result<Tokens, Error> {
         if !forms::Token::fits(token.as_bytes()) {
             return Err(Error::RefreshTokenInvalid);
         }
@@ -74,10 +134,10 @@ impl Service {
         // Late, so that whoever came while this went on is seen to have come at once with it.
         let at = self.clock.shared(&mut tx).await?;
         let rotation = Rotation { at, key: key.map(|key| Digest::keyed(token, key).base64url()) };
-        if sessions::use_token(&mut tx, &hash, &rotation, now).await? {
-            sessions::prolong(&mut tx, id, now, expires_at).await?;
-            let next = self.successors.of(token).next().ok_or_else(|| Fault::internal("no secret"))?;
-            let tokens = self.hand_out(&mut tx, account.user, id, next).await?;
+        if sessions::rotate(&mut tx, &hash, &rotation, now).await? {
+            sessions::refresh(&mut tx, id, now, expires_at).await?;
+            let next = self.refresh_tokens.next(token).next().ok_or_else(|| Fault::internal("no secret"))?;
+            let tokens = self.issue(&mut tx, account.user, id, next).await?;
             reach(refresh::uncommitted);
             tx.commit().await?;
             reach(refresh::committed);
@@ -104,7 +164,7 @@ impl Service {
         if !at_once && asked.at > first.at + patience {
             return Ok(None);
         }
-        for next in self.successors.of(token) {
+        for next in self.refresh_tokens.next(token) {
             match sessions::is_unused(tx, &hash(&next), self.clock.now()).await? {
                 None => {}
                 Some(unused) => return Ok(unused.then_some(next)),
@@ -114,11 +174,11 @@ impl Service {
     }
 
     /// Ends a session. One's own needs no proof that it is still on, so that ending it twice is answered alike.
-    pub(crate) async fn end_session(&self, caller: &Caller, session: Option<SessionId>) -> Result<(), Error> {
+    pub(crate) async fn sign_out(&self, caller: &Caller, session: Option<SessionId>) -> Result<(), Error> {
         let (owner, own) = identity(caller)?;
         let id = session.unwrap_or(own);
         if id != own {
-            self.vouched(caller).await?;
+            self.authenticated(caller).await?;
         }
         match sessions::end(&self.db, id, owner, self.clock.now()).await? {
             true => Ok(()),
@@ -127,10 +187,20 @@ impl Service {
         }
     }
 
+    pub(crate) async fn list(&self, (owner, current): (UserId, SessionId)) -> Result<Vec<Session>, Error> {
+        Ok(sessions::list(&self.db, owner, current, self.clock.now()).await?)
+    }
+
+    /// Deletes some of what has expired; true if there may be more.
+    pub(crate) async fn sweep(&self, tx: &mut Tx) -> Result<bool, Fault> {
+        let swept = sessions::sweep(tx, self.clock.now(), SWEPT).await?;
+        Ok(i64::try_from(swept).is_ok_and(|swept| swept == SWEPT))
+    }
+
     /// Writes down the next refresh token of a session, to be given away once that is committed.
-    async fn hand_out(&self, tx: &mut Tx, user: User, session: SessionId, next: String) -> Result<Tokens, Error> {
+    async fn issue(&self, tx: &mut Tx, user: User, session: SessionId, next: String) -> Result<Tokens, Error> {
         let (_, expires_at) = self.span();
-        sessions::insert_token(tx, &hash(&next), session, expires_at).await?;
+        sessions::create_token(tx, &hash(&next), session, expires_at).await?;
         self.show(user, session, next)
     }
 
@@ -148,7 +218,7 @@ impl Service {
     /// From now until a session that is not refreshed has expired.
     fn span(&self) -> (DateTime<Utc>, DateTime<Utc>) {
         let now = self.clock.now();
-        (now, now + self.refresh)
+        (now, now + self.lifetime)
     }
 }
 
@@ -160,4 +230,12 @@ fn hash(token: &str) -> String {
 /// What a client says of itself, cut to what a list shows.
 fn user_agent(given: &str) -> String {
     given.trim().chars().filter(|c| !c.is_control()).take(USER_AGENT_LENGTH).collect()
+}
+
+/// The account and the session that a caller claims.
+fn identity(caller: &Caller) -> Result<(UserId, SessionId), Refusal> {
+    match caller {
+        Caller::User { id, session, .. } => Ok((UserId(*id), SessionId(*session))),
+        other => Err(other.account().err().unwrap_or(Refusal::Unauthenticated)),
+    }
 }

@@ -16,9 +16,9 @@ pub(crate) struct Account {
 }
 
 /// Opens an account; false if the address has one.
-pub(crate) async fn insert(on: impl Executor<'_>, account: &Account) -> sqlx::Result<bool> {
+pub(crate) async fn create(on: impl Executor<'_>, account: &Account) -> sqlx::Result<bool> {
     let Account { user, email_key, password } = account;
-    let inserted = on
+    let created = on
         .query(
             "INSERT INTO users (id, email, email_key, name, password, role, version, created_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -34,7 +34,7 @@ pub(crate) async fn insert(on: impl Executor<'_>, account: &Account) -> sqlx::Re
         .bind(user.created_at)
         .execute()
         .await?;
-    Ok(inserted == 1)
+    Ok(created == 1)
 }
 
 /// The account of an address that has these keys; the one of the first key where there are several.

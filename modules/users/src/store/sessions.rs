@@ -5,7 +5,7 @@ use kernel::{Executor, Tx};
 use crate::{Session, SessionId, UserId};
 
 /// Begins a session.
-pub(crate) async fn insert(tx: &mut Tx, owner: UserId, session: &Session) -> sqlx::Result<()> {
+pub(crate) async fn create(tx: &mut Tx, owner: UserId, session: &Session) -> sqlx::Result<()> {
     tx.query(
         "INSERT INTO sessions (id, user_id, user_agent, created_at, refreshed_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -21,8 +21,8 @@ pub(crate) async fn insert(tx: &mut Tx, owner: UserId, session: &Session) -> sql
     .map(drop)
 }
 
-/// Hands out the next token of a session.
-pub(crate) async fn insert_token(
+/// Issues the next token of a session.
+pub(crate) async fn create_token(
     tx: &mut Tx,
     hash: &str,
     id: SessionId,
@@ -43,7 +43,7 @@ pub(crate) async fn is_live(
     Ok(on.query(sql).bind(id).bind(owner).bind(now).fetch_optional::<(i32,)>().await?.is_some())
 }
 
-/// Which session a token was handed out for, and whether it was used.
+/// Which session a token was issued for, and whether it was used.
 pub(crate) async fn of_token(on: impl Executor<'_>, hash: &str) -> sqlx::Result<Option<(SessionId, bool)>> {
     let sql = "SELECT session_id, used_at IS NOT NULL FROM refresh_tokens WHERE hash = $1";
     on.query(sql).bind(hash).fetch_optional().await
@@ -65,7 +65,7 @@ pub(crate) struct Rotation {
 }
 
 /// Uses a token up; false if somebody has already, or it has expired.
-pub(crate) async fn use_token(tx: &mut Tx, hash: &str, rotation: &Rotation, now: DateTime<Utc>) -> sqlx::Result<bool> {
+pub(crate) async fn rotate(tx: &mut Tx, hash: &str, rotation: &Rotation, now: DateTime<Utc>) -> sqlx::Result<bool> {
     let used = tx
         .query(
             "UPDATE refresh_tokens
@@ -89,14 +89,14 @@ pub(crate) async fn rotation(tx: &mut Tx, hash: &str) -> sqlx::Result<Option<Rot
     tx.query(sql).bind(hash).fetch_optional().await
 }
 
-/// Whether a token is still good; none where it was never handed out.
+/// Whether a token is still good; none where it was never issued.
 pub(crate) async fn is_unused(tx: &mut Tx, hash: &str, now: DateTime<Utc>) -> sqlx::Result<Option<bool>> {
     let sql = "SELECT used_at IS NULL AND expires_at > $2 FROM refresh_tokens WHERE hash = $1";
     Ok(tx.query(sql).bind(hash).bind(now).fetch_optional::<(bool,)>().await?.map(|(unused,)| unused))
 }
 
-/// Prolongs a session.
-pub(crate) async fn prolong(
+/// Prolongs a session, whose token was exchanged.
+pub(crate) async fn refresh(
     tx: &mut Tx,
     id: SessionId,
     now: DateTime<Utc>,

@@ -345,7 +345,7 @@ async fn admins_who_are_counted_without_a_lock_demote_them_all() {
 async fn a_hash_of_former_settings_is_made_anew_at_the_next_sign_in() {
     for shop in shops().await {
         let ada = shop.customer("ada").await;
-        let dearer = Config { argon2_memory_kib: 128, ..Config::cheap() };
+        let dearer = Settings { argon2_memory_kib: 128, ..Settings::cheap() };
         let dearer = Service::new(&shop.context, dearer).unwrap();
         let credentials = Credentials { email: ada.user.email.clone(), password: PASSWORD.into() };
         dearer.sign_in(credentials, String::new()).await.unwrap();
@@ -359,19 +359,19 @@ async fn a_hash_of_former_settings_is_made_anew_at_the_next_sign_in() {
 #[tokio::test]
 async fn an_impossible_setting_stops_the_start_and_is_named() {
     let shop = shops().await.remove(0);
-    let refused = |config: Config| Service::new(&shop.context, config).err().unwrap().to_string();
-    let cheap = Config::cheap;
+    let refused = |config: Settings| Service::new(&shop.context, config).err().unwrap().to_string();
+    let cheap = Settings::cheap;
     for (config, setting) in [
-        (Config { access_token_seconds: 0, ..cheap() }, "`users.access_token_seconds`"),
-        (Config { refresh_token_days: u32::MAX, ..cheap() }, "`users.refresh_token_days`"),
-        (Config { sign_in_attempts: 0, ..cheap() }, "`users.sign_in_attempts`"),
-        (Config { sign_in_window_minutes: 0, ..cheap() }, "`users.sign_in_window_minutes`"),
-        (Config { argon2_memory_kib: 1, ..cheap() }, "`users.argon2_memory_kib`"),
-        (Config { signing_secret: Some("short".into()), ..cheap() }, "`users.signing_secret`"),
+        (Settings { access_token_seconds: 0, ..cheap() }, "`users.access_token_seconds`"),
+        (Settings { refresh_token_days: u32::MAX, ..cheap() }, "`users.refresh_token_days`"),
+        (Settings { sign_in_attempts: 0, ..cheap() }, "`users.sign_in_attempts`"),
+        (Settings { sign_in_window_minutes: 0, ..cheap() }, "`users.sign_in_window_minutes`"),
+        (Settings { argon2_memory_kib: 1, ..cheap() }, "`users.argon2_memory_kib`"),
+        (Settings { signing_secret: Some("short".into()), ..cheap() }, "`users.signing_secret`"),
     ] {
         let message = refused(config);
         assert!(message.contains(setting), "{message}");
     }
-    let shipped: Config = shop.context.config().unwrap();
+    let shipped: Settings = shop.context.config().unwrap();
     assert!(Service::new(&shop.context, shipped).is_ok());
 }

@@ -13,7 +13,9 @@ use kernel::{Caller, Context, Local, Module as _, Refusal, Role, Wire, testing::
 use tokio::sync::Barrier;
 use uuid::Uuid;
 
-use crate::{Config, Credentials, Error, Module, NewUser, SessionId, Tokens, User, UserId, Users, service::Service};
+use crate::{
+    Credentials, Error, Module, NewUser, SessionId, Tokens, User, UserId, Users, service::Service, settings::Settings,
+};
 
 const PASSWORD: &str = "correct horse 7";
 
@@ -38,20 +40,20 @@ struct Actor {
 
 /// A shop on each engine.
 async fn shops() -> Vec<Shop> {
-    shops_with(Config::cheap(), false).await
+    shops_with(Settings::cheap(), false).await
 }
 
 /// A shop on each engine, called plainly, and checked as if over the wire with an answer that gets lost.
 async fn worlds() -> Vec<Shop> {
     let mut worlds = shops().await;
-    worlds.extend(shops_with(Config::cheap(), true).await);
+    worlds.extend(shops_with(Settings::cheap(), true).await);
     worlds
 }
 
-async fn shops_with(config: Config, checked: bool) -> Vec<Shop> {
+async fn shops_with(settings: Settings, checked: bool) -> Vec<Shop> {
     let contexts = kernel::testing::contexts("users", &Module::MIGRATIONS).await;
     let open = |(context, folder): (Context, Folder)| {
-        let service = Arc::new(Service::new(&context, config.clone()).unwrap());
+        let service = Arc::new(Service::new(&context, settings.clone()).unwrap());
         let mut api: Arc<dyn Users> = service.clone();
         if checked {
             api = <dyn Users as Wire>::local(api, Local::new(context.tasks.clone(), true, 64, 64));

@@ -116,7 +116,7 @@ async fn many_who_refresh_at_once_go_on_with_one_successor() {
 /// Who asked before the first was answered could not have heard of it, however short the grace is.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_any_grace_those_who_ask_at_once_go_on() {
-    for shop in shops_with(Config { refresh_grace_seconds: 0, ..Config::cheap() }, false).await {
+    for shop in shops_with(Settings { refresh_grace_seconds: 0, ..Settings::cheap() }, false).await {
         let ada = shop.customer("ada").await;
         let token = ada.tokens.refresh_token;
         let mut tx = shop.context.db.begin().await.unwrap();
@@ -143,7 +143,7 @@ async fn without_any_grace_those_who_ask_at_once_go_on() {
 
 #[tokio::test]
 async fn a_shop_may_allow_no_second_use() {
-    for shop in shops_with(Config { refresh_grace_seconds: 0, ..Config::cheap() }, false).await {
+    for shop in shops_with(Settings { refresh_grace_seconds: 0, ..Settings::cheap() }, false).await {
         let ada = shop.customer("ada").await;
         let first = ada.tokens.refresh_token;
         let second = shop.refresh(&first, Some("1")).await.unwrap();
@@ -151,7 +151,7 @@ async fn a_shop_may_allow_no_second_use() {
         assert_eq!(shop.refresh(&first, None).await.err(), INVALID);
     }
     for shop in shops().await {
-        let long = Config { refresh_grace_seconds: 61, ..Config::cheap() };
+        let long = Settings { refresh_grace_seconds: 61, ..Settings::cheap() };
         let refused = Service::new(&shop.context, long).err().unwrap().to_string();
         assert!(refused.contains("`users.refresh_grace_seconds`"), "{refused}");
     }
@@ -164,8 +164,8 @@ async fn a_successor_can_be_made_again_while_the_secret_is_changed() {
     for shop in shops().await {
         let replica = |secret: &str, previous: Option<&str>| {
             let (signing_secret, previous_signing_secret) = (Some(secret.to_owned()), previous.map(ToOwned::to_owned));
-            let config = Config { signing_secret, previous_signing_secret, ..Config::cheap() };
-            Service::new(&shop.context, config).unwrap()
+            let settings = Settings { signing_secret, previous_signing_secret, ..Settings::cheap() };
+            Service::new(&shop.context, settings).unwrap()
         };
         let (old, new) = (replica(OLD, None), replica(NEW, Some(OLD)));
         let first = shop.customer("ada").await.tokens.refresh_token;

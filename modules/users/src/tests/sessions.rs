@@ -24,16 +24,16 @@ async fn an_access_token_is_verified_with_the_keys_that_are_listed() {
 #[tokio::test]
 async fn another_process_of_the_shop_has_the_same_keys() {
     for shop in shops().await {
-        let replica = Service::new(&shop.context, Config::cheap()).unwrap();
+        let replica = Service::new(&shop.context, Settings::cheap()).unwrap();
         assert_eq!(replica.keys().await, shop.api.keys().await);
-        let rotated = Config {
+        let rotated = Settings {
             signing_secret: Some("a signing secret of this year, 2".into()),
             previous_signing_secret: Some("a signing secret of last year, 1".into()),
-            ..Config::cheap()
+            ..Settings::cheap()
         };
         let keys = Service::new(&shop.context, rotated).unwrap().keys().await.unwrap();
         assert_eq!(keys.len(), 2);
-        let weak = Config { previous_signing_secret: Some("short".into()), ..Config::cheap() };
+        let weak = Settings { previous_signing_secret: Some("short".into()), ..Settings::cheap() };
         let refused = Service::new(&shop.context, weak).err().unwrap().to_string();
         assert!(refused.contains("`users.previous_signing_secret`"), "{refused}");
     }
