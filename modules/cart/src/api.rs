@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{Error, domain::Most};
+use crate::{Error, forms::Most};
 
 kernel::id! {
     /// Identifies a cart, from its first line until it is ordered.

@@ -1,24 +1,29 @@
 #![doc = include_str!("../README.md")]
 mod api;
-mod domain;
+mod contents;
 mod error;
-mod guests;
+mod forms;
 mod routes;
 mod service;
+mod settings;
 mod store;
 #[cfg(test)]
 mod tests;
 mod token;
 
-use std::sync::Arc;
+use std::{future, sync::Arc, time::Duration};
 
 use kernel::{Context, StartError};
 use products::Products;
-use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use api::*;
 pub use error::Error;
+
+use service::Service;
+
+/// How often guests who are gone are forgotten.
+const SWEEP: Duration = Duration::from_hours(1);
 
 mod failpoints {
     pub(crate) use kernel::failpoint::reach;
@@ -30,11 +35,6 @@ mod failpoints {
 #[derive(Debug)]
 pub struct Module;
 
-#[derive(Deserialize)]
-struct Config {
-    guest_days: i64,
-}
-
 impl kernel::Module for Module {
     type Api = dyn Carts;
     type Deps = Arc<dyn Products>;
@@ -42,12 +42,14 @@ impl kernel::Module for Module {
     const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, products: Self::Deps) -> Result<Arc<dyn Carts>, StartError> {
-        let Config { guest_days } = context.config()?;
-        if !(1..=3650).contains(&guest_days) {
-            return Err("`cart.guest_days` must be 1 to 3650".into());
-        }
-        service::sweep(&context, guest_days);
-        Ok(Arc::new(service::Service::new(&context, products)))
+        let service = Arc::new(Service::new(&context, context.config()?, products)?);
+        let sweeper = Arc::clone(&service);
+        let sweep = move || {
+            let service = Arc::clone(&sweeper);
+            async move { service.sweep().await }
+        };
+        context.tasks.repeat(SWEEP, sweep, future::pending);
+        Ok(service)
     }
 
     fn routes(api: Arc<dyn Carts>) -> OpenApiRouter {

@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use products::Sku;
 
-use crate::{Added, Cart, Carts, Error, NewItem, domain::Most};
+use crate::{Added, Cart, Carts, Error, NewItem, forms::Most};
 
 type Api = State<Arc<dyn Carts>>;
 type Answer = Result<Tagged<Cart>, Problem<Error>>;

@@ -1,17 +1,18 @@
 //! What can be done with carts. Every change is one transaction that holds the cart's row.
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Clock, Condition, Context, Currency, Db, Failure, Fault, Owner, Tx};
+use chrono::{DateTime, Utc};
+use kernel::{Caller, Clock, Condition, Context, Currency, Db, Failure, Fault, Owner, StartError, Tx};
 use products::{Offer, Products, Sku};
 use uuid::Uuid;
 
 use crate::failpoints::{close, reach};
 use crate::{
     Added, Cart, CartId, Carts, Error, NewItem, OrderedItem,
-    domain::{self, Contents, LINES, Label},
-    guests,
-    store::{self, Locked, State},
+    contents::{self, Contents, Snapshot},
+    forms::LINES,
+    settings::Settings,
+    store::{self, Locked, State, guests},
     token::Token,
 };
 
@@ -19,13 +20,23 @@ pub(crate) struct Service {
     db: Db,
     clock: Clock,
     currency: Currency,
+    settings: Settings,
     products: Arc<dyn Products>,
 }
 
 impl Service {
-    pub(crate) fn new(context: &Context, products: Arc<dyn Products>) -> Self {
+    pub(crate) fn new(context: &Context, settings: Settings, products: Arc<dyn Products>) -> Result<Self, StartError> {
         let Context { db, clock, currency, .. } = context.clone();
-        Self { db, clock, currency, products }
+        Ok(Self { db, clock, currency, settings: settings.checked()?, products })
+    }
+
+    /// Forgets some of the guests who have not touched their cart for long; true if there may be more.
+    pub(crate) async fn sweep(&self) -> bool {
+        let swept = guests::sweep(&self.db, self.clock.now() - self.settings.idle()).await.unwrap_or(0);
+        if swept > 0 {
+            tracing::info!(swept, "forgot guests and their carts");
+        }
+        swept > 0
     }
 
     /// What is on sale of these now. Asked with no lock held.
@@ -36,7 +47,7 @@ impl Service {
 
     /// The cart at today's prices, of which `known` have been asked for already.
     async fn priced(&self, contents: Option<Contents>, mut known: Vec<Offer>) -> Result<Cart, Error> {
-        let Some(contents) = contents else { return Ok(domain::empty(self.currency)) };
+        let Some(contents) = contents else { return Ok(contents::empty(self.currency)) };
         let unknown = contents.lines.iter().map(|line| &line.sku).filter(|sku| known.iter().all(|o| o.sku != **sku));
         let unknown = unknown.cloned().collect();
         known.extend(self.offers(unknown).await?);
@@ -58,7 +69,7 @@ impl Service {
             return Ok((owner, None));
         }
         let token = Token::new();
-        guests::add(tx, &token.hash(), now).await?;
+        guests::create(tx, &token.hash(), now).await?;
         Ok((Owner::Guest(token.hash()), Some(token.reveal())))
     }
 
@@ -70,7 +81,7 @@ impl Service {
         {
             return Ok(None);
         }
-        Ok(store::lock_open(tx, owner).await?)
+        store::lock_open(tx, owner).await
     }
 
     /// Ends an open cart; what is left of it goes on in the owner's next.
@@ -83,19 +94,18 @@ impl Service {
         ordered: &[OrderedItem],
     ) -> Result<(), Fault> {
         let now = self.clock.now();
-        store::set_ordered(tx, cart, order_id, now).await?;
+        store::close(tx, cart, order_id, now).await?;
         let lines = store::lines(tx, cart).await?;
-        let mut left = domain::left(&lines, ordered);
+        let mut left = contents::left(&lines, ordered);
         left.retain(|&(_, quantity)| quantity > 0);
         if !left.is_empty() {
             let next = store::open(tx, owner, now).await?.id;
             for (sku, quantity) in left {
-                store::take_along(tx, cart, next, sku, quantity).await?;
+                store::move_line(tx, cart, next, sku, quantity).await?;
             }
             store::touch(tx, next, now).await?;
         }
-        store::clear(tx, cart).await?;
-        Ok(())
+        store::clear(tx, cart).await.map(drop)
     }
 
     /// Takes what was ordered out of the cart that its lines have gone to, if that is still open.
@@ -104,19 +114,19 @@ impl Service {
             return Ok(());
         }
         let lines = store::lines(tx, cart).await?;
-        for ((sku, left), line) in domain::left(&lines, ordered).into_iter().zip(&lines) {
+        for ((sku, left), line) in contents::left(&lines, ordered).into_iter().zip(&lines) {
             if left != line.quantity {
-                store::set(tx, cart, sku, left).await?;
+                store::set_quantity(tx, cart, sku, left).await?;
             }
         }
-        Ok(store::touch(tx, cart, self.clock.now()).await?)
+        store::touch(tx, cart, self.clock.now()).await
     }
 }
 
 #[kernel::async_trait]
 impl Carts for Service {
     async fn get(&self, caller: Caller) -> Result<Cart, Error> {
-        let contents = match domain::owner(&caller)? {
+        let contents = match contents::owner(&caller)? {
             Some(owner) => store::contents(&self.db, &owner).await?,
             None => None,
         };
@@ -124,8 +134,8 @@ impl Carts for Service {
     }
 
     async fn add(&self, caller: Caller, item: NewItem, if_match: Condition) -> Result<Added, Error> {
-        let owner = domain::owner(&caller)?;
-        let (sku, quantity) = domain::item(&item)?;
+        let owner = contents::owner(&caller)?;
+        let (sku, quantity) = contents::item(&item)?;
         let offers = self.offers(vec![sku.clone()]).await?;
         let Some(offer) = offers.iter().find(|offer| offer.sku == sku) else {
             return Err(Error::SkuNotFound { sku: item.sku });
@@ -133,10 +143,11 @@ impl Carts for Service {
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         let (owner, token) = self.admit(&mut tx, owner, now).await?;
-        domain::fresh(store::lock_open(&mut tx, &owner).await?.as_ref(), &if_match)?;
+        let version = store::lock_open(&mut tx, &owner).await?.map_or(contents::EMPTY, |cart| cart.version);
+        contents::fresh(version, &if_match)?;
         let cart = store::open(&mut tx, &owner, now).await?.id;
-        if !store::put(&mut tx, cart, &sku, quantity, &Label::from(offer), now).await? {
-            return Err(domain::too_many());
+        if !store::add(&mut tx, cart, &sku, quantity, &Snapshot::from(offer), now).await? {
+            return Err(contents::too_many());
         }
         if store::count(&mut tx, cart).await? > LINES {
             return Err(Error::CartFull { limit: LINES });
@@ -154,8 +165,8 @@ impl Carts for Service {
         quantity: i64,
         if_match: Condition,
     ) -> Result<Cart, Error> {
-        let owner = domain::owner(&caller)?;
-        let wished = domain::quantity(quantity, 0).map_err(|flaw| flaw.at("/quantity"))?;
+        let owner = contents::owner(&caller)?;
+        let wished = contents::quantity(quantity, 0).map_err(|flaw| flaw.at("/quantity"))?;
         let sku: Sku = sku.parse().map_err(|_| Error::SkuNotFound { sku })?;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
@@ -164,11 +175,11 @@ impl Carts for Service {
             Some(cart) => store::quantity(&mut tx, cart.id, &sku).await?,
             None => None,
         };
-        let version = cart.as_ref().map_or(domain::EMPTY, |cart| cart.version);
-        let changes = domain::changes(&sku, line, wished, version, &if_match)?;
-        let (Some(owner), Some(cart)) = (owner, cart) else { return Ok(domain::empty(self.currency)) };
+        let version = cart.as_ref().map_or(contents::EMPTY, |cart| cart.version);
+        let changes = contents::changes(&sku, line, wished, version, &if_match)?;
+        let (Some(owner), Some(cart)) = (owner, cart) else { return Ok(contents::empty(self.currency)) };
         if changes {
-            store::set(&mut tx, cart.id, &sku, wished).await?;
+            store::set_quantity(&mut tx, cart.id, &sku, wished).await?;
             store::touch(&mut tx, cart.id, now).await?;
         }
         let contents = store::contents(&mut tx, &owner).await?;
@@ -177,13 +188,13 @@ impl Carts for Service {
     }
 
     async fn clear(&self, caller: Caller, if_match: Condition) -> Result<(), Error> {
-        let owner = domain::owner(&caller)?;
+        let owner = contents::owner(&caller)?;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
         let cart = self.lock(&mut tx, owner.as_ref(), now).await?;
         let Some(cart) = cart else { return Ok(()) };
         if store::clear(&mut tx, cart.id).await? > 0 {
-            domain::fresh(Some(&cart), &if_match)?;
+            contents::fresh(cart.version, &if_match)?;
             store::touch(&mut tx, cart.id, now).await?;
         }
         Ok(tx.commit().await?)
@@ -224,7 +235,7 @@ impl Carts for Service {
                 return Err(Fault::internal(format!("cart {id} was ordered by {earlier} and {order_id}")).into());
             }
             (State::Merged, None) => {
-                store::set_ordered(&mut tx, id, order_id, self.clock.now()).await?;
+                store::close(&mut tx, id, order_id, self.clock.now()).await?;
                 if let Some(into) = cart.merged_into {
                     self.take_out(&mut tx, into, &ordered).await?;
                 }
@@ -236,20 +247,4 @@ impl Carts for Service {
         reach(close::committed);
         Ok(())
     }
-}
-
-/// Forgets guests who have not touched their cart for so many days, every hour.
-pub(crate) fn sweep(context: &Context, guest_days: i64) {
-    let Context { db, clock, .. } = context.clone();
-    let step = move || {
-        let (db, before) = (db.clone(), clock.now() - TimeDelta::days(guest_days));
-        async move {
-            let swept = guests::sweep(&db, before).await.map_err(Fault::from).unwrap_or(0);
-            if swept > 0 {
-                tracing::info!(swept, "forgot guests and their carts");
-            }
-            swept > 0
-        }
-    };
-    context.tasks.repeat(Duration::from_hours(1), step, std::future::pending);
 }

@@ -11,7 +11,7 @@ use products::Sku;
 use uuid::Uuid;
 
 use self::fake::Shelf;
-use crate::{Added, Cart, Carts, Error, Module, NewItem, OrderedItem, guests, service};
+use crate::{Added, Cart, Carts, Error, Module, NewItem, OrderedItem, service::Service, store::guests};
 
 struct Shop {
     carts: Arc<dyn Carts>,
@@ -27,7 +27,7 @@ async fn shops() -> Vec<Shop> {
     let contexts = kernel::testing::contexts("cart", &<Module as kernel::Module>::MIGRATIONS).await;
     let open = |(context, folder)| {
         let shelf = Arc::new(Shelf::new());
-        let carts = Arc::new(service::Service::new(&context, shelf.clone()));
+        let carts = Arc::new(Service::new(&context, context.config().unwrap(), shelf.clone()).unwrap());
         let carts = <dyn Carts>::local(carts, Local::new(context.tasks.clone(), true, 64, 256));
         Shop { carts, shelf, context, _folder: folder }
     };

@@ -4,14 +4,7 @@ use kernel::{Caller, Condition, Currency, Money, MoneyError, Owner, Refusal, Vio
 use products::{Image, Offer, Sku};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cart, CartId, CartItem, Error, NewItem, OrderedItem, store::Locked};
-
-/// The most of one variant.
-pub(crate) const MOST: i64 = 999;
-/// How many of one variant there may be, from `MIN`.
-pub(crate) type Most<const MIN: i64> = kernel::Whole<MIN, MOST>;
-/// The most different lines.
-pub(crate) const LINES: i64 = 100;
+use crate::{Cart, CartId, CartItem, Error, NewItem, OrderedItem, forms::MOST};
 
 /// Whose cart the caller means; nobody's yet where they are not known. The shop itself has none.
 pub(crate) fn owner(caller: &Caller) -> Result<Option<Owner>, Refusal> {
@@ -20,7 +13,7 @@ pub(crate) fn owner(caller: &Caller) -> Result<Option<Owner>, Refusal> {
 
 /// A variant as it was last put in, to show a line whose variant is no longer on sale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Label {
+pub(crate) struct Snapshot {
     pub(crate) name: String,
     pub(crate) variant: String,
     pub(crate) slug: String,
@@ -28,7 +21,7 @@ pub(crate) struct Label {
     pub(crate) price: Money,
 }
 
-impl From<&Offer> for Label {
+impl From<&Offer> for Snapshot {
     fn from(offer: &Offer) -> Self {
         let Offer { slug, name, variant, price, image, .. } = offer.clone();
         Self { name, variant, slug, image, price }
@@ -40,18 +33,18 @@ impl From<&Offer> for Label {
 pub(crate) struct Line {
     pub(crate) sku: Sku,
     pub(crate) quantity: i64,
-    pub(crate) label: Label,
+    pub(crate) snapshot: Snapshot,
 }
 
 impl Line {
     /// The line at today's price. What is not on sale is shown as it was, and costs nothing.
     fn priced(self, offer: Option<&Offer>) -> Result<CartItem, MoneyError> {
-        let Self { sku, quantity, label } = self;
+        let Self { sku, quantity, snapshot } = self;
         let on_sale = offer.is_some();
         let available = offer.map_or(0, |offer| offer.available);
         let stock_policy = offer.map(|offer| offer.stock_policy).unwrap_or_default();
         let taxable = offer.is_none_or(|offer| offer.taxable);
-        let Label { name, variant, slug, image, price } = offer.map_or(label, Label::from);
+        let Snapshot { name, variant, slug, image, price } = offer.map_or(snapshot, Snapshot::from);
         let line_total = if on_sale { price.times(quantity)? } else { Money::zero(price.currency) };
         Ok(CartItem {
             sku,
@@ -146,9 +139,8 @@ pub(crate) fn changes(
     }
 }
 
-/// Passes what may be done to `cart` as it is; where there is none, that is the [`empty`] one.
-pub(crate) fn fresh(cart: Option<&Locked>, if_match: &Condition) -> Result<(), Error> {
-    let version = cart.map_or(EMPTY, |cart| cart.version);
+/// Passes what may be done to a cart at `version`.
+pub(crate) fn fresh(version: i64, if_match: &Condition) -> Result<(), Error> {
     if if_match.holds(Some(version)) { Ok(()) } else { Err(Error::Stale { version }) }
 }
 
@@ -178,9 +170,9 @@ mod tests {
     }
 
     fn line(name: &str, quantity: i64) -> Line {
-        let label =
-            Label { name: name.into(), variant: String::new(), slug: name.into(), image: None, price: eur(100) };
-        Line { sku: sku(name), quantity, label }
+        let snapshot =
+            Snapshot { name: name.into(), variant: String::new(), slug: name.into(), image: None, price: eur(100) };
+        Line { sku: sku(name), quantity, snapshot }
     }
 
     fn offer(name: &str, price: Money) -> Offer {

@@ -2,6 +2,8 @@
 //!
 //! Locks are taken in one order, so that no two transactions wait for each other: the guest, the
 //! guest's cart, the account's cart.
+pub(crate) mod guests;
+
 use chrono::{DateTime, Utc};
 use kernel::{Executor, Fault, Owner, Tx};
 use products::Sku;
@@ -10,7 +12,8 @@ use uuid::Uuid;
 
 use crate::{
     CartId,
-    domain::{Contents, Label, Line, MOST},
+    contents::{Contents, Line, Snapshot},
+    forms::MOST,
 };
 
 /// A cart whose row is locked until the transaction ends.
@@ -39,11 +42,11 @@ struct Row {
     updated_at: DateTime<Utc>,
     sku: Option<Sku>,
     quantity: Option<i64>,
-    label: Option<Json<Label>>,
+    label: Option<Json<Snapshot>>,
 }
 
 /// The owner's open cart, in one statement: cart and lines are of one moment.
-pub(crate) async fn contents(db: impl Executor<'_>, owner: &Owner) -> sqlx::Result<Option<Contents>> {
+pub(crate) async fn contents(db: impl Executor<'_>, owner: &Owner) -> Result<Option<Contents>, Fault> {
     let rows: Vec<Row> = db
         .query(
             "SELECT carts.id, carts.version, carts.updated_at, cart_items.sku, cart_items.quantity, cart_items.label
@@ -58,40 +61,42 @@ pub(crate) async fn contents(db: impl Executor<'_>, owner: &Owner) -> sqlx::Resu
         .await?;
     let Some(&Row { id, version, updated_at, .. }) = rows.first() else { return Ok(None) };
     let lines = rows.into_iter().filter_map(|row| {
-        let Json(label) = row.label?;
-        Some(Line { sku: row.sku?, quantity: row.quantity?, label })
+        let Json(snapshot) = row.label?;
+        Some(Line { sku: row.sku?, quantity: row.quantity?, snapshot })
     });
     Ok(Some(Contents { id, version, updated_at, lines: lines.collect() }))
 }
 
 /// Whose a cart is.
-pub(crate) async fn owner(tx: &mut Tx, id: CartId) -> sqlx::Result<Option<Owner>> {
+pub(crate) async fn owner(tx: &mut Tx, id: CartId) -> Result<Option<Owner>, Fault> {
     let row: Option<(Option<Uuid>, Option<String>)> =
         tx.query("SELECT user_id, guest FROM carts WHERE id = $1").bind(id).fetch_optional().await?;
     Ok(row.and_then(|(user, guest)| user.map(Owner::User).or(guest.map(Owner::Guest))))
 }
 
 /// Locks a cart.
-pub(crate) async fn lock(tx: &mut Tx, id: CartId) -> sqlx::Result<Option<Locked>> {
-    tx.query("SELECT id, version, state, order_id, merged_into FROM carts WHERE id = $1")
+pub(crate) async fn lock(tx: &mut Tx, id: CartId) -> Result<Option<Locked>, Fault> {
+    Ok(tx
+        .query("SELECT id, version, state, order_id, merged_into FROM carts WHERE id = $1")
         .bind(id)
         .for_update()
         .fetch_optional()
-        .await
+        .await?)
 }
 
 /// Locks the owner's open cart.
-pub(crate) async fn lock_open(tx: &mut Tx, owner: &Owner) -> sqlx::Result<Option<Locked>> {
-    tx.query(
-        "SELECT id, version, state, order_id, merged_into
+pub(crate) async fn lock_open(tx: &mut Tx, owner: &Owner) -> Result<Option<Locked>, Fault> {
+    Ok(tx
+        .query(
+            "SELECT id, version, state, order_id, merged_into
            FROM carts
           WHERE state = 'open' AND (user_id = $1 OR guest = $2)",
-    )
-    .bind(owner.user())
-    .bind(owner.guest().map(ToOwned::to_owned))
-    .for_update()
-    .fetch_optional()
-    .await
+        )
+        .bind(owner.user())
+        .bind(owner.guest().map(ToOwned::to_owned))
+        .for_update()
+        .fetch_optional()
+        .await?)
 }
 
 /// Locks the owner's open cart, and makes it where there is none.
@@ -117,13 +122,14 @@ pub(crate) async fn open(tx: &mut Tx, owner: &Owner, now: DateTime<Utc>) -> Resu
 }
 
 /// Counts a change of a locked cart.
-pub(crate) async fn touch(tx: &mut Tx, id: CartId, now: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) async fn touch(tx: &mut Tx, id: CartId, now: DateTime<Utc>) -> Result<(), Fault> {
     let sql = "UPDATE carts SET version = version + 1, updated_at = $2 WHERE id = $1";
-    tx.query(sql).bind(id).bind(now).execute().await.map(drop)
+    tx.query(sql).bind(id).bind(now).execute().await?;
+    Ok(())
 }
 
 /// Ends a locked cart with an order.
-pub(crate) async fn set_ordered(tx: &mut Tx, id: CartId, order_id: Uuid, now: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) async fn close(tx: &mut Tx, id: CartId, order_id: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
     tx.query(
         "UPDATE carts
             SET state = CASE state WHEN 'open' THEN 'ordered' ELSE state END, order_id = $2,
@@ -134,12 +140,12 @@ pub(crate) async fn set_ordered(tx: &mut Tx, id: CartId, order_id: Uuid, now: Da
     .bind(order_id)
     .bind(now)
     .execute()
-    .await
-    .map(drop)
+    .await?;
+    Ok(())
 }
 
 /// Ends a locked guest's cart whose lines went to an account's.
-pub(crate) async fn set_merged(tx: &mut Tx, id: CartId, into: CartId, now: DateTime<Utc>) -> sqlx::Result<()> {
+pub(crate) async fn set_merged(tx: &mut Tx, id: CartId, into: CartId, now: DateTime<Utc>) -> Result<(), Fault> {
     tx.query(
         "UPDATE carts SET state = 'merged', merged_into = $2, version = version + 1, updated_at = $3 WHERE id = $1",
     )
@@ -147,31 +153,31 @@ pub(crate) async fn set_merged(tx: &mut Tx, id: CartId, into: CartId, now: DateT
     .bind(into)
     .bind(now)
     .execute()
-    .await
-    .map(drop)
+    .await?;
+    Ok(())
 }
 
 /// How many of a variant are in a locked cart.
-pub(crate) async fn quantity(tx: &mut Tx, id: CartId, sku: &Sku) -> sqlx::Result<Option<i64>> {
+pub(crate) async fn quantity(tx: &mut Tx, id: CartId, sku: &Sku) -> Result<Option<i64>, Fault> {
     let sql = "SELECT quantity FROM cart_items WHERE cart_id = $1 AND sku = $2";
     Ok(tx.query(sql).bind(id).bind(sku.as_str()).fetch_optional().await?.map(|(quantity,): (i64,)| quantity))
 }
 
 /// How many lines a locked cart has.
-pub(crate) async fn count(tx: &mut Tx, id: CartId) -> sqlx::Result<i64> {
+pub(crate) async fn count(tx: &mut Tx, id: CartId) -> Result<i64, Fault> {
     let (count,): (i64,) = tx.query("SELECT COUNT(*) FROM cart_items WHERE cart_id = $1").bind(id).fetch_one().await?;
     Ok(count)
 }
 
 /// Puts so many in, or so many more; false if there would be more than [`MOST`].
-pub(crate) async fn put(
+pub(crate) async fn add(
     tx: &mut Tx,
     id: CartId,
     sku: &Sku,
     quantity: i64,
-    label: &Label,
+    snapshot: &Snapshot,
     now: DateTime<Utc>,
-) -> sqlx::Result<bool> {
+) -> Result<bool, Fault> {
     let changed = tx
         .query(
             "INSERT INTO cart_items (cart_id, sku, quantity, label, added_at)
@@ -183,7 +189,7 @@ pub(crate) async fn put(
         .bind(id)
         .bind(sku.as_str())
         .bind(quantity)
-        .bind(Json(label))
+        .bind(Json(snapshot))
         .bind(now)
         .bind(MOST)
         .execute()
@@ -192,45 +198,46 @@ pub(crate) async fn put(
 }
 
 /// Sets how many of a variant are in; 0 takes it out.
-pub(crate) async fn set(tx: &mut Tx, id: CartId, sku: &Sku, quantity: i64) -> sqlx::Result<()> {
+pub(crate) async fn set_quantity(tx: &mut Tx, id: CartId, sku: &Sku, quantity: i64) -> Result<(), Fault> {
     let statement = if quantity == 0 {
         tx.query("DELETE FROM cart_items WHERE cart_id = $1 AND sku = $2").bind(id).bind(sku.as_str())
     } else {
         let sql = "UPDATE cart_items SET quantity = $3 WHERE cart_id = $1 AND sku = $2";
         tx.query(sql).bind(id).bind(sku.as_str()).bind(quantity)
     };
-    statement.execute().await.map(drop)
+    statement.execute().await?;
+    Ok(())
 }
 
 /// Takes everything out; how many lines there were.
-pub(crate) async fn clear(tx: &mut Tx, id: CartId) -> sqlx::Result<u64> {
-    tx.query("DELETE FROM cart_items WHERE cart_id = $1").bind(id).execute().await
+pub(crate) async fn clear(tx: &mut Tx, id: CartId) -> Result<u64, Fault> {
+    Ok(tx.query("DELETE FROM cart_items WHERE cart_id = $1").bind(id).execute().await?)
 }
 
 /// A locked cart's lines, in the order in which they were put in.
-pub(crate) async fn lines(tx: &mut Tx, id: CartId) -> sqlx::Result<Vec<Line>> {
-    let rows: Vec<(Sku, i64, Json<Label>)> = tx
+pub(crate) async fn lines(tx: &mut Tx, id: CartId) -> Result<Vec<Line>, Fault> {
+    let rows: Vec<(Sku, i64, Json<Snapshot>)> = tx
         .query("SELECT sku, quantity, label FROM cart_items WHERE cart_id = $1 ORDER BY added_at, sku")
         .bind(id)
         .fetch_all()
         .await?;
-    Ok(rows.into_iter().map(|(sku, quantity, Json(label))| Line { sku, quantity, label }).collect())
+    Ok(rows.into_iter().map(|(sku, quantity, Json(snapshot))| Line { sku, quantity, snapshot }).collect())
 }
 
 /// Moves a line to another locked cart, which has no such line.
-pub(crate) async fn take_along(tx: &mut Tx, from: CartId, to: CartId, sku: &Sku, left: i64) -> sqlx::Result<()> {
+pub(crate) async fn move_line(tx: &mut Tx, from: CartId, to: CartId, sku: &Sku, left: i64) -> Result<(), Fault> {
     tx.query("UPDATE cart_items SET cart_id = $2, quantity = $4 WHERE cart_id = $1 AND sku = $3")
         .bind(from)
         .bind(to)
         .bind(sku.as_str())
         .bind(left)
         .execute()
-        .await
-        .map(drop)
+        .await?;
+    Ok(())
 }
 
 /// Adds the lines of one locked cart to another's; of a variant that is in both, up to [`MOST`].
-pub(crate) async fn merge(tx: &mut Tx, from: CartId, to: CartId) -> sqlx::Result<()> {
+pub(crate) async fn merge(tx: &mut Tx, from: CartId, to: CartId) -> Result<(), Fault> {
     tx.query(
         "INSERT INTO cart_items (cart_id, sku, quantity, label, added_at)
          SELECT $2, sku, quantity, label, added_at FROM cart_items WHERE cart_id = $1
@@ -243,22 +250,24 @@ pub(crate) async fn merge(tx: &mut Tx, from: CartId, to: CartId) -> sqlx::Result
     .bind(MOST)
     .execute()
     .await?;
-    clear(tx, from).await.map(drop)
+    clear(tx, from).await?;
+    Ok(())
 }
 
 /// Takes out the latest lines beyond `most`; how many there were.
-pub(crate) async fn trim(tx: &mut Tx, id: CartId, most: i64) -> sqlx::Result<u64> {
-    tx.query(
-        "DELETE FROM cart_items
+pub(crate) async fn trim(tx: &mut Tx, id: CartId, most: i64) -> Result<u64, Fault> {
+    Ok(tx
+        .query(
+            "DELETE FROM cart_items
           WHERE cart_id = $1
             AND sku IN (SELECT sku
                           FROM (SELECT sku, ROW_NUMBER() OVER (ORDER BY added_at, sku) AS place
                                   FROM cart_items
                                  WHERE cart_id = $1) AS placed
                          WHERE place > $2)",
-    )
-    .bind(id)
-    .bind(most)
-    .execute()
-    .await
+        )
+        .bind(id)
+        .bind(most)
+        .execute()
+        .await?)
 }
