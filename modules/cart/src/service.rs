@@ -41,8 +41,7 @@ impl Service {
 
     /// What is on sale of these now. Asked with no lock held.
     async fn offers(&self, skus: Vec<Sku>) -> Result<Vec<Offer>, Fault> {
-        let refused = |error: products::Error| error.fault().unwrap_or_else(|| Fault::internal(error));
-        if skus.is_empty() { Ok(Vec::new()) } else { self.products.offers(skus).await.map_err(refused) }
+        if skus.is_empty() { Ok(Vec::new()) } else { self.products.offers(skus).await.map_err(Failure::into_fault) }
     }
 
     /// The cart at today's prices, of which `known` have been asked for already.

@@ -16,7 +16,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use kernel::{Context, Failure, Fault, StartError, Wire};
+use kernel::{Context, Failure, StartError, Wire};
 use orders::Orders;
 use settings::Settings;
 use tokio::sync::Notify;
@@ -52,7 +52,7 @@ impl kernel::Module for Module {
         let consumer = consumer::Consumer::new(&context, templates, wake);
         let pull = move |after, limit, wait_ms| {
             let orders = Arc::clone(&orders);
-            async move { orders.events(after, limit, wait_ms).await.map_err(fault) }
+            async move { orders.events(after, limit, wait_ms).await.map_err(Failure::into_fault) }
         };
         context.subscribe(<dyn Orders>::NAME, pull, Arc::new(consumer));
         Ok(service)
@@ -61,9 +61,4 @@ impl kernel::Module for Module {
     fn routes(api: Arc<dyn Notifications>) -> OpenApiRouter {
         routes::routes(api)
     }
-}
-
-/// Reading events has no business errors.
-fn fault(error: orders::Error) -> Fault {
-    error.fault().unwrap_or_else(|| Fault::internal(error))
 }

@@ -1,5 +1,5 @@
 //! Sending a message again, to where mail about its order goes by now.
-use kernel::{Caller, Db, Failure, Fault};
+use kernel::{Caller, Db, Failure};
 use orders::{OrderId, Orders};
 use tokio::sync::Notify;
 
@@ -25,7 +25,7 @@ pub(crate) async fn resend(
     }
     // Asked for, and not waited for: the event that tells of a correction may still be on its way.
     let order = match notification.order_id {
-        Some(order) => Some(orders.get(Caller::System, OrderId(order)).await.map_err(fault)?),
+        Some(order) => Some(orders.get(Caller::System, OrderId(order)).await.map_err(Failure::into_fault)?),
         None => None,
     };
     let recipient = order.as_ref().map_or(recipient, |order| order.email.clone());
@@ -40,9 +40,4 @@ pub(crate) async fn resend(
         wake.notify_one();
     }
     find(db, id).await?.ok_or(Error::DeliveryNotFound)
-}
-
-/// An order that is written to exists.
-fn fault(error: orders::Error) -> Error {
-    error.fault().unwrap_or_else(|| Fault::internal(error)).into()
 }

@@ -59,7 +59,7 @@ impl kernel::Module for Module {
         let consumer = Consumer { journal: service.journal.clone(), wake: Arc::clone(&wake) };
         let pull = move |after, limit, wait_ms| {
             let payments = Arc::clone(&payments);
-            async move { payments.events(after, limit, wait_ms).await.map_err(fault) }
+            async move { payments.events(after, limit, wait_ms).await.map_err(kernel::Failure::into_fault) }
         };
         context.subscribe(<dyn Payments>::NAME, pull, Arc::new(consumer));
         reconciler::start(&context.tasks, Arc::clone(&service.checkout), wake);
@@ -70,8 +70,4 @@ impl kernel::Module for Module {
     fn routes(api: Arc<dyn Orders>) -> OpenApiRouter {
         routes::routes(api)
     }
-}
-
-fn fault(error: payments::Error) -> kernel::Fault {
-    kernel::Failure::fault(&error).unwrap_or_else(|| kernel::Fault::internal(error))
 }

@@ -1,5 +1,5 @@
 //! What the refusals of other modules become.
-use kernel::{Fault, Refusal};
+use kernel::{Failure, Refusal};
 use products::{Shortage, StockLine};
 
 use crate::{Error, order::event::Reason};
@@ -35,21 +35,15 @@ pub(crate) fn declined(error: &payments::Error) -> Reason {
 
 /// A cart that cannot be read.
 pub(crate) fn of_cart(error: cart::Error) -> Error {
-    match error {
-        cart::Error::Refusal(refusal) => refusal.into(),
-        cart::Error::Fault(fault) => fault.into(),
-        error => Fault::internal(error).into(),
-    }
+    error.map_own(|own| own.into_fault().into())
 }
 
 /// An account that is gone cannot order.
 pub(crate) fn of_user(error: users::Error) -> Error {
-    match error {
+    error.map_own(|own| match own {
         users::Error::UserNotFound => Refusal::Unauthenticated.into(),
-        users::Error::Refusal(refusal) => refusal.into(),
-        users::Error::Fault(fault) => fault.into(),
-        error => Fault::internal(error).into(),
-    }
+        own => own.into_fault().into(),
+    })
 }
 
 /// What is wrong with a choice is wrong below `/payment`.
@@ -61,9 +55,7 @@ pub(crate) fn of_choice(error: payments::Error) -> Error {
             }
             Refusal::InvalidInput { errors }.into()
         }
-        payments::Error::Refusal(refusal) => refusal.into(),
-        payments::Error::Fault(fault) => fault.into(),
-        error => Fault::internal(error).into(),
+        error => error.map_own(|own| own.into_fault().into()),
     }
 }
 
