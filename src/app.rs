@@ -75,6 +75,7 @@ roles! {
         payments: payments::Module;
         orders: orders::Module => products, users, cart, payments;
         notifications: notifications::Module => orders;
+        reviews: reviews::Module => products, orders;
     }
     edges {
         gateway: gateway::Edge => users, cart;

@@ -19,6 +19,7 @@ pub(crate) struct Books {
     pub(crate) payments: Db,
     pub(crate) products: Db,
     pub(crate) notifications: Db,
+    pub(crate) reviews: Db,
     mailbox: PathBuf,
 }
 
@@ -150,7 +151,7 @@ pub(crate) struct Facts {
 }
 
 /// What is still to be done, and how to count it: the module, what it is, and the statement.
-const UNDER_WAY: [(&str, &str, &str); 10] = [
+const UNDER_WAY: [(&str, &str, &str); 12] = [
     ("orders", "sagas", "SELECT COUNT(*) FROM sagas"),
     ("orders", "events without a position", "SELECT COUNT(*) FROM outbox WHERE position IS NULL"),
     ("orders", "events not handled", "SELECT COUNT(*) FROM inbox WHERE state <> 'done'"),
@@ -168,6 +169,8 @@ const UNDER_WAY: [(&str, &str, &str); 10] = [
     ("products", "reservations", "SELECT COUNT(*) FROM reservations WHERE state = 'reserved'"),
     ("notifications", "events not handled", "SELECT COUNT(*) FROM inbox WHERE state <> 'done'"),
     ("notifications", "mails to send", "SELECT COUNT(*) FROM deliveries WHERE status = 'queued'"),
+    ("reviews", "events not handled", "SELECT COUNT(*) FROM inbox WHERE state <> 'done'"),
+    ("reviews", "ratings to tell", "SELECT COUNT(*) FROM ratings WHERE told < version"),
 ];
 
 /// Payments that were cancelled and are watched for a late charge.
@@ -181,12 +184,13 @@ impl Books {
             payments: shop.database("payments").await,
             products: shop.database("products").await,
             notifications: shop.database("notifications").await,
+            reviews: shop.database("reviews").await,
             mailbox: shop.data().join("mailbox"),
         }
     }
 
     pub(crate) async fn close(self) {
-        for db in [self.orders, self.payments, self.products, self.notifications] {
+        for db in [self.orders, self.payments, self.products, self.notifications, self.reviews] {
             db.close().await;
         }
     }
@@ -196,6 +200,7 @@ impl Books {
             "orders" => &self.orders,
             "payments" => &self.payments,
             "products" => &self.products,
+            "reviews" => &self.reviews,
             _ => &self.notifications,
         }
     }
@@ -227,7 +232,7 @@ impl Books {
                 found.push(format!("{count} {what} ({module})"));
             }
         }
-        for (reader, writer) in [("orders", "payments"), ("notifications", "orders")] {
+        for (reader, writer) in [("orders", "payments"), ("notifications", "orders"), ("reviews", "orders")] {
             let (written,): (i64,) = self.of(writer).query("SELECT COUNT(*) FROM outbox").fetch_one().await?;
             let sql = "SELECT COALESCE(MAX(position), 0) FROM inbox_cursors";
             let (read,): (i64,) = self.of(reader).query(sql).fetch_one().await?;

@@ -13,7 +13,7 @@ use crate::{
         Shopper,
         Story::{
             self, Abandoned, Approved, Bought, Cancelled, Corrected, Declined, Overtaken, Recounted, Refreshed,
-            Refunded, Shipped,
+            Refunded, Reviewed, Shipped,
         },
         Visit,
     },
@@ -39,7 +39,7 @@ pub(crate) const SETTINGS: [(&str, &str); 9] = [
 ];
 
 /// Each story, and where a process dies in it. A name begins with the module whose process that is.
-const MATRIX: [(Story, &[&str]); 11] = [
+const MATRIX: [(Story, &[&str]); 12] = [
     // First, because it is watched for a while whether its charge comes late.
     (Overtaken, &["payments.find.intended", "payments.find.answered", "payments.find.recorded"]),
     (
@@ -151,6 +151,18 @@ const MATRIX: [(Story, &[&str]); 11] = [
     (Shipped, &["orders.OrderShipped.uncommitted", "orders.OrderShipped.committed"]),
     (Corrected, &["orders.OrderCorrected.uncommitted", "orders.OrderCorrected.committed"]),
     (Recounted, &["products.adjust.uncommitted", "products.adjust.committed", "products.adjust.committed:2"]),
+    (
+        Reviewed,
+        &[
+            "reviews.inbox.received",
+            "reviews.inbox.handled",
+            "reviews.inbox.committed",
+            "reviews.create.uncommitted",
+            "reviews.create.committed",
+            "reviews.rate.before",
+            "reviews.rate.after",
+        ],
+    ),
     (
         Approved,
         &[

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kernel::Db;
+use kernel::{Db, Deployable};
 use rand::seq::SliceRandom;
 
 use crate::{
@@ -63,12 +63,19 @@ async fn expand_tables(db: &Db) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// What runs in a process when `release` does: a module that the last release does not have is there before and after.
+fn installed<'a>(release: &'a Path, last: &[Deployable], role: &str) -> &'a Path {
+    let known = role == "all" || role.split(',').all(|name| last.iter().any(|known| known.name == name));
+    if known { release } else { Path::new(OURS) }
+}
+
 /// Process by process: the last release, this one, the last one again on this one's schema, and this one.
 async fn rollout(topology: Topology, engine: Engine) {
     let (last, begun) = (last_release().await, Instant::now());
     let settings: Vec<_> = SETTINGS.into_iter().chain([("STOA_PAYMENTS__TEST_SLOW_MS", "400")]).collect();
     let mut shop = Shop::plan(topology, engine, &settings).await;
-    (0..shop.processes()).for_each(|index| shop.install(index, &last));
+    let known = kernel::testing::roles(last.to_str().expect("a path in UTF-8"));
+    (0..shop.processes()).for_each(|index| shop.install(index, installed(&last, &known, shop.role(index))));
     shop.start();
     shop.ready().await;
     let (orders, found) = people(&mut shop, 1, async |shop, mut chance| {
@@ -77,7 +84,7 @@ async fn rollout(topology: Topology, engine: Engine) {
             order.shuffle(&mut chance);
             for index in order {
                 tokio::time::sleep(Duration::from_millis(700)).await;
-                tokio::task::block_in_place(|| shop.install(index, release));
+                tokio::task::block_in_place(|| shop.install(index, installed(release, &known, shop.role(index))));
                 shop.ready().await;
             }
             tokio::time::sleep(Duration::from_secs(2)).await;

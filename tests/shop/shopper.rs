@@ -137,6 +137,8 @@ pub(crate) enum Story {
     Refreshed,
     /// One whose address staff corrects.
     Corrected,
+    /// One whose customer says how it is.
+    Reviewed,
 }
 
 /// Where a story takes place.
@@ -175,6 +177,29 @@ impl Visit {
     }
 }
 
+impl Visit {
+    /// Says how the cup is, once the purchase is known, and waits until the product shows what all say together.
+    async fn review(&self, customer: &Shopper) -> Result<(), String> {
+        let (product, opinion) = ("/v1/products/clay-cup", json!({"rating": 4, "text": "Holds tea.", "author": "A."}));
+        let (reviews, until) = (format!("{product}/reviews"), Instant::now() + PATIENCE);
+        for number in 0.. {
+            let key = format!("{}-review-{number}", self.name);
+            let told = customer.told(&reviews, Some(&key), &opinion, &[201, 403]).await?;
+            if told.status == 201 {
+                break;
+            }
+            if Instant::now() > until {
+                return Err(format!("POST {reviews} stays {told:?}"));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        let page = customer.get(&format!("{reviews}?limit=100")).await?;
+        let count = page["items"].as_array().map_or(0, Vec::len);
+        let rating = json!({"average": 400, "count": count});
+        customer.until(product, |product| product["rating"] == rating).await.map(drop)
+    }
+}
+
 impl Story {
     /// Each that a shop keeps also while its releases change.
     pub(crate) const ALL: [Self; 13] = [
@@ -201,7 +226,8 @@ impl Story {
             | Self::Shipped
             | Self::Recounted
             | Self::Refreshed
-            | Self::Corrected => "ok",
+            | Self::Corrected
+            | Self::Reviewed => "ok",
             Self::Lost => "lost_reply",
             Self::Slow | Self::Overtaken => "slow",
             Self::Declined => "declined",
@@ -212,8 +238,10 @@ impl Story {
     /// Plays it to its end, which is checked as the customer sees it.
     pub(crate) async fn play(self, visit: Visit) -> Result<(), String> {
         let anybody = Shopper::new(&visit.bases, None);
-        let guest =
-            if self == Self::Refreshed { visit.customer(&anybody).await? } else { visit.guest(&anybody).await? };
+        let guest = match self {
+            Self::Refreshed | Self::Reviewed => visit.customer(&anybody).await?,
+            _ => visit.guest(&anybody).await?,
+        };
         let mut order = wish(self.method());
         order["email"] = "guest@example.com".into();
         let key = |what: &str| format!("{}-{what}", visit.name);
@@ -263,6 +291,11 @@ impl Story {
                 if corrected.status != 200 || corrected.body["email"] != email["email"] {
                     return Err(format!("PATCH {path} is answered {corrected:?}"));
                 }
+                ("confirmed", "captured")
+            }
+            Self::Reviewed => {
+                paid().await?;
+                visit.review(&guest).await?;
                 ("confirmed", "captured")
             }
             Self::Approved => {

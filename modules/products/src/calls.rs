@@ -3,8 +3,8 @@ use kernel::{Caller, Condition, Page, PageQuery};
 use uuid::Uuid;
 
 use crate::{
-    Category, Error, ImportReport, ImportedProduct, NewCategory, NewProduct, Offer, Product, ProductPatch,
-    ProductQuery, Products, Reservation, Sku, Stock, StockLine, StockMovement,
+    Category, Error, ImportReport, ImportedProduct, NewCategory, NewProduct, Offer, Product, ProductId, ProductPatch,
+    ProductQuery, Products, Rating, Reservation, Sku, Stock, StockLine, StockMovement,
     catalogue::{self, categories, import},
     service::Service,
     stock::{self, reservations},
@@ -97,6 +97,10 @@ impl Products for Service {
 
     async fn commit(&self, order_id: Uuid) -> Result<(), Error> {
         reservations::commit(self, order_id).await
+    }
+
+    async fn rate(&self, id: ProductId, rating: Option<Rating>, version: i64) -> Result<(), Error> {
+        catalogue::rate(self, id, rating, version).await
     }
 
     async fn release(&self, order_id: Uuid) -> Result<(), Error> {

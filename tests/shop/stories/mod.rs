@@ -6,6 +6,7 @@ mod contact;
 mod operators;
 mod orders;
 mod refusals;
+mod reviews;
 
 use serde_json::{Value, json};
 
@@ -75,6 +76,7 @@ stories! {
     contact::where_parcels_and_mail_can_go,
     operators::what_operators_see_and_may_do,
     refusals::every_refusal,
+    reviews::what_customers_say_of_what_they_bought,
 }
 
 #[tokio::test]

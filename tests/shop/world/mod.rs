@@ -248,6 +248,11 @@ impl Shop {
         self.processes.len()
     }
 
+    /// The role of one of them.
+    pub(crate) fn role(&self, index: usize) -> &'static str {
+        self.processes[index].role
+    }
+
     /// What every process logged last.
     pub(crate) fn logs(&self) -> String {
         let mut roles: Vec<_> = self.processes.iter().map(|process| process.role).collect();

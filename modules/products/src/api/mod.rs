@@ -65,12 +65,25 @@ pub struct Product {
     pub variants: Vec<Variant>,
     /// Whether customers see it.
     pub status: ProductStatus,
-    /// Counts changes; the `ETag`.
+    /// How customers rate it; null while none has.
+    #[serde(default)]
+    pub rating: Option<Rating>,
+    /// Counts changes, but not of its rating; the `ETag`.
     pub version: i64,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+/// How customers rate a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rating {
+    /// The mean in hundredths of a point, 100 to 500, rounded half up: 433 is 4.33.
+    #[schema(example = 433)]
+    pub average: i64,
+    /// Of how many.
+    pub count: i64,
 }
 
 /// A picture, by address.
@@ -343,6 +356,9 @@ kernel::api! {
 
         /// Takes an order's reserved stock off the shelf for good.
         idempotent async fn commit(&self, order_id: Uuid) -> Result<(), Error>;
+
+        /// Notes how a product is rated, unless a later `version` of that has come before.
+        idempotent async fn rate(&self, id: ProductId, rating: Option<Rating>, version: i64) -> Result<(), Error>;
 
         /// Gives back what an order reserved or took; it can no longer reserve.
         idempotent async fn release(&self, order_id: Uuid) -> Result<(), Error>;

@@ -12,7 +12,7 @@ use kernel::{Caller, Condition, Fault, Page, PageQuery, Patch, StartError, Tx, V
 use uuid::Uuid;
 
 use crate::{
-    Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, ProductStatus, Sku, forms::slug,
+    Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, ProductStatus, Rating, Sku, forms::slug,
     service::Service, stock,
 };
 use change::Change;
@@ -74,6 +74,14 @@ pub(crate) async fn get(service: &Service, caller: &Caller, id_or_slug: String) 
     } else {
         Err(Error::ProductNotFound { product: id_or_slug })
     }
+}
+
+/// Notes a rating, unless a later one has come before.
+pub(crate) async fn rate(service: &Service, id: ProductId, rating: Option<Rating>, version: i64) -> Result<(), Error> {
+    if !store::rate(&service.db, id, rating, version).await? {
+        store::find(&service.db, &Key::Id(id)).await?.ok_or(Error::ProductNotFound { product: id.to_string() })?;
+    }
+    Ok(())
 }
 
 pub(crate) async fn offers(service: &Service, mut skus: Vec<Sku>) -> Result<Vec<Offer>, Error> {

@@ -5,6 +5,7 @@ mod import;
 mod listing;
 mod policy;
 mod races;
+mod ratings;
 mod reservations;
 mod routes;
 mod stock;

@@ -47,7 +47,7 @@ macro_rules! listing {
     ($sort:literal, $past:literal, $order:literal, $words:literal, $category:literal) => {
         concat!(
             "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
-                    created_at, updated_at
+                    created_at, updated_at, rating_average, rating_count
                FROM products
               WHERE status = $1
                 AND (",

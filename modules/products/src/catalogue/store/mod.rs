@@ -16,7 +16,7 @@ use super::{
     product::{Details, Draft, lowest_price},
     search::Found,
 };
-use crate::{Image, Product, ProductId, ProductStatus, Variant, forms::slug};
+use crate::{Image, Product, ProductId, ProductStatus, Rating, Variant, forms::slug};
 
 /// A row of `products`.
 #[derive(Debug, sqlx::FromRow)]
@@ -35,6 +35,8 @@ pub(crate) struct Row {
     pub(crate) version: i64,
     pub(crate) created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    rating_average: Option<i64>,
+    rating_count: i64,
 }
 
 impl Row {
@@ -63,6 +65,7 @@ impl Row {
             images: self.images.0,
             variants,
             status: self.status,
+            rating: self.rating_average.map(|average| Rating { average, count: self.rating_count }),
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -98,7 +101,7 @@ fn one<'c>(on: impl Executor<'c>, key: &Key) -> kernel::Statement<'c> {
         ($key:literal) => {
             concat!(
                 "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
-                        created_at, updated_at
+                        created_at, updated_at, rating_average, rating_count
                    FROM products
                   WHERE ",
                 $key,
@@ -117,7 +120,7 @@ pub(crate) async fn every(on: impl Executor<'_>, id: ProductId, count: i64) -> R
     Ok(on
         .query(
             "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
-                created_at, updated_at
+                created_at, updated_at, rating_average, rating_count
            FROM products
           WHERE id > $1
           ORDER BY id
@@ -212,12 +215,34 @@ pub(crate) async fn update(
     }
 }
 
+/// Notes how a product is rated; false where a later version of that is known, or there is no such product.
+pub(crate) async fn rate(
+    on: impl Executor<'_>,
+    id: ProductId,
+    rating: Option<Rating>,
+    version: i64,
+) -> Result<bool, Fault> {
+    let rated = on
+        .query(
+            "UPDATE products
+                SET rating_average = $2, rating_count = $3, rating_version = $4
+              WHERE id = $1 AND rating_version < $4",
+        )
+        .bind(id)
+        .bind(rating.map(|rating| rating.average))
+        .bind(rating.map_or(0, |rating| rating.count))
+        .bind(version)
+        .execute()
+        .await?;
+    Ok(rated == 1)
+}
+
 /// Products whose words are of an older version, or were never prepared.
 pub(crate) async fn unprepared(on: impl Executor<'_>, limit: i64) -> Result<Vec<Row>, Fault> {
     Ok(on
         .query(
             "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
-                created_at, updated_at
+                created_at, updated_at, rating_average, rating_count
            FROM products
           WHERE words_version <> version
           LIMIT $1",

@@ -120,6 +120,7 @@ fn stored(Whole { product, .. }: Whole) -> Product {
         images: product.images,
         variants: variants.collect(),
         status: product.status.unwrap_or(ProductStatus::Active),
+        rating: None,
         version: 1,
         created_at: chrono::DateTime::UNIX_EPOCH,
         updated_at: chrono::DateTime::UNIX_EPOCH,
