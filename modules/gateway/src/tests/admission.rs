@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     fakes::Accounts,
-    shop::{ADA, Shop},
+    shop::{ADA, Checked, Shop},
 };
 
 const ANYWHERE: [&str; 3] = ["/v1/echo/1", "/", "/v1/nothing/here"];

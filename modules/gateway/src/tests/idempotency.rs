@@ -1,7 +1,6 @@
 //! A POST that has a name is done once.
 use std::{sync::Arc, time::Duration};
 
-use axum::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use kernel::{Digest, Executor, Role};
@@ -9,8 +8,9 @@ use serde_json::json;
 use tokio::sync::{Barrier, Semaphore};
 use uuid::Uuid;
 
-use super::shop::{ADA, Answer, Shop, request, send};
+use super::shop::{ADA, Checked, Shop};
 use crate::idempotency::{key::Key, store};
+use kernel::testing::{Answer, answer, request};
 
 const KEY: &str = "Idempotency-Key: 7b0f";
 const ORDERS: &str = "/v1/orders";
@@ -219,10 +219,10 @@ async fn while_one_runs_its_key_is_taken_and_after_a_refusal_it_is_free() {
     for shop in Shop::both().await {
         hold(&shop);
         let ada = shop.bearer(ADA);
-        let sold_out = || request(Method::POST, "/v1/orders?status=409", &[KEY, &ada], "{}");
-        let first = shop.context.tasks.spawn(send(shop.router.clone(), sold_out()));
+        let sold_out = || request("POST /v1/orders?status=409", &[KEY, &ada], "{}");
+        let first = shop.context.tasks.spawn(answer(shop.router.clone(), sold_out()));
         until(|| shop.orders.begun() == 1).await;
-        send(shop.router.clone(), sold_out()).await.is_problem(409, "request_in_progress");
+        answer(shop.router.clone(), sold_out()).await.is_problem(409, "request_in_progress");
         shop.post(ORDERS, &[KEY, &ada], "{}").await.is_problem(422, "key_reused");
         past(&shop, "UPDATE idempotency_keys SET leased_until = $1").await;
         shop.post(ORDERS, &[KEY, &ada], "{}").await.is_problem(422, "key_reused");
@@ -238,8 +238,8 @@ async fn while_one_runs_its_key_is_taken_and_after_a_refusal_it_is_free() {
 async fn of_many_at_once_one_runs() {
     for shop in Shop::both().await {
         hold(&shop);
-        let requests = || request(Method::POST, ORDERS, &[KEY], "{}");
-        let many = (0..16).map(|_| shop.context.tasks.spawn(send(shop.router.clone(), requests())));
+        let requests = || request(&format!("POST {ORDERS}"), &[KEY], "{}");
+        let many = (0..16).map(|_| shop.context.tasks.spawn(answer(shop.router.clone(), requests())));
         let many: Vec<_> = many.collect();
         until(|| many.iter().filter(|one| one.is_finished()).count() == 15).await;
         shop.orders.permits.add_permits(16);
@@ -281,8 +281,8 @@ async fn of_many_at_once_more_than_one_would_run_if_they_looked_first() {
 async fn a_client_that_leaves_does_not_stop_what_it_asked_for() {
     for shop in Shop::both().await {
         hold(&shop);
-        let (router, request) = (shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}"));
-        let client = shop.context.tasks.spawn(send(router, request));
+        let (router, request) = (shop.router.clone(), request(&format!("POST {ORDERS}"), &[KEY], "{}"));
+        let client = shop.context.tasks.spawn(answer(router, request));
         until(|| shop.orders.begun() == 1).await;
         client.abort();
         assert!(client.await.unwrap_err().is_cancelled());
@@ -298,11 +298,13 @@ async fn a_client_that_leaves_does_not_stop_what_it_asked_for() {
 async fn a_dead_run_is_taken_over_and_writes_nothing_if_it_was_not_dead() {
     for shop in Shop::both().await {
         hold(&shop);
-        let late = shop.context.tasks.spawn(send(shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}")));
+        let late =
+            shop.context.tasks.spawn(answer(shop.router.clone(), request(&format!("POST {ORDERS}"), &[KEY], "{}")));
         until(|| shop.orders.begun() == 1).await;
         shop.post(ORDERS, &[KEY], "{}").await.is_problem(409, "request_in_progress");
         past(&shop, "UPDATE idempotency_keys SET leased_until = $1").await;
-        let second = shop.context.tasks.spawn(send(shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}")));
+        let second =
+            shop.context.tasks.spawn(answer(shop.router.clone(), request(&format!("POST {ORDERS}"), &[KEY], "{}")));
         until(|| shop.orders.begun() == 2).await;
         // Permits are given in the order of asking: the late run ends first, but its lease is the other's now.
         shop.orders.permits.add_permits(1);
@@ -345,7 +347,8 @@ async fn without_its_database_only_named_requests_are_refused() {
 async fn an_answer_that_could_not_be_kept_is_kept_once_the_database_is_back() {
     for shop in Shop::both().await {
         hold(&shop);
-        let run = shop.context.tasks.spawn(send(shop.router.clone(), request(Method::POST, ORDERS, &[KEY], "{}")));
+        let run =
+            shop.context.tasks.spawn(answer(shop.router.clone(), request(&format!("POST {ORDERS}"), &[KEY], "{}")));
         until(|| shop.orders.begun() == 1).await;
         let db = &shop.context.db;
         db.query("ALTER TABLE idempotency_keys RENAME TO away").execute().await.unwrap();

@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-use super::shop::Shop;
+use super::shop::{Checked, Shop};
 
 async fn one() -> Shop {
     Shop::both().await.remove(0)

@@ -9,17 +9,19 @@ use std::{
 
 use axum::{
     Json, Router,
-    body::{Body, Bytes, to_bytes},
+    body::{Body, Bytes},
     extract::Query,
-    http::{HeaderMap, Method, Request, StatusCode, header::CACHE_CONTROL},
+    http::{HeaderMap, Method, StatusCode, header::CACHE_CONTROL},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use kernel::{Call, Caller, Context, Edge as _, Role, SignedIn, testing::Folder};
+use kernel::{
+    Call, Caller, Context, Edge as _, Role, SignedIn,
+    testing::{Answer, Folder, answer, request},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
-use tower::ServiceExt;
 use users::Claims;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -57,22 +59,14 @@ impl Orders {
     }
 }
 
-/// What an answer was.
-#[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) bytes: Bytes,
-    pub(super) body: Value,
+pub(super) trait Checked {
+    fn is_problem(&self, status: u16, code: &str);
 }
 
-impl Answer {
-    pub(super) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
+impl Checked for Answer {
     /// That it is a problem with this status and code.
     #[track_caller]
-    pub(super) fn is_problem(&self, status: u16, code: &str) {
+    fn is_problem(&self, status: u16, code: &str) {
         assert_eq!((self.status, self.body["code"].as_str()), (status, Some(code)), "{self:?}");
         assert_eq!((self.header("content-type"), &self.body["status"]), ("application/problem+json", &json!(status)));
         assert_eq!(self.body["trace_id"].as_str().unwrap().len(), 32, "{self:?}");
@@ -108,7 +102,7 @@ impl Shop {
 
     /// A request, its headers as `name: value`.
     pub(super) async fn send(&self, method: Method, path: &str, headers: &[&str], body: impl Into<Body>) -> Answer {
-        send(self.router.clone(), request(method, path, headers, body)).await
+        answer(self.router.clone(), request(&format!("{method} {path}"), headers, body)).await
     }
 
     pub(super) async fn get(&self, path: &str, headers: &[&str]) -> Answer {
@@ -129,22 +123,6 @@ impl Shop {
         let claims = Accounts::claims(id, self.context.clock.now().timestamp());
         format!("authorization: Bearer {}", self.accounts.token(&claims))
     }
-}
-
-pub(super) fn request(method: Method, path: &str, headers: &[&str], body: impl Into<Body>) -> Request<Body> {
-    let mut request = Request::builder().method(method).uri(path);
-    for header in headers {
-        let (name, value) = header.split_once(": ").unwrap();
-        request = request.header(name, value);
-    }
-    request.body(body.into()).unwrap()
-}
-
-pub(super) async fn send(router: Router, request: Request<Body>) -> Answer {
-    let (parts, body) = router.oneshot(request).await.unwrap().into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.unwrap();
-    let body = serde_json::from_slice(&bytes).unwrap_or_default();
-    Answer { status: parts.status.as_u16(), headers: parts.headers, bytes, body }
 }
 
 /// How an order is to end.

@@ -1,24 +1,13 @@
 //! What the endpoints answer.
-use axum::{
-    body::Body,
-    http::{Request, Response},
+use kernel::{
+    Module as _,
+    testing::{Answer, tell},
 };
-use http_body_util::BodyExt;
-use kernel::Module as _;
-use tower::ServiceExt;
 
 use super::*;
 
-async fn send(post: &Post, caller: &Caller, line: &str, body: &str) -> Response<Body> {
-    let (method, path) = line.split_once(' ').unwrap();
-    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
-    let request = request.extension(caller.clone()).body(Body::from(body.to_owned())).unwrap();
-    let (router, _) = Module::routes(Arc::clone(&post.api)).split_for_parts();
-    router.oneshot(request).await.unwrap()
-}
-
-async fn json(response: Response<Body>) -> serde_json::Value {
-    serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap()
+async fn send(post: &Post, caller: &Caller, line: &str, body: &'static str) -> Answer {
+    tell(Module::routes(Arc::clone(&post.api)), caller, line, &[], body).await
 }
 
 #[tokio::test]
@@ -27,11 +16,11 @@ async fn a_customer_sees_the_order_and_the_kind_and_staff_the_recipient() {
     let ada = Uuid::now_v7();
     let order = order(Some(ada));
     post.hear(&event("order.confirmed", order.clone())).await.unwrap();
-    let mine = json(send(&post, &customer(ada), "GET /v1/notifications", "").await).await;
+    let mine = send(&post, &customer(ada), "GET /v1/notifications", "").await.body;
     let item = &mine["items"][0];
     assert_eq!((&item["order_id"], &item["kind"]), (&order["id"], &json!("order_confirmed")));
     assert!(item.get("recipient").is_none() && mine["next"].is_null());
-    let all = json(send(&post, &staff(), "GET /v1/deliveries?status=queued", "").await).await;
+    let all = send(&post, &staff(), "GET /v1/deliveries?status=queued", "").await.body;
     let item = &all["items"][0];
     assert_eq!((&item["kind"], &item["recipient"]), (&json!("order_confirmed"), &json!("ada@example.com")));
 }
@@ -57,6 +46,6 @@ async fn each_endpoint_answers_with_the_status_that_fits() {
         (&staff, "GET /v1/deliveries?status=lost", "", 422),
     ] {
         let answer = send(&post, caller, line, body).await;
-        assert_eq!(answer.status().as_u16(), status, "{line} {body}");
+        assert_eq!(answer.status, status, "{line} {body}");
     }
 }

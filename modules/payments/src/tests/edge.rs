@@ -1,24 +1,17 @@
 //! What comes in over the public routes.
-use axum::{
-    Router,
-    body::{Body, to_bytes},
-    http::{Request, StatusCode},
-};
-use tower::ServiceExt;
+use axum::{body::Body, http::Request};
+use kernel::testing::answer;
 
 use super::*;
 use crate::routes::routes;
 
 /// One request; the status, the content type and the body.
-async fn send(shop: &Shop, who: Caller, request: Request<Body>) -> (StatusCode, String, String) {
+async fn send(shop: &Shop, who: Caller, request: Request<Body>) -> (u16, String, String) {
     let (routes, _) = routes(Arc::clone(&shop.payments) as Arc<dyn Payments>).split_for_parts();
-    let (mut parts, body) = request.into_parts();
-    parts.extensions.insert(who);
-    let reply = Router::oneshot(routes, Request::from_parts(parts, body)).await.unwrap();
-    let (status, kind) = (reply.status(), reply.headers().get("content-type").cloned());
-    let body = to_bytes(reply.into_body(), 1 << 20).await.unwrap();
-    let kind = kind.map(|kind| kind.to_str().unwrap().to_owned()).unwrap_or_default();
-    (status, kind, String::from_utf8(body.to_vec()).unwrap())
+    let mut request = request;
+    request.extensions_mut().insert(who);
+    let answer = answer(routes, request).await;
+    (answer.status, answer.header("content-type").to_owned(), String::from_utf8(answer.bytes.to_vec()).unwrap())
 }
 
 fn get(path: &str) -> Request<Body> {
@@ -36,10 +29,10 @@ async fn a_payment_is_shown_to_its_payer() {
         let path = format!("/v1/orders/{order}/payment");
         let (status, _, body) = send(&shop, ada(), get(&path)).await;
         let payment: Payment = serde_json::from_str(&body).unwrap();
-        assert_eq!((status, payment.order_id, payment.status.word()), (StatusCode::OK, order, "captured"));
+        assert_eq!((status, payment.order_id, payment.status.word()), (200, order, "captured"));
         for path in [path, "/v1/orders/nonsense/payment".into()] {
             let (status, kind, body) = send(&shop, Caller::Anonymous, get(&path)).await;
-            assert_eq!((status, &*kind), (StatusCode::NOT_FOUND, "application/problem+json"), "{body}");
+            assert_eq!((status, &*kind), (404, "application/problem+json"), "{body}");
         }
     }
 }
@@ -61,7 +54,7 @@ async fn webhooks_are_refused_without_a_5xx() {
         ] {
             let request = post(&format!("/v1/payments/webhooks/{path}"), signature, body);
             let (status, kind, body) = send(&shop, Caller::Anonymous, request).await;
-            assert_eq!(status.as_u16(), expected, "{path} {signature}: {body}");
+            assert_eq!(status, expected, "{path} {signature}: {body}");
             assert!(expected == 204 || kind == "application/problem+json", "{kind}");
         }
         assert_eq!(shop.status(order).await, "authorized");
@@ -75,13 +68,13 @@ async fn the_bank_has_a_page_with_two_buttons() {
         for (order, button, end) in [(yes, "approve", "authorized"), (no, "decline", "declined")] {
             let url = shop.authorize(order, "action_required").await.unwrap().action.unwrap().url;
             let (status, kind, page) = send(&shop, Caller::Anonymous, get(&url)).await;
-            assert_eq!((status, &*kind), (StatusCode::OK, "text/html; charset=utf-8"));
+            assert_eq!((status, &*kind), (200, "text/html; charset=utf-8"));
             let reference = url.rsplit('/').next().unwrap();
             assert!(page.contains(&format!("action=\"{reference}/{button}\"")), "{page}");
             let (status, ..) = send(&shop, Caller::Anonymous, post(&format!("{url}/{button}"), "", "")).await;
-            assert_eq!((status, &*shop.status(order).await), (StatusCode::NO_CONTENT, end));
+            assert_eq!((status, &*shop.status(order).await), (204, end));
         }
         let nobody = post("/v1/payments/test/test_nobody/approve", "", "");
-        assert_eq!(send(&shop, Caller::Anonymous, nobody).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(send(&shop, Caller::Anonymous, nobody).await.0, 404);
     }
 }

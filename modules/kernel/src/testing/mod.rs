@@ -1,4 +1,6 @@
-//! For tests: a real PostgreSQL, a real NATS, and a module's context on each engine.
+//! For tests: a real PostgreSQL, a real NATS, a module's context on each engine, and a client of its routes.
+mod client;
+
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
@@ -13,6 +15,8 @@ use figment::{
 use futures_util::StreamExt;
 use sqlx::migrate::Migrator;
 use uuid::Uuid;
+
+pub use client::{Answer, answer, ask, request, tell};
 
 use crate::{Context, Db, Deployable, Executor, Host};
 
