@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use kernel::{Deployable, Edge, Host, Module, StartError, Wire, failpoint};
+use kernel::{Deployable, Edge, Host, Messaging, Module, StartError, Wire, failpoint};
 
 /// One line a role: its name, its type, and what it calls, which stands above it.
 macro_rules! roles {
@@ -15,7 +15,8 @@ macro_rules! roles {
             $(Deployable { calls: &[$($(stringify!($served)),+)?], ..Deployable::edge(<$Edge as Edge>::NAME) },)*
             $(Deployable {
                 calls: &[$($(stringify!($callee)),+)?],
-                hears: <$Module as Module>::HEARS,
+                publishes: <<$Module as Module>::Api as Wire>::PUBLISHES,
+                hears: <<$Module as Module>::Api as Wire>::HEARS,
                 ..Deployable::module(name::<$Module>())
             },)*
         ];
@@ -29,6 +30,13 @@ macro_rules! roles {
         /// Every module, here or over there.
         pub(crate) struct App {
             $(pub(crate) $module: Arc<<$Module as Module>::Api>,)*
+        }
+
+        impl App {
+            /// The events of every module.
+            pub(crate) fn messaging(&self) -> impl Iterator<Item = (&'static str, Messaging)> {
+                [$((name::<$Module>(), self.$module.messaging())),*].into_iter()
+            }
         }
 
         /// Starts the modules that run here and connects to the rest.
@@ -105,6 +113,7 @@ mod tests {
         fn argument<T>(&mut self, _: &'static str, _: &'static str) {}
         fn answer<T>(&mut self, _: &'static str) {}
         fn error<E>(&mut self, _: &'static str) {}
+        fn event<E>(&mut self, _: &'static str) {}
     }
 
     #[test]

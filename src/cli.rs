@@ -84,7 +84,7 @@ enum Command {
     Mail(mail::Mail),
     /// Brings the databases of what runs here up to this release, and exits
     Migrate,
-    /// Prints what a role can be made of: a line each with its name, its kind, what it calls and whose events it hears
+    /// Prints what a role can be made of: for each its name, its kind, what it calls, whose events it hears, what it publishes
     Roles,
     /// Prints the places at which `testing.failpoint` can end a process
     #[command(hide = true)]
@@ -192,7 +192,8 @@ async fn create(host: &mut Host, email: String, role: Role, name: Option<String>
 fn roles() -> String {
     let line = |role: &Deployable| {
         let kind = if role.edge { "edge" } else { "module" };
-        format!("{}\t{kind}\tcalls {}\thears {}\n", role.name, role.calls.join(","), role.hears.join(","))
+        let [calls, hears, publishes] = [role.calls, role.hears, role.publishes].map(|names| names.join(","));
+        format!("{}\t{kind}\tcalls {calls}\thears {hears}\tpublishes {publishes}\n", role.name)
     };
     app::ROLES.iter().map(line).collect()
 }

@@ -1,16 +1,18 @@
 //! What those who run the shop do about what does not get on by itself.
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
-use kernel::{Call, Caller, Condition, DeadLetter, Host, LetterQuery, LetterState, Page, PageQuery, StartError};
+use clap::{Subcommand, ValueEnum, builder::PossibleValuesParser};
+use kernel::{
+    Caller, Condition, Deployable, Host, InboxError, Messaging, Page, PageQuery, StartError, UnhandledEvent,
+    UnhandledQuery, UnhandledState,
+};
 use orders::{OrderId, Outcome, StuckOrder};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
     app::{self, App},
-    calls::{PATIENCE, call},
-    explain::explain,
+    calls::call,
 };
 
 #[derive(Debug, Subcommand)]
@@ -43,14 +45,14 @@ pub(crate) enum Events {
     /// Lists what no attempt could handle, of every module or of one
     Dead {
         /// Only what this module could not handle
-        #[arg(long, value_enum)]
-        module: Option<Module>,
+        #[arg(long, value_parser = names(|role| !role.hears.is_empty()))]
+        module: Option<String>,
     },
     /// Lets events be handled again, within seconds, or be sent again to the broker
     Replay {
         /// Only what this module could not handle
-        #[arg(long, value_enum)]
-        module: Option<Module>,
+        #[arg(long, value_parser = names(|role| !role.hears.is_empty()))]
+        module: Option<String>,
         /// The event
         #[arg(required_unless_present_any = ["all", "source"], conflicts_with_all = ["all", "source"])]
         id: Option<Uuid>,
@@ -58,25 +60,14 @@ pub(crate) enum Events {
         #[arg(long)]
         all: bool,
         /// Deletes what the broker has of this module's events; it is filled again from the outbox by the shop
-        #[arg(long, value_enum, conflicts_with_all = ["all", "module"])]
-        source: Option<Source>,
+        #[arg(long, value_parser = names(|role| !role.publishes.is_empty()), conflicts_with_all = ["all", "module"])]
+        source: Option<String>,
     },
 }
 
-/// A module that hears of others by their events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Module {
-    Orders,
-    Notifications,
-}
-
-/// A module that publishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Source {
-    Orders,
-    Payments,
+/// The names of some roles.
+fn names(of: impl Fn(&Deployable) -> bool) -> PossibleValuesParser {
+    app::ROLES.iter().filter(|role| of(role)).map(|role| role.name).collect::<Vec<_>>().into()
 }
 
 /// How many are asked for at a time.
@@ -106,75 +97,81 @@ pub(crate) async fn orders(host: &mut Host, command: Orders) -> Result<ExitCode,
     Ok(ExitCode::SUCCESS)
 }
 
-/// Does what was asked about events.
+/// Does what was asked about events, of each module that can be reached.
 pub(crate) async fn events(host: &mut Host, command: Events) -> Result<ExitCode, StartError> {
     if let Events::Replay { source: Some(source), .. } = command {
-        host.replay(&word(&source)).await?;
-        println!("the events of {} are to be sent again", word(&source));
+        host.replay(&source).await?;
+        println!("the events of {source} are to be sent again");
         return Ok(ExitCode::SUCCESS);
     }
     let app = app::start(host).await?;
+    let (Events::Dead { module: only } | Events::Replay { module: only, .. }) = &command;
+    let hears = |name: &str| app::ROLES.iter().any(|role| role.name == name && !role.hears.is_empty());
+    let (mut known, mut failed) = (false, false);
+    for (module, messaging) in app.messaging() {
+        if !hears(module) || only.as_ref().is_some_and(|only| only != module) {
+            continue;
+        }
+        match one(module, &messaging, &command).await {
+            Ok(found) => known |= found,
+            Err(error) => {
+                eprintln!("{module} cannot be asked: {error}");
+                failed = true;
+            }
+        }
+    }
+    if failed {
+        return Ok(ExitCode::FAILURE);
+    }
     match command {
-        Events::Dead { module } => {
-            for module in modules(module) {
-                let all = every(async |cursor| module.dead(&app, cursor).await).await?;
-                for letter in &all {
-                    println!("{}", dead(module, letter));
-                }
-                eprintln!("{} could not handle {} events", word(&module), all.len());
-            }
-        }
-        Events::Replay { module, id: Some(id), .. } => {
-            let mut known = false;
-            for module in modules(module) {
-                known |= module.replay(&app, id).await?;
-            }
-            if !known {
-                return Err("no such event was received".into());
-            }
-            println!("{id} is to be handled again");
-        }
-        Events::Replay { module, id: None, .. } => {
-            for module in modules(module) {
-                // In the order of publishing, so that those of one aggregate stay in order among themselves.
-                for letter in every(async |cursor| module.dead(&app, cursor).await).await? {
-                    module.replay(&app, letter.event_id).await?;
-                    println!("{} is to be handled again", letter.event_id);
-                }
-            }
-        }
+        Events::Replay { id: Some(_), .. } if !known => Err("no such event was received".into()),
+        _ => Ok(ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn modules(only: Option<Module>) -> impl Iterator<Item = Module> {
-    [Module::Orders, Module::Notifications].into_iter().filter(move |module| only.is_none_or(|only| only == *module))
+/// Does it with one module; true where it has received what was asked for.
+async fn one(module: &str, messaging: &Messaging, command: &Events) -> Result<bool, StartError> {
+    match command {
+        Events::Replay { id: Some(id), .. } => return replay(messaging, *id).await,
+        Events::Replay { id: None, .. } => {
+            // In the order of publishing, so that those of one aggregate stay in order among themselves.
+            for event in dead(messaging).await? {
+                replay(messaging, event.event_id).await?;
+            }
+        }
+        Events::Dead { .. } => {
+            let all = dead(messaging).await?;
+            for event in &all {
+                println!("{}", line(module, event));
+            }
+            eprintln!("{module} could not handle {} events", all.len());
+        }
+    }
+    Ok(true)
 }
 
-impl Module {
-    /// A page of what it could not handle.
-    async fn dead(self, app: &App, cursor: Option<String>) -> Result<Page<DeadLetter>, StartError> {
-        let query = LetterQuery { state: Some(LetterState::Dead), limit: Some(PAGE), cursor };
-        match self {
-            Self::Orders => call(app.orders.dead_letters(Caller::System, query)).await,
-            Self::Notifications => call(app.notifications.dead_letters(Caller::System, query)).await,
-        }
-    }
+/// Everything that no attempt could handle.
+async fn dead(messaging: &Messaging) -> Result<Vec<UnhandledEvent>, StartError> {
+    every(async |cursor| {
+        let query = UnhandledQuery { state: Some(UnhandledState::Dead), limit: Some(PAGE), cursor };
+        call(messaging.unhandled(Caller::System, query)).await
+    })
+    .await
+}
 
-    /// Lets it handle an event again; false if it never received it.
-    async fn replay(self, app: &App, id: Uuid) -> Result<bool, StartError> {
-        let call = Call::fresh(PATIENCE);
-        match self {
-            Self::Orders => match call.run(app.orders.replay_dead_letter(Caller::System, id)).await {
-                Err(orders::Error::EventNotFound) => Ok(false),
-                outcome => outcome.map(|()| true).map_err(explain),
-            },
-            Self::Notifications => match call.run(app.notifications.replay_dead_letter(Caller::System, id)).await {
-                Err(notifications::Error::EventNotFound) => Ok(false),
-                outcome => outcome.map(|()| true).map_err(explain),
-            },
+/// Lets an event be handled again; false if it was never received.
+async fn replay(messaging: &Messaging, id: Uuid) -> Result<bool, StartError> {
+    let replayed = async {
+        match messaging.replay(Caller::System, id).await {
+            Err(InboxError::EventNotFound) => Ok(false),
+            outcome => outcome.map(|()| true),
         }
+    };
+    let known = call(replayed).await?;
+    if known {
+        println!("{id} is to be handled again");
     }
+    Ok(known)
 }
 
 /// The items of every page.
@@ -200,10 +197,9 @@ fn stuck(order: &StuckOrder) -> String {
     format!("{order_id}\t{number}\t{} since {updated_at}\t{attempts} failures\t{next}\t{error}", word(status))
 }
 
-fn dead(module: Module, letter: &DeadLetter) -> String {
-    let DeadLetter { source, event_id, kind, subject, at, attempts, .. } = letter;
-    let reason = letter.reason.as_deref().unwrap_or_default();
-    let module = word(&module);
+fn line(module: &str, event: &UnhandledEvent) -> String {
+    let UnhandledEvent { source, event_id, kind, subject, at, attempts, reason, .. } = event;
+    let reason = reason.as_deref().unwrap_or_default();
     format!("{event_id}\t{source} to {module}\t{kind}\t{subject}\t{at}\t{attempts} attempts\t{reason}")
 }
 

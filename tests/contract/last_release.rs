@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     generate::Random,
-    listed::{Part, contracts, parts},
+    listed::{Part, Side, contracts, parts},
     releases::{objects, unnumbered},
     round_trips::SEEDS,
 };
@@ -50,7 +50,12 @@ impl Written {
         let words = random.enums.into_keys();
         let words = words.map(|(name, words)| (name.to_owned(), words.iter().map(ToString::to_string).collect()));
         let samples = KEPT.map(|seed| json(&part.travel(&mut Random::new(seed)))).collect();
-        Self { samples, words: words.collect(), objects: forms(&values) }
+        let mut objects = forms(&values);
+        if random.free {
+            // What is free in form has none to keep.
+            objects.retain(|at, _| !at.contains("/data"));
+        }
+        Self { samples, words: words.collect(), objects }
     }
 }
 
@@ -75,8 +80,7 @@ fn forms(values: &[Value]) -> BTreeMap<String, BTreeMap<String, Field>> {
         };
         names.into_iter().map(|name| (name.clone(), field(name))).collect()
     };
-    // What is free in form has none to keep.
-    seen.iter().filter(|(at, _)| !at.contains("/data")).map(|(at, objects)| (at.clone(), form(objects))).collect()
+    seen.iter().map(|(at, objects)| (at.clone(), form(objects))).collect()
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -150,7 +154,12 @@ fn the_last_release_reads_what_this_one_writes() {
     let last = last();
     for part in parts() {
         let Some(written) = last.parts.get(&part.place) else { continue };
-        assert_eq!(unreadable(written, &Written::of(&part)), [""; 0], "{}", part.place);
+        let mut unreadable = unreadable(written, &Written::of(&part));
+        if let (Side::Event, Some((_, event))) = (part.side, part.place.split_once(' ')) {
+            // A kind of event that it does not know it passes over.
+            unreadable.retain(|flaw| !flaw.starts_with(&format!("{event} may be ")));
+        }
+        assert_eq!(unreadable, [""; 0], "{}", part.place);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Whatever one process writes and another reads: what each trait says of its methods, its errors, its events.
-use kernel::{Failure, Problem, rpc::Survey};
+use kernel::{DomainEvent, Failure, Problem, rpc::Survey};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{app, generate::Random};
@@ -33,6 +33,8 @@ pub(crate) enum Side {
     Argument,
     /// The module; the caller may be of an earlier release.
     Answer,
+    /// The module, for whoever hears of it.
+    Event,
 }
 
 impl Part {
@@ -120,6 +122,10 @@ impl Survey for Contracts {
         let contract = self.last();
         (contract.problems, contract.reread) = (problems::<E>, reread::<Problem<E>>);
     }
+
+    fn event<E: DomainEvent>(&mut self, name: &'static str) {
+        self.last().add::<E>(&format!(" {name}"), Side::Event, "");
+    }
 }
 
 /// Every contract: what the traits say of themselves, and what else is written for others.
@@ -127,8 +133,6 @@ pub(crate) fn contracts() -> Vec<Contract> {
     let mut contracts = Contracts::default();
     app::survey(&mut contracts);
     contracts.and::<users::Claims>("users", "Claims");
-    contracts.and::<payments::PaymentChanged>("payments", "PaymentChanged");
-    contracts.and::<orders::OrderChanged>("orders", "OrderChanged");
     contracts.0
 }
 

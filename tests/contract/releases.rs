@@ -17,7 +17,7 @@ pub(crate) const LATER: &str = "added_later";
 #[test]
 fn an_answer_may_have_fields_that_a_later_release_adds() {
     let mut refused = BTreeSet::new();
-    for part in parts().filter(|part| part.side == Side::Answer) {
+    for part in parts().filter(|part| part.side != Side::Argument) {
         for seed in FEW {
             let text = part.travel(&mut Random::new(seed));
             refused.extend(refusals(&text, part.reread).into_iter().map(|flaw| format!("{}{flaw}", part.place)));

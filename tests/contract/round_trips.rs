@@ -38,5 +38,6 @@ fn every_error_survives_its_problem_body() {
         problems::<gateway::Error>(&mut Random::new(seed));
         problems::<kernel::Refusal>(&mut Random::new(seed));
         problems::<kernel::Fault>(&mut Random::new(seed));
+        problems::<kernel::InboxError>(&mut Random::new(seed));
     }
 }

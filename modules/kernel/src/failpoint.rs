@@ -66,10 +66,8 @@ pub(crate) mod publishing {
 /// Where `M` may die: at places of its own, and at the kernel's.
 #[must_use]
 pub fn of<M: Module>() -> Vec<String> {
-    // Who can be read from has an outbox.
-    let publishes = <M::Api as Wire>::METHODS.iter().any(|(method, _)| *method == "events");
-    let kernel = [(!M::HEARS.is_empty(), hearing::NAMES), (publishes, publishing::NAMES)];
-    let kernel = kernel.into_iter().filter(|(has, _)| *has).map(|(_, names)| names);
+    let kernel = [(M::Api::HEARS, hearing::NAMES), (M::Api::PUBLISHES, publishing::NAMES)];
+    let kernel = kernel.into_iter().filter(|(has, _)| !has.is_empty()).map(|(_, names)| names);
     let names = [M::FAILPOINTS].into_iter().chain(kernel).flat_map(<[_]>::concat);
     names.map(|name| name.replace('*', <M::Api as Wire>::NAME)).collect()
 }

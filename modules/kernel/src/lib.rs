@@ -1,6 +1,5 @@
 //! What every module shares: how it is called, how it fails, how it is hosted, where it stores and
 //! publishes. It knows no noun of the shop but [`Money`], [`EmailAddress`] and [`Country`].
-#[cfg(test)]
 extern crate self as kernel;
 
 pub mod call;
@@ -13,7 +12,7 @@ pub mod describe;
 mod digest;
 mod email_address;
 mod etag;
-mod events;
+pub mod events;
 pub mod failpoint;
 mod failure;
 mod forms;
@@ -45,7 +44,10 @@ pub use describe::{Answer, Argument, Describe, Described, Location, NoStore};
 pub use digest::Digest;
 pub use email_address::{EMAIL_LENGTH, EmailAddress};
 pub use etag::{EntityTag, EntityTags, IDEMPOTENCY_KEY, IdempotencyKey, PACKED, Tagged};
-pub use events::{CloudEvent, DeadLetter, DeadLetters, Handler, LetterQuery, LetterState, Outbox, Verdict};
+pub use events::{
+    CloudEvent, DomainEvent, HandlingError, Inbox, InboxError, Messaging, Outbox, Publisher, Subscriber,
+    UnhandledEvent, UnhandledQuery, UnhandledState,
+};
 pub use failure::{Failure, Fault, Problem, Refusal, Sampler, problem};
 pub use forms::{BLANKS, Line, List, Listed, Secret, Text, Visible, Whole};
 pub use id::ForeignId;

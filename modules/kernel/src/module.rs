@@ -3,7 +3,7 @@ use std::{
     collections::BTreeSet,
     future::Future,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -15,7 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
     Clock, Currency, Db, Deployable, Local, Mode, Outbox, Remote, ServiceTokens, Settings, Tasks, Wire, describe,
-    events::bus::Bus, failpoint, role,
+    events::{self, bus::Bus},
+    failpoint, role,
 };
 
 /// Why a process could not start: one sentence that names the setting.
@@ -29,8 +30,6 @@ pub trait Module {
     type Deps: Send;
     /// The migrations of its database, numbered from 0100; those before are the kernel's.
     const MIGRATIONS: Migrator;
-    /// The modules whose events it hears of.
-    const HEARS: &'static [&'static str] = &[];
     /// Where it may die in a test: the `NAMES` of its [`failpoints!`](crate::failpoints).
     const FAILPOINTS: failpoint::Names = &[];
     /// Starts it in this process.
@@ -77,6 +76,8 @@ pub struct Context {
     /// Where files are kept.
     pub data_dir: PathBuf,
     pub(crate) bus: Bus,
+    /// The modules whose events it has subscribed to.
+    pub(crate) heard: Arc<Mutex<BTreeSet<&'static str>>>,
     config: Figment,
 }
 
@@ -193,9 +194,17 @@ impl Host {
         let name = M::Api::NAME;
         let api = if self.hosts(name) {
             let context = self.context(name, &M::MIGRATIONS).await?;
-            let api = M::start(context, deps).await?;
             let Settings { bulkhead, testing, .. } = &self.settings;
-            let local = Local::new(self.tasks.clone(), testing.checked, bulkhead.running, bulkhead.waiting);
+            let local = Local::new(&context, testing.checked, bulkhead.running, bulkhead.waiting);
+            let heard = Arc::clone(&context.heard);
+            if !M::Api::PUBLISHES.is_empty() {
+                context.relay();
+            }
+            let api = M::start(context, deps).await?;
+            let heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+            if !heard.iter().eq(BTreeSet::from_iter(M::Api::HEARS)) {
+                return Err(format!("{name} subscribes to {heard:?}, and its trait says {:?}", M::Api::HEARS).into());
+            }
             let api = M::Api::local(api, local);
             let guard = from_fn_with_state((self.tokens.clone(), name), ServiceTokens::guard);
             let routes = M::Api::serve(Arc::clone(&api)).route_layer(guard);
@@ -206,6 +215,9 @@ impl Host {
         };
         if self.is_edge {
             let mut routes = M::routes(Arc::clone(&api));
+            if !M::Api::HEARS.is_empty() {
+                routes = routes.merge(events::routes::routes(name, api.messaging()));
+            }
             describe::module::<M::Api>(routes.get_openapi_mut());
             self.public = std::mem::take(&mut self.public).merge(routes);
         }
@@ -237,7 +249,8 @@ impl Host {
         let Settings { mode, currency, data_dir, .. } = self.settings.clone();
         let (clock, tasks, bus, config) =
             (self.clock.clone(), self.tasks.clone(), self.bus.clone(), self.config.clone());
-        Ok(Context { name, mode, currency, db, outbox, clock, tasks, data_dir, bus, config })
+        let heard = Arc::default();
+        Ok(Context { name, mode, currency, db, outbox, clock, tasks, data_dir, bus, heard, config })
     }
 
     async fn database(&mut self, name: &'static str) -> Result<Db, StartError> {

@@ -17,7 +17,7 @@ use crate::{Call, CallSemantics, Failure, Fault, Problem, ServiceTokens, given::
 pub struct Remote {
     http: reqwest::Client,
     base: String,
-    module: &'static str,
+    pub(crate) module: &'static str,
     tokens: ServiceTokens,
     health: Arc<Health>,
 }
@@ -47,7 +47,7 @@ impl Remote {
     pub async fn call<T: DeserializeOwned, E: Failure + From<Fault>>(
         &self,
         semantics: CallSemantics,
-        path: &'static str,
+        path: &str,
         args: &(impl Serialize + Sync),
     ) -> Result<T, E> {
         let call = Call::current();
@@ -85,7 +85,7 @@ impl Remote {
     async fn send<T: DeserializeOwned, E: Failure + From<Fault>>(
         &self,
         call: Call,
-        path: &'static str,
+        path: &str,
         body: String,
     ) -> Attempt<T, E> {
         let token = match self.tokens.token(self.module) {

@@ -12,6 +12,8 @@ pub struct Deployable {
     pub edge: bool,
     /// What it calls.
     pub calls: &'static [&'static str],
+    /// What it publishes: the type of its events, or nothing.
+    pub publishes: &'static [&'static str],
     /// Whose events it hears of.
     pub hears: &'static [&'static str],
 }
@@ -20,7 +22,7 @@ impl Deployable {
     /// A module that is called and calls nobody.
     #[must_use]
     pub const fn module(name: &'static str) -> Self {
-        Self { name, edge: false, calls: &[], hears: &[] }
+        Self { name, edge: false, calls: &[], publishes: &[], hears: &[] }
     }
 
     /// An edge that calls nobody.

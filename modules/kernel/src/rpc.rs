@@ -13,7 +13,9 @@ use futures_util::FutureExt;
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
 
-use crate::{Call, Failure, Fault, Problem, Remote, Tasks, given::given};
+use crate::{
+    Call, Context, DomainEvent, Failure, Fault, Inbox, Messaging, Outbox, Problem, Remote, Tasks, given::given,
+};
 
 /// A module's trait object that can cross a process boundary. [`api!`](crate::api) writes it.
 pub trait Wire: Send + Sync + 'static {
@@ -21,6 +23,10 @@ pub trait Wire: Send + Sync + 'static {
     const NAME: &'static str;
     /// What is said of it, line by line: its trait's documentation.
     const ABOUT: &'static [&'static str];
+    /// The type of the events that it publishes, if it does.
+    const PUBLISHES: &'static [&'static str];
+    /// The modules whose events it hears of.
+    const HEARS: &'static [&'static str];
     /// Its methods, and what may be done to a call of each.
     const METHODS: &'static [(&'static str, CallSemantics)];
     /// The same module behind the rules that hold in every topology.
@@ -29,6 +35,8 @@ pub trait Wire: Send + Sync + 'static {
     fn connect(remote: Remote) -> Arc<Self>;
     /// The routes that [`Wire::connect`]'s client calls.
     fn serve(api: Arc<Self>) -> Router;
+    /// Its events.
+    fn messaging(&self) -> Messaging;
     /// Tells `survey` of every type that crosses, method by method.
     fn survey(survey: &mut impl Survey);
 }
@@ -43,6 +51,8 @@ pub trait Survey {
     fn answer<T: Serialize + DeserializeOwned + PartialEq>(&mut self, method: &'static str);
     /// `method` may fail with an `E`.
     fn error<E: Failure>(&mut self, method: &'static str);
+    /// It publishes an `E`, which is called `name`.
+    fn event<E: DomainEvent>(&mut self, name: &'static str);
 }
 
 /// What may be done to a call: the word before a method of [`api!`](crate::api).
@@ -68,14 +78,17 @@ pub struct Local {
     checked: bool,
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    pub(crate) outbox: Outbox,
+    pub(crate) inbox: Inbox,
 }
 
 impl Local {
     /// A module's share of this process: `running` calls at a time, `waiting` more in line.
     #[must_use]
-    pub fn new(tasks: Tasks, checked: bool, running: usize, waiting: usize) -> Self {
+    pub fn new(context: &Context, checked: bool, running: usize, waiting: usize) -> Self {
         let [running, waiting] = [running, running + waiting].map(|permits| Arc::new(Semaphore::new(permits)));
-        Self { tasks, checked, running, waiting }
+        let (tasks, outbox, inbox) = (context.tasks.clone(), context.outbox.clone(), context.inbox());
+        Self { tasks, checked, running, waiting, outbox, inbox }
     }
 
     /// Calls one method.
@@ -190,12 +203,14 @@ where
 
 /// Defines a module's trait, and every way to call it.
 ///
-/// Each method begins with one word: `read`, `idempotent` or `once` (see [`CallSemantics`]).
+/// Each method begins with one word: `read`, `idempotent` or `once` (see [`CallSemantics`]). A module that publishes
+/// says so in the head, as `pub trait Orders("orders") publishes OrderEvent`, and so does one that hears of others'
+/// events: `hears PaymentEvent`, both in this order.
 #[macro_export]
 macro_rules! api {
     (
         $(#[doc = $about:literal])+
-        pub trait $Api:ident($module:literal) {
+        pub trait $Api:ident($module:literal) $(publishes $Event:ident)? $(hears $($Heard:ident),+)? {
             $(
                 $(#[$doc:meta])*
                 $semantics:ident async fn $method:ident(&self $(, $arg:ident: $ty:ty)* $(,)?)
@@ -207,6 +222,12 @@ macro_rules! api {
         #[$crate::async_trait]
         pub trait $Api: Send + Sync + 'static {
             $($(#[$doc])* async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error>;)*
+
+            /// The kernel's part: how its events are read. Whoever hosts it says where they are.
+            #[doc(hidden)]
+            fn messaging(&self) -> $crate::Messaging {
+                $crate::Messaging::default()
+            }
         }
 
         /// For tests: the same methods, of which one writes those that a test needs; any other panics with its name.
@@ -219,6 +240,11 @@ macro_rules! api {
                 $(let _ = $arg;)*
                 panic!(concat!($module, ".", stringify!($method), " is called, and its double does not have it"))
             })*
+
+            /// Its events; it publishes none where a test does not write them.
+            fn messaging(&self) -> $crate::Messaging {
+                $crate::Messaging::default()
+            }
         }
 
         #[$crate::async_trait]
@@ -226,7 +252,15 @@ macro_rules! api {
             $(async fn $method(&self, $($arg: $ty),*) -> Result<$Value, $Error> {
                 Double::$method(self, $($arg),*).await
             })*
+
+            fn messaging(&self) -> $crate::Messaging {
+                Double::messaging(self)
+            }
         }
+
+        $(impl $crate::Publisher for dyn $Api {
+            type Event = $Event;
+        })?
 
         const _: () = {
             use ::std::{boxed::Box, result::Result, sync::Arc};
@@ -241,6 +275,9 @@ macro_rules! api {
             impl $crate::Wire for dyn $Api {
                 const NAME: &'static str = $module;
                 const ABOUT: &'static [&'static str] = &[$($about),+];
+                const PUBLISHES: &'static [&'static str] = &[$(stringify!($Event))?];
+                const HEARS: &'static [&'static str] =
+                    &[$($(<<$Heard as $crate::DomainEvent>::Publisher as $crate::Wire>::NAME),+)?];
                 const METHODS: &'static [(&'static str, $crate::CallSemantics)] =
                     &[$((stringify!($method), $crate::call_semantics!($semantics))),*];
                 fn local(api: Arc<Self>, local: $crate::Local) -> Arc<Self> {
@@ -250,7 +287,7 @@ macro_rules! api {
                     Arc::new(OverHttp(remote))
                 }
                 fn serve(api: Arc<Self>) -> $crate::axum::Router {
-                    $crate::axum::Router::new()$(.route(concat!("/rpc/", $module, "/", stringify!($method)), {
+                    $crate::events::serve(&*api)$(.route(concat!("/rpc/", $module, "/", stringify!($method)), {
                         let api = Arc::clone(&api);
                         $crate::rpc::method(move |$method { $($arg),* }| {
                             let api = Arc::clone(&api);
@@ -258,8 +295,13 @@ macro_rules! api {
                         })
                     }))*
                 }
+                fn messaging(&self) -> $crate::Messaging {
+                    $Api::messaging(self)
+                }
                 fn survey(survey: &mut impl $crate::rpc::Survey) {
                     survey.module($module);
+                    $crate::events::survey::<Self>(survey);
+                    $(survey.event::<$Event>(stringify!($Event));)?
                     $(
                         $(survey.argument::<$ty>(stringify!($method), stringify!($arg));)*
                         survey.answer::<$Value>(stringify!($method));
@@ -282,6 +324,10 @@ macro_rules! api {
                     };
                     self.local.call($crate::call_semantics!($semantics), $method { $($arg),* }, serve).await
                 })*
+
+                fn messaging(&self) -> $crate::Messaging {
+                    $crate::Messaging::here(&self.local)
+                }
             }
 
             struct OverHttp($crate::Remote);
@@ -292,6 +338,10 @@ macro_rules! api {
                     let path = concat!("/rpc/", $module, "/", stringify!($method));
                     self.0.call($crate::call_semantics!($semantics), path, &$method { $($arg),* }).await
                 })*
+
+                fn messaging(&self) -> $crate::Messaging {
+                    $crate::Messaging::there(&self.0)
+                }
             }
         };
     };

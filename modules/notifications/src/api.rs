@@ -1,6 +1,7 @@
 //! What the other modules see of notifications.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, DeadLetter, LetterQuery, Page, PageQuery};
+use kernel::{Caller, Page, PageQuery};
+use orders::OrderEvent;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -88,7 +89,7 @@ pub struct Preferences {
 
 kernel::api! {
     /// What was written to customers, and what they want to be told.
-    pub trait Notifications("notifications") {
+    pub trait Notifications("notifications") hears OrderEvent {
         /// Lists one's notifications, the latest first.
         read async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<Notification>, Error>;
 
@@ -103,11 +104,5 @@ kernel::api! {
 
         /// Changes what one wants to be told.
         idempotent async fn set_preferences(&self, caller: Caller, preferences: Preferences) -> Result<Preferences, Error>;
-
-        /// Lists what was received and not handled. Staff.
-        read async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error>;
-
-        /// Lets an event be handled again. Staff.
-        idempotent async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error>;
     }
 }

@@ -20,17 +20,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// What an event of orders is told as; one of a newer release not at all.
-    pub(crate) fn of(event: &str) -> Option<Self> {
-        Some(match event {
-            "order.confirmed" => Self::Confirmed,
-            "order.cancelled" => Self::Cancelled,
-            "order.shipped" => Self::Shipped,
-            "order.refunded" => Self::Refunded,
-            _ => return None,
-        })
-    }
-
     /// Its name in the API, and its template's.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -71,15 +60,6 @@ pub(crate) fn pause(attempt: i64) -> TimeDelta {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_event_of_a_newer_release_is_nothing_to_tell() {
-        let kinds = ["order.confirmed", "order.cancelled", "order.shipped", "order.refunded", "order.gifted", ""];
-        let names: Vec<_> = kinds.into_iter().map(|kind| Kind::of(kind).map(Kind::name)).collect();
-        let told = ["order_confirmed", "order_cancelled", "order_shipped", "order_refunded"].map(Some);
-        assert_eq!(names[..4], told);
-        assert_eq!(names[4..], [None, None]);
-    }
 
     #[test]
     fn only_news_of_the_parcel_can_be_declined() {

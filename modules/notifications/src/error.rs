@@ -1,9 +1,6 @@
 kernel::failure! {
     /// Why notifications said no.
     pub enum Error {
-        /// No such event was ever received.
-        #[error("no such event was received")]
-        EventNotFound => NOT_FOUND,
         /// No such message.
         #[error("there is no such message")]
         DeliveryNotFound => NOT_FOUND,

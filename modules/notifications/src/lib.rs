@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 mod api;
 mod channel;
-mod consumer;
 mod domain;
 mod email;
 mod error;
@@ -11,12 +10,13 @@ mod sender;
 mod service;
 mod settings;
 mod store;
+mod subscriber;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
-use kernel::{Context, Failure, StartError, Wire};
+use kernel::{Context, StartError};
 use orders::Orders;
 use settings::Settings;
 use tokio::sync::Notify;
@@ -39,7 +39,6 @@ impl kernel::Module for Module {
     type Api = dyn Notifications;
     type Deps = Arc<dyn Orders>;
     const MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/notifications");
-    const HEARS: &'static [&'static str] = &[<dyn Orders>::NAME];
     const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, orders: Self::Deps) -> Result<Arc<dyn Notifications>, StartError> {
@@ -49,12 +48,8 @@ impl kernel::Module for Module {
         sender::Sender::new(&context, Arc::new(mailbox)).run(&context, Arc::clone(&wake));
         let templates = email::Templates::new(settings.shop)?;
         let service = Arc::new(service::Service::new(&context, Arc::clone(&orders), Arc::clone(&wake)));
-        let consumer = consumer::Consumer::new(&context, templates, wake);
-        let pull = move |after, limit, wait_ms| {
-            let orders = Arc::clone(&orders);
-            async move { orders.events(after, limit, wait_ms).await.map_err(Failure::into_fault) }
-        };
-        context.subscribe(<dyn Orders>::NAME, pull, Arc::new(consumer));
+        let subscriber = subscriber::OrderSubscriber::new(&context, templates, wake);
+        context.subscribe(&orders, Arc::new(subscriber));
         Ok(service)
     }
 

@@ -2,7 +2,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
-use kernel::{Body, Caller, DeadLetter, ForeignId, LetterQuery, Page, PageQuery, Path, Problem, Query};
+use kernel::{Body, Caller, Page, PageQuery, Path, Problem, Query};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{Delivery, DeliveryQuery, Error, Notification, NotificationId, Notifications, Preferences};
@@ -16,8 +16,6 @@ pub(crate) fn routes(api: Arc<dyn Notifications>) -> OpenApiRouter {
         .routes(kernel::routes!(preferences, set_preferences))
         .routes(kernel::routes!(deliveries))
         .routes(kernel::routes!(resend))
-        .routes(kernel::routes!(dead_letters))
-        .routes(kernel::routes!(replay))
         .with_state(api)
 }
 
@@ -57,23 +55,4 @@ async fn resend(
     Path(id): Path<NotificationId>,
 ) -> Result<(StatusCode, Json<Delivery>), Problem<Error>> {
     Ok((StatusCode::ACCEPTED, Json(api.resend(caller, id).await?)))
-}
-
-/// Lists events that were received and not handled. Staff.
-#[utoipa::path(get, path = "/v1/operations/notifications/events", tag = "notifications",
-    responses((status = 200, body = Page<DeadLetter>)))]
-async fn dead_letters(State(api): Api, caller: Caller, Query(query): Query<LetterQuery>) -> Answer<Page<DeadLetter>> {
-    Ok(Json(api.dead_letters(caller, query).await?))
-}
-
-/// Lets an event be handled again, within seconds. Staff.
-#[utoipa::path(post, path = "/v1/operations/notifications/events/{id}/replay", tag = "notifications",
-    responses((status = 202)))]
-async fn replay(
-    State(api): Api,
-    caller: Caller,
-    Path(ForeignId(id)): Path<ForeignId>,
-) -> Result<StatusCode, Problem<Error>> {
-    api.replay_dead_letter(caller, id).await?;
-    Ok(StatusCode::ACCEPTED)
 }

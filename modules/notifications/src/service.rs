@@ -1,7 +1,7 @@
 //! What customers and staff can see and choose.
 use std::sync::Arc;
 
-use kernel::{Caller, Clock, Context, Db, DeadLetter, DeadLetters, LetterQuery, Page, PageQuery};
+use kernel::{Caller, Clock, Context, Db, Page, PageQuery};
 use orders::Orders;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -12,7 +12,6 @@ use crate::{Delivery, DeliveryQuery, Error, Notification, NotificationId, Notifi
 pub(crate) struct Service {
     db: Db,
     clock: Clock,
-    letters: DeadLetters,
     orders: Arc<dyn Orders>,
     /// Wakes the sender.
     wake: Arc<Notify>,
@@ -20,8 +19,8 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) fn new(context: &Context, orders: Arc<dyn Orders>, wake: Arc<Notify>) -> Self {
-        let (db, clock, letters) = (context.db.clone(), context.clock.clone(), context.dead_letters());
-        Self { db, clock, letters, orders, wake }
+        let (db, clock) = (context.db.clone(), context.clock.clone());
+        Self { db, clock, orders, wake }
     }
 }
 
@@ -59,13 +58,5 @@ impl Notifications for Service {
     async fn set_preferences(&self, caller: Caller, preferences: Preferences) -> Result<Preferences, Error> {
         store::set_preferences(&self.db, caller.account()?, &preferences, self.clock.now()).await?;
         Ok(preferences)
-    }
-
-    async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error> {
-        self.letters.list(&caller, query).await
-    }
-
-    async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error> {
-        self.letters.replay(&caller, event_id, Error::EventNotFound).await
     }
 }

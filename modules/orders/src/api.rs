@@ -1,7 +1,7 @@
 //! What the other modules see of orders.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, CloudEvent, Condition, DeadLetter, LetterQuery, Money, Page, PageQuery};
-use payments::{Action, PaymentChoice, PaymentStatus};
+use kernel::{Caller, Condition, DomainEvent, Money, Page, PageQuery};
+use payments::{Action, PaymentChoice, PaymentEvent, PaymentStatus};
 use products::Sku;
 use serde::{Deserialize, Serialize};
 use users::PostalAddress;
@@ -250,7 +250,7 @@ pub struct NewRefund {
 
 /// A line of an order's audit trail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct OrderEvent {
+pub struct HistoryEntry {
     /// From 1, without gaps.
     pub version: i64,
     /// What happened, as `OrderConfirmed`.
@@ -291,16 +291,58 @@ pub enum Outcome {
     Cancel,
 }
 
-/// Published as `order.confirmed`, `order.cancelled`, `order.shipped`, `order.refunded` and `order.corrected`.
+/// What happens to orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum OrderEvent {
+    /// Stock is taken and money is held.
+    #[serde(rename = "order.confirmed")]
+    Confirmed(OrderChanged),
+    /// Stock and money were given back, or never taken.
+    #[serde(rename = "order.cancelled")]
+    Cancelled(OrderChanged),
+    /// A parcel left the house.
+    #[serde(rename = "order.shipped")]
+    Shipped(OrderChanged),
+    /// Some of the money was paid back.
+    #[serde(rename = "order.refunded")]
+    Refunded(OrderChanged),
+    /// Mail about it goes elsewhere.
+    #[serde(rename = "order.corrected")]
+    Corrected(OrderChanged),
+}
+
+/// What an event of orders carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderChanged {
     /// The order as it is after the change.
     pub order: Order,
 }
 
+impl OrderEvent {
+    /// What it carries.
+    #[must_use]
+    pub fn changed(&self) -> &OrderChanged {
+        let (Self::Confirmed(changed)
+        | Self::Cancelled(changed)
+        | Self::Shipped(changed)
+        | Self::Refunded(changed)
+        | Self::Corrected(changed)) = self;
+        changed
+    }
+}
+
+impl DomainEvent for OrderEvent {
+    type Publisher = dyn Orders;
+
+    fn subject(&self) -> String {
+        self.changed().order.id.to_string()
+    }
+}
+
 kernel::api! {
     /// Orders, from the checkout to the parcel, and their history.
-    pub trait Orders("orders") {
+    pub trait Orders("orders") publishes OrderEvent hears PaymentEvent {
         /// What the caller's cart would cost. What is quoted now is charged now.
         read async fn quote(&self, caller: Caller, quote: NewQuote) -> Result<Quote, Error>;
 
@@ -316,7 +358,7 @@ kernel::api! {
         read async fn list(&self, caller: Caller, query: OrderQuery) -> Result<Page<Order>, Error>;
 
         /// The audit trail of an order.
-        read async fn history(&self, caller: Caller, id: OrderId) -> Result<Vec<OrderEvent>, Error>;
+        read async fn history(&self, caller: Caller, id: OrderId) -> Result<Vec<HistoryEntry>, Error>;
 
         /// Corrects where mail about an order goes, if its version is as `if_match` asks. Staff.
         idempotent async fn correct(&self, caller: Caller, id: OrderId, patch: OrderPatch, if_match: Condition) -> Result<Order, Error>;
@@ -341,14 +383,5 @@ kernel::api! {
 
         /// Forces an order that is not confirmed to `outcome`. Admins.
         idempotent async fn force(&self, caller: Caller, id: OrderId, outcome: Outcome, if_match: Condition) -> Result<Order, Error>;
-
-        /// Lists what was received and not handled. Staff.
-        read async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error>;
-
-        /// Lets an event be handled again. Staff.
-        idempotent async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error>;
-
-        /// What happened to orders after position `after`; waits up to `wait_ms` for news.
-        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error>;
     }
 }

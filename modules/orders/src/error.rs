@@ -65,8 +65,5 @@ kernel::failure! {
             /// Its version now.
             version: i64,
         } => PRECONDITION_FAILED,
-        /// No such event was ever received.
-        #[error("no such event was received")]
-        EventNotFound => NOT_FOUND,
     }
 }

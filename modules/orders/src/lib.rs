@@ -16,9 +16,9 @@ use std::sync::Arc;
 
 pub use api::*;
 use cart::Carts;
-use checkout::{reconciler, subscriber::Consumer};
+use checkout::{reconciler, subscriber::PaymentSubscriber};
 pub use error::Error;
-use kernel::{Context, StartError, Wire};
+use kernel::{Context, StartError};
 use payments::Payments;
 use products::Products;
 use service::Service;
@@ -48,20 +48,14 @@ impl kernel::Module for Module {
     type Api = dyn Orders;
     type Deps = Deps;
     const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/orders");
-    const HEARS: &'static [&'static str] = &[<dyn Payments>::NAME];
     const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
 
     async fn start(context: Context, deps: Deps) -> Result<Arc<dyn Orders>, StartError> {
         let payments = Arc::clone(&deps.3);
         let service = Arc::new(Service::new(&context, deps)?);
-        context.relay();
         let wake = Arc::new(Notify::new());
-        let consumer = Consumer { journal: service.journal.clone(), wake: Arc::clone(&wake) };
-        let pull = move |after, limit, wait_ms| {
-            let payments = Arc::clone(&payments);
-            async move { payments.events(after, limit, wait_ms).await.map_err(kernel::Failure::into_fault) }
-        };
-        context.subscribe(<dyn Payments>::NAME, pull, Arc::new(consumer));
+        let subscriber = PaymentSubscriber { journal: service.journal.clone(), wake: Arc::clone(&wake) };
+        context.subscribe(&payments, Arc::new(subscriber));
         reconciler::start(&context.tasks, Arc::clone(&service.checkout), wake);
         operations::watch(&context.tasks, context.db.clone());
         Ok(service)

@@ -1,15 +1,12 @@
 //! Orders behind their trait.
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use kernel::{
-    Caller, CloudEvent, Condition, Context, Db, DeadLetter, DeadLetters, LetterQuery, Outbox, Page, PageQuery,
-    StartError, async_trait,
-};
+use kernel::{Caller, Condition, Context, Db, Page, PageQuery, StartError, async_trait};
 use payments::Payments;
 use uuid::Uuid;
 
 use crate::{
-    Deps, Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderPatch, OrderQuery,
+    Deps, Error, HistoryEntry, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderId, OrderPatch, OrderQuery,
     Orders, Outcome, Quote, StuckOrder,
     checkout::Checkout,
     operations,
@@ -20,8 +17,6 @@ use crate::{
 /// Orders.
 pub(crate) struct Service {
     db: Db,
-    outbox: Outbox,
-    letters: DeadLetters,
     payments: Arc<dyn Payments>,
     pub(crate) journal: Journal,
     pub(crate) checkout: Arc<Checkout>,
@@ -31,11 +26,11 @@ impl Service {
     /// The service, without what works in the background.
     pub(crate) fn new(context: &Context, deps: Deps) -> Result<Self, StartError> {
         let settings = context.config::<Settings>()?.checked()?;
-        let (db, outbox, letters) = (context.db.clone(), context.outbox.clone(), context.dead_letters());
-        let journal = Journal { db: db.clone(), outbox: outbox.clone(), clock: context.clock.clone() };
+        let (db, outbox) = (context.db.clone(), context.outbox.clone());
+        let journal = Journal { db: db.clone(), outbox, clock: context.clock.clone() };
         let payments = Arc::clone(&deps.3);
         let checkout = Arc::new(Checkout::new(context, deps, journal.clone(), settings));
-        Ok(Self { db, outbox, letters, payments, journal, checkout })
+        Ok(Self { db, payments, journal, checkout })
     }
 }
 
@@ -66,11 +61,11 @@ impl Orders for Service {
         Ok(Page::new(orders, limit, |order| order.created.id.0).map(|order| order.view()))
     }
 
-    async fn history(&self, caller: Caller, id: OrderId) -> Result<Vec<OrderEvent>, Error> {
+    async fn history(&self, caller: Caller, id: OrderId) -> Result<Vec<HistoryEntry>, Error> {
         self.journal.find(id).await?.visible_to(&caller)?;
         let staff = caller.is_staff();
         let history = store::history(&self.db, id).await?;
-        let shown = history.into_iter().map(|(version, event, at)| OrderEvent {
+        let shown = history.into_iter().map(|(version, event, at)| HistoryEntry {
             version,
             kind: event.kind().into(),
             at,
@@ -125,18 +120,5 @@ impl Orders for Service {
 
     async fn force(&self, caller: Caller, id: OrderId, outcome: Outcome, if_match: Condition) -> Result<Order, Error> {
         operations::force(&self.checkout, &caller, id, outcome, &if_match).await
-    }
-
-    async fn dead_letters(&self, caller: Caller, query: LetterQuery) -> Result<Page<DeadLetter>, Error> {
-        self.letters.list(&caller, query).await
-    }
-
-    async fn replay_dead_letter(&self, caller: Caller, event_id: Uuid) -> Result<(), Error> {
-        self.letters.replay(&caller, event_id, Error::EventNotFound).await
-    }
-
-    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error> {
-        let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
-        Ok(self.outbox.read(after, limit, wait).await?)
     }
 }

@@ -1,6 +1,6 @@
 //! What the other modules see of payments.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, CloudEvent, Money};
+use kernel::{Caller, DomainEvent, Money};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -93,15 +93,58 @@ pub struct Authorization {
     pub choice: PaymentChoice,
 }
 
+/// What happens to payments; the subject is the order's id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum PaymentEvent {
+    /// The customer has to do something before it goes on.
+    #[serde(rename = "payment.action_required")]
+    ActionRequired(PaymentChanged),
+    /// The amount is held.
+    #[serde(rename = "payment.authorized")]
+    Authorized(PaymentChanged),
+    /// What was held is taken.
+    #[serde(rename = "payment.captured")]
+    Captured(PaymentChanged),
+    /// The provider said no.
+    #[serde(rename = "payment.declined")]
+    Declined(PaymentChanged),
+    /// It was given up before anything was taken.
+    #[serde(rename = "payment.voided")]
+    Voided(PaymentChanged),
+    /// Some of what was taken was paid back, or all of it.
+    #[serde(rename = "payment.refunded")]
+    Refunded(PaymentChanged),
+}
+
+impl PaymentEvent {
+    /// What it carries.
+    #[must_use]
+    pub fn changed(&self) -> &PaymentChanged {
+        let (Self::ActionRequired(changed)
+        | Self::Authorized(changed)
+        | Self::Captured(changed)
+        | Self::Declined(changed)
+        | Self::Voided(changed)
+        | Self::Refunded(changed)) = self;
+        changed
+    }
+}
+
+impl DomainEvent for PaymentEvent {
+    type Publisher = dyn Payments;
+
+    fn subject(&self) -> String {
+        self.changed().payment.order_id.to_string()
+    }
+}
+
 /// What an event of payments carries: the payment after the change.
-///
-/// Kinds: `payment.action_required`, `payment.authorized`, `payment.captured`, `payment.declined`,
-/// `payment.voided`, `payment.refunded`; the subject is the order's id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentChanged {
     /// The payment as it is now.
     pub payment: Payment,
-    /// What was paid back just now; only of `payment.refunded`.
+    /// What was paid back just now; only of [`PaymentEvent::Refunded`].
     pub refund: Option<RefundNote>,
 }
 
@@ -117,10 +160,10 @@ pub struct RefundNote {
 kernel::api! {
     /// Payments of orders, and what payment providers tell.
     ///
-    /// `authorize`, `capture`, `void`, `refund` and `events` are the shop's own: no public route leads
+    /// `authorize`, `capture`, `void` and `refund` are the shop's own: no public route leads
     /// to them, and who calls them has checked who wants it. Where the provider's answer never came
     /// they fail with [`Fault::Unavailable`](kernel::Fault), and the same call asks again.
-    pub trait Payments("payments") {
+    pub trait Payments("payments") publishes PaymentEvent {
         /// Whether this choice can be made at all; nothing is moved.
         read async fn check(&self, choice: PaymentChoice) -> Result<(), Error>;
 
@@ -150,8 +193,5 @@ kernel::api! {
 
         /// Plays the test provider's customer, who answers a payment that needs an action.
         idempotent async fn act(&self, provider: String, reference: String, approve: bool) -> Result<(), Error>;
-
-        /// What happened to payments after position `after`; waits up to `wait_ms` for news.
-        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error>;
     }
 }

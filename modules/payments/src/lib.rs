@@ -42,7 +42,6 @@ impl kernel::Module for Module {
 
     async fn start(context: Context, (): ()) -> Result<Arc<dyn Payments>, StartError> {
         let service = Arc::new(Service::new(&context)?);
-        context.relay();
         reconciler::start(&context.tasks, Arc::clone(&service));
         Ok(service)
     }

@@ -1,7 +1,5 @@
 //! Payments behind their trait.
-use std::time::Duration;
-
-use kernel::{Caller, CloudEvent, Context, Money, StartError, async_trait};
+use kernel::{Caller, Context, Money, StartError, async_trait};
 use uuid::Uuid;
 
 use crate::{
@@ -62,10 +60,5 @@ impl Payments for Service {
         let customer = self.providers.named(&provider).ok_or(Error::PaymentNotFound)?;
         let told = customer.act(&reference, approve).await?;
         webhooks::webhook(&self.journal, &self.providers, &provider, &told.signature, &told.body).await
-    }
-
-    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error> {
-        let wait = Duration::from_millis(u64::try_from(wait_ms).unwrap_or_default());
-        Ok(self.journal.outbox.read(after, limit, wait).await?)
     }
 }

@@ -1,6 +1,7 @@
 //! What the other modules see of reviews.
 use chrono::{DateTime, Utc};
 use kernel::{Caller, Condition, Line, Page, PageQuery, Text, Whole};
+use orders::OrderEvent;
 use products::ProductId;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -98,7 +99,7 @@ pub struct ReviewPatch {
 
 kernel::api! {
     /// What customers say of what they bought, and how they rate it.
-    pub trait Reviews("reviews") {
+    pub trait Reviews("reviews") hears OrderEvent {
         /// Lists a product's reviews, the latest first; hidden ones to staff alone.
         read async fn list(&self, caller: Caller, product: String, page: PageQuery) -> Result<Page<Review>, Error>;
 

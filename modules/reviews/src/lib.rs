@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub use api::*;
 pub use error::Error;
-use kernel::{Context, Failure, StartError, Wire};
+use kernel::{Context, StartError};
 use orders::Orders;
 use products::Products;
 use service::Service;
@@ -37,16 +37,11 @@ impl kernel::Module for Module {
     type Api = dyn Reviews;
     type Deps = (Arc<dyn Products>, Arc<dyn Orders>);
     const FAILPOINTS: kernel::failpoint::Names = failpoints::NAMES;
-    const HEARS: &'static [&'static str] = &[<dyn Orders>::NAME];
     const MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/reviews");
 
     async fn start(context: Context, (products, orders): Self::Deps) -> Result<Arc<dyn Reviews>, StartError> {
         let service = Arc::new(Service::new(&context, products)?);
-        let pull = move |after, limit, wait_ms| {
-            let orders = Arc::clone(&orders);
-            async move { orders.events(after, limit, wait_ms).await.map_err(Failure::into_fault) }
-        };
-        context.subscribe(<dyn Orders>::NAME, pull, Arc::new(OrderSubscriber));
+        context.subscribe(&orders, Arc::new(OrderSubscriber));
         rating::keep_telling(&context.tasks, &service);
         Ok(service)
     }

@@ -1,19 +1,20 @@
 //! Hears of orders, and notes who bought what.
-use kernel::{CloudEvent, Handler, Tx, Verdict};
-use orders::OrderChanged;
+use kernel::{CloudEvent, HandlingError, Subscriber, Tx};
+use orders::{OrderChanged, OrderEvent};
 
 use crate::store::purchases;
 
 pub(crate) struct OrderSubscriber;
 
 #[kernel::async_trait]
-impl Handler for OrderSubscriber {
-    async fn handle(&self, tx: &mut Tx, event: &CloudEvent) -> Result<(), Verdict> {
-        // What was sent, paid back in part or corrected was bought all the same.
-        if !matches!(&*event.kind, "order.confirmed" | "order.cancelled") {
-            return Ok(());
+impl Subscriber<OrderEvent> for OrderSubscriber {
+    async fn handle(&self, tx: &mut Tx, event: OrderEvent, _: &CloudEvent) -> Result<(), HandlingError> {
+        match event {
+            OrderEvent::Confirmed(OrderChanged { order }) => purchases::add(tx, &order, false).await?,
+            OrderEvent::Cancelled(OrderChanged { order }) => purchases::add(tx, &order, true).await?,
+            // What was sent, paid back in part or corrected was bought all the same.
+            OrderEvent::Shipped(_) | OrderEvent::Refunded(_) | OrderEvent::Corrected(_) => {}
         }
-        let OrderChanged { order } = serde_json::from_value(event.data.clone()).map_err(Verdict::reject)?;
-        Ok(purchases::add(tx, &order, event.kind == "order.cancelled").await?)
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! What the other modules see of notes.
 use chrono::{DateTime, Utc};
-use kernel::{Caller, CloudEvent, Page, PageQuery, Text};
+use kernel::{Caller, DomainEvent, Page, PageQuery, Text};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -34,23 +34,38 @@ pub struct NewNote {
     pub text: String,
 }
 
-/// Published as `note.added`.
+/// What happens to notes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum NoteEvent {
+    /// It was added.
+    #[serde(rename = "note.added")]
+    Added(NoteAdded),
+}
+
+/// What an event of notes carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteAdded {
     /// The note.
     pub note: Note,
 }
 
+impl DomainEvent for NoteEvent {
+    type Publisher = dyn Template;
+
+    fn subject(&self) -> String {
+        let Self::Added(NoteAdded { note }) = self;
+        note.id.to_string()
+    }
+}
+
 kernel::api! {
     /// Notes that staff make and anyone reads.
-    pub trait Template("template") {
+    pub trait Template("template") publishes NoteEvent {
         /// Lists notes, the latest first.
         read async fn list(&self, caller: Caller, page: PageQuery) -> Result<Page<Note>, Error>;
 
         /// Adds a note. The same `key` adds it once. Staff.
         idempotent async fn add(&self, caller: Caller, key: String, note: NewNote) -> Result<Note, Error>;
-
-        /// What happened after position `after`; waits up to `wait_ms` for news.
-        read async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error>;
     }
 }

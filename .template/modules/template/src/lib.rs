@@ -28,7 +28,6 @@ impl kernel::Module for Module {
 
     async fn start(context: Context, (): ()) -> Result<Arc<dyn Template>, StartError> {
         let service = Arc::new(Service::new(&context)?);
-        context.relay();
         service::sweep(&context.tasks, &service);
         Ok(service)
     }

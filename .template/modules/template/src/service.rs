@@ -2,12 +2,10 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use kernel::{
-    Caller, Clock, CloudEvent, Context, Db, Fault, Outbox, Page, PageQuery, StartError, Tasks, Violations, line,
-};
+use kernel::{Caller, Clock, Context, Db, Fault, Outbox, Page, PageQuery, StartError, Tasks, Violations, line};
 use uuid::Uuid;
 
-use crate::{Error, NewNote, Note, NoteAdded, NoteId, Template, api::NoteText, settings::Settings, store};
+use crate::{Error, NewNote, Note, NoteAdded, NoteEvent, NoteId, Template, api::NoteText, settings::Settings, store};
 
 pub(crate) struct Service {
     db: Db,
@@ -49,16 +47,11 @@ impl Template for Service {
         if let Some(known) = store::add(&mut tx, &caller.scope().name(&key), &note).await? {
             return if known.text == note.text { Ok(known) } else { Err(Error::KeyReused) };
         }
-        self.outbox.add(&mut tx, "note.added", note.id, &NoteAdded { note: note.clone() }).await?;
+        self.outbox.add(&mut tx, &NoteEvent::Added(NoteAdded { note: note.clone() })).await?;
         tx.commit().await?;
         self.outbox.wake();
         tracing::info!(note.id = %note.id, "a note was added");
         Ok(note)
-    }
-
-    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error> {
-        let wait = Duration::from_millis(wait_ms.try_into().unwrap_or_default());
-        Ok(self.outbox.read(after, limit, wait).await?)
     }
 }
 

@@ -28,7 +28,7 @@ async fn shops() -> Vec<Shop> {
     let open = |(context, folder)| {
         let shelf = Arc::new(Shelf::new());
         let carts = Arc::new(Service::new(&context, context.config().unwrap(), shelf.clone()).unwrap());
-        let carts = <dyn Carts>::local(carts, Local::new(context.tasks.clone(), true, 64, 256));
+        let carts = <dyn Carts>::local(carts, Local::new(&context, true, 64, 256));
         Shop { carts, shelf, context, _folder: folder }
     };
     contexts.into_iter().map(open).collect()

@@ -1,8 +1,8 @@
-//! What a consumer could not handle: for people to see, and to let it be handled again.
+//! What a module has received and not handled: for people to see, and to let it be handled again.
 //!
 //! A parked event waits for its next attempt, and the later ones of its aggregate wait behind it. A dead one waits for
 //! a person, and the later ones of its aggregate go on without it. So an event that is replayed comes after what
-//! happened later: a handler decides by what it finds, as it must for an event that comes twice. Until it has been
+//! happened later: a subscriber decides by what it finds, as it must for an event that comes twice. Until it has been
 //! handled, those that arrive after the replay wait behind it again.
 use std::time::Duration;
 
@@ -12,11 +12,12 @@ use sqlx::types::Json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::{Caller, CloudEvent, Context, Cursor, Db, Executor, Fault, Limit, Page, PageQuery, Refusal, Violations};
+use super::CloudEvent;
+use crate::{Caller, Context, Cursor, Db, Executor, Fault, Limit, Page, PageQuery};
 
 /// An event that a module has received and not handled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DeadLetter {
+pub struct UnhandledEvent {
     /// The module that published it.
     #[schema(example = "payments")]
     pub source: String,
@@ -30,7 +31,7 @@ pub struct DeadLetter {
     /// When it happened.
     pub at: DateTime<Utc>,
     /// What it waits for.
-    pub state: LetterState,
+    pub state: UnhandledState,
     /// How often it was tried since it was received, or since it was replayed.
     pub attempts: i64,
     /// Why it was not handled.
@@ -41,7 +42,7 @@ pub struct DeadLetter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum LetterState {
+pub enum UnhandledState {
     /// For its next attempt.
     Parked,
     /// For a person.
@@ -51,9 +52,9 @@ pub enum LetterState {
 /// Which events.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-pub struct LetterQuery {
+pub struct UnhandledQuery {
     /// Only those that wait for this; both where absent.
-    pub state: Option<LetterState>,
+    pub state: Option<UnhandledState>,
     /// How many at the most; 20 where absent.
     #[param(value_type = Option<Limit>, inline)]
     pub limit: Option<u32>,
@@ -62,9 +63,18 @@ pub struct LetterQuery {
     pub cursor: Option<String>,
 }
 
+crate::failure! {
+    /// Why an inbox said no.
+    pub enum InboxError {
+        /// No such event was ever received.
+        #[error("no such event was received")]
+        EventNotFound => NOT_FOUND,
+    }
+}
+
 /// What a module has received and not handled, of every source.
 #[derive(Debug, Clone)]
-pub struct DeadLetters {
+pub struct Inbox {
     db: Db,
     module: &'static str,
 }
@@ -77,13 +87,13 @@ struct Row {
     source: String,
     position: i64,
     event_id: Uuid,
-    state: LetterState,
+    state: UnhandledState,
     attempts: i64,
     reason: Option<String>,
     event: Json<CloudEvent>,
 }
 
-impl From<Row> for DeadLetter {
+impl From<Row> for UnhandledEvent {
     fn from(Row { source, event_id, state, attempts, reason, event: Json(event), .. }: Row) -> Self {
         let CloudEvent { kind, subject, time: at, .. } = event;
         Self { source, event_id, kind, subject, at, state, attempts, reason }
@@ -93,19 +103,16 @@ impl From<Row> for DeadLetter {
 impl Context {
     /// What this module has received and not handled.
     #[must_use]
-    pub fn dead_letters(&self) -> DeadLetters {
-        DeadLetters { db: self.db.clone(), module: self.name }
+    pub fn inbox(&self) -> Inbox {
+        Inbox { db: self.db.clone(), module: self.name }
     }
 }
 
-impl DeadLetters {
+impl Inbox {
     /// Lists what waits, in the order in which it was published. Staff.
-    pub async fn list<E>(&self, caller: &Caller, query: LetterQuery) -> Result<Page<DeadLetter>, E>
-    where
-        E: From<Fault> + From<Refusal> + From<Violations>,
-    {
+    pub async fn list(&self, caller: &Caller, query: UnhandledQuery) -> Result<Page<UnhandledEvent>, InboxError> {
         caller.staff()?;
-        let LetterQuery { state, limit, cursor } = query;
+        let UnhandledQuery { state, limit, cursor } = query;
         let (limit, after) = PageQuery { limit, cursor }.read::<(String, i64, Uuid)>()?;
         let (source, position, event_id) = after.unwrap_or_default();
         let rows: Vec<Row> = self
@@ -123,20 +130,12 @@ impl DeadLetters {
             .bind(event_id)
             .bind(limit + 1)
             .fetch_all()
-            .await
-            .map_err(Fault::from)?;
-        Ok(Page::new(rows, limit, |row| (row.source.clone(), row.position, row.event_id)).map(DeadLetter::from))
+            .await?;
+        Ok(Page::new(rows, limit, |row| (row.source.clone(), row.position, row.event_id)).map(UnhandledEvent::from))
     }
 
-    /// Makes an event due at once, with every attempt before it; `unknown` where it was never received. Staff.
-    ///
-    /// One that has been handled by now stays handled.
-    pub async fn replay<E: From<Fault> + From<Refusal>>(
-        &self,
-        caller: &Caller,
-        event_id: Uuid,
-        unknown: E,
-    ) -> Result<(), E> {
+    /// Makes an event due at once, with every attempt before it; one that has been handled by now stays so. Staff.
+    pub async fn replay(&self, caller: &Caller, event_id: Uuid) -> Result<(), InboxError> {
         caller.staff()?;
         let replayed = self
             .db
@@ -149,21 +148,15 @@ impl DeadLetters {
             // Not the time now: whoever looks has a clock of their own.
             .bind(DateTime::UNIX_EPOCH)
             .execute()
-            .await
-            .map_err(Fault::from)?;
+            .await?;
         if replayed > 0 {
             metrics::counter!("stoa_events_replayed_total", "module" => self.module).increment(replayed);
             tracing::info!(module = self.module, event.id = %event_id, "event is to be handled again");
             return Ok(());
         }
-        let known: (bool,) = self
-            .db
-            .query("SELECT EXISTS (SELECT 1 FROM inbox WHERE event_id = $1)")
-            .bind(event_id)
-            .fetch_one()
-            .await
-            .map_err(Fault::from)?;
-        if known.0 { Ok(()) } else { Err(unknown) }
+        let known: (bool,) =
+            self.db.query("SELECT EXISTS (SELECT 1 FROM inbox WHERE event_id = $1)").bind(event_id).fetch_one().await?;
+        if known.0 { Ok(()) } else { Err(InboxError::EventNotFound) }
     }
 
     /// How many of `source` wait for an attempt, and how many for a person.
@@ -184,14 +177,14 @@ impl DeadLetters {
 
 /// Shows in the metrics what waits of `source`, until the process stops.
 pub(crate) fn watch(context: &Context, source: &'static str) {
-    let letters = context.dead_letters();
+    let inbox = context.inbox();
     let step = move || {
-        let letters = letters.clone();
+        let inbox = inbox.clone();
         async move {
             // Where the database does not answer, the last count stands.
-            if let Ok((parked, dead)) = letters.count(source).await {
+            if let Ok((parked, dead)) = inbox.count(source).await {
                 for (state, count) in [("parked", parked), ("dead", dead)] {
-                    let labels = [("module", letters.module), ("source", source), ("state", state)];
+                    let labels = [("module", inbox.module), ("source", source), ("state", state)];
                     metrics::gauge!("stoa_events_waiting", &labels).set(u32::try_from(count).unwrap_or(u32::MAX));
                 }
             }

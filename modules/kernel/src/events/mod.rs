@@ -1,10 +1,16 @@
 //! What modules tell each other: published with the change that it tells of, travelling, and handled once by each
 //! subscriber.
 pub(crate) mod bus;
+mod event;
 mod inbox;
+mod messaging;
 mod outbox;
+pub(crate) mod routes;
 mod subscription;
 
-pub use inbox::{DeadLetter, DeadLetters, LetterQuery, LetterState};
-pub use outbox::{CloudEvent, Outbox};
-pub use subscription::{Handler, Verdict};
+pub(crate) use event::Tagged;
+pub use event::{CloudEvent, DomainEvent, Publisher};
+pub use inbox::{Inbox, InboxError, UnhandledEvent, UnhandledQuery, UnhandledState};
+pub use messaging::{Messaging, serve, survey};
+pub use outbox::Outbox;
+pub use subscription::{HandlingError, Subscriber};

@@ -1,49 +1,16 @@
 //! Publishing: a change and its event are committed together, and read in one order by everybody.
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use super::event::{CloudEvent, DomainEvent, Tagged};
 use crate::{
     Call, Clock, Db, Executor, Fault, Tasks, Tx,
-    call::DEFAULT_TIMEOUT,
     failpoint::{publishing, reach_in},
 };
-
-/// Something that happened in a module: CloudEvents 1.0, JSON format.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CloudEvent {
-    /// Always `1.0`.
-    pub specversion: String,
-    /// Unique; the same when it is delivered again.
-    pub id: Uuid,
-    /// The module, as `/orders`.
-    pub source: String,
-    /// What happened, as `order.confirmed`.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The aggregate it happened to; order holds within one.
-    pub subject: String,
-    /// When.
-    pub time: DateTime<Utc>,
-    /// The event itself.
-    pub data: serde_json::Value,
-    /// Where it stands among all of its source, from 1 and without gaps.
-    pub position: i64,
-    /// The trace of the call that caused it (32 hex digits).
-    pub traceid: String,
-}
-
-impl CloudEvent {
-    /// The call that its handling is: of the trace that caused it, with time of its own.
-    pub(crate) fn call(&self) -> Call {
-        u128::from_str_radix(&self.traceid, 16)
-            .map_or_else(|_| Call::fresh(DEFAULT_TIMEOUT), |trace| Call::new(trace, DEFAULT_TIMEOUT))
-    }
-}
 
 /// Where a module publishes: a table of its own database.
 #[derive(Debug, Clone)]
@@ -78,18 +45,12 @@ impl Outbox {
     ///
     /// Take the aggregate's lock first: its events are read in the order in which they are added.
     /// Call [`Outbox::wake`] once the transaction is committed.
-    pub async fn add(
-        &self,
-        tx: &mut Tx,
-        kind: &'static str,
-        subject: impl Display,
-        data: &impl Serialize,
-    ) -> Result<(), Fault> {
-        let data = serde_json::to_value(data).map_err(Fault::internal)?;
+    pub async fn add(&self, tx: &mut Tx, event: &impl DomainEvent) -> Result<(), Fault> {
+        let Tagged { kind, data } = Tagged::of(event).map_err(Fault::internal)?;
         tx.query("INSERT INTO outbox (id, kind, subject, data, at, trace) VALUES ($1, $2, $3, $4, $5, $6)")
             .bind(Uuid::now_v7())
             .bind(kind)
-            .bind(subject.to_string())
+            .bind(event.subject())
             .bind(Json(data))
             .bind(self.clock.now())
             .bind(Call::current().trace())

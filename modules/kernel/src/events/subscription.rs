@@ -1,57 +1,55 @@
 //! Consuming: an event's effect and the note that it was handled are committed together.
-use std::{fmt::Display, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    fmt::Display,
+    panic::AssertUnwindSafe,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use futures_util::FutureExt;
 use sqlx::types::Json;
 
-use super::{
-    bus::{Ear, Pull},
-    inbox,
-};
+use super::{CloudEvent, DomainEvent, Publisher, bus::Ear, inbox};
 use crate::{
-    Call, CloudEvent, Context, Executor, Fault, Tx,
+    Call, Context, Executor, Fault, Tx,
     call::DEFAULT_TIMEOUT,
     failpoint::{hearing, reach_in},
 };
 
 /// What a module does when something happens in another.
 #[async_trait]
-pub trait Handler: Send + Sync + 'static {
+pub trait Subscriber<E: DomainEvent>: Send + Sync + 'static {
     /// Brings about the event's effect in `tx`, which also notes that it was handled.
     ///
     /// It runs in the trace of the event's cause, and has as long as any call may have.
-    async fn handle(&self, tx: &mut Tx, event: &CloudEvent) -> Result<(), Verdict>;
+    async fn handle(&self, tx: &mut Tx, event: E, envelope: &CloudEvent) -> Result<(), HandlingError>;
     /// Called once that is committed.
     fn committed(&self) {}
 }
 
-/// Why an event was not handled.
-#[derive(Debug)]
-pub enum Verdict {
+/// Why an event was not handled, for the person who looks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HandlingError {
     /// It may work later; its aggregate waits, its neighbours do not.
-    Retry {
-        /// For the person who looks.
-        reason: String,
-    },
+    #[error("{0}")]
+    Retry(String),
     /// It never will: straight to the dead letters.
-    Reject {
-        /// For the person who looks.
-        reason: String,
-    },
+    #[error("{0}")]
+    Reject(String),
 }
 
-impl Verdict {
+impl HandlingError {
     /// It never will work.
     pub fn reject(reason: impl Display) -> Self {
-        Self::Reject { reason: reason.to_string() }
+        Self::Reject(reason.to_string())
     }
 }
 
-impl<E: Into<Fault>> From<E> for Verdict {
+impl<E: Into<Fault>> From<E> for HandlingError {
     fn from(error: E) -> Self {
-        Self::Retry { reason: error.into().to_string() }
+        Self::Retry(error.into().to_string())
     }
 }
 
@@ -59,14 +57,14 @@ impl<E: Into<Fault>> From<E> for Verdict {
 const ATTEMPTS: i64 = 10;
 const BATCH: i64 = 100;
 const WAIT: Duration = Duration::from_secs(4);
-/// For an event as a whole: its handler's time, and as much for the database.
+/// For an event as a whole: its subscriber's time, and as much for the database.
 const PATIENCE: Duration = DEFAULT_TIMEOUT.saturating_mul(2);
 
 /// Hears one source to its end and keeps listening.
-struct Consumer {
+struct Subscription<E> {
     context: Context,
     source: &'static str,
-    handler: Arc<dyn Handler>,
+    subscriber: Arc<dyn Subscriber<E>>,
     ear: Ear,
 }
 
@@ -77,22 +75,18 @@ struct Parked {
 }
 
 impl Context {
-    /// Lets `handler` handle every event of `source`, each once, in order within each aggregate.
+    /// Lets `subscriber` handle every event of `publisher`, each once, in order within each aggregate.
     ///
-    /// `pull(after, limit, wait_ms)` is the publisher's own method: in process or over HTTP, the same. Where there is a
-    /// broker, events come from there, and `pull` has what it left out.
-    pub fn subscribe<F, P>(&self, source: &'static str, pull: P, handler: Arc<dyn Handler>)
-    where
-        P: Fn(i64, i64, i64) -> F + Clone + Send + Sync + 'static,
-        F: Future<Output = Result<Vec<CloudEvent>, Fault>> + Send + 'static,
-    {
-        let pull: Pull = Arc::new(move |after, limit, wait_ms| pull(after, limit, wait_ms).boxed());
-        let ear = self.bus.ear(self.name, source, &self.tasks, pull);
-        let consumer = Arc::new(Consumer { context: self.clone(), source, handler, ear });
+    /// Where there is a broker, events come from there, and from the publisher itself what that left out.
+    pub fn subscribe<P: Publisher + ?Sized>(&self, publisher: &Arc<P>, subscriber: Arc<impl Subscriber<P::Event>>) {
+        let source = P::NAME;
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(source);
+        let ear = self.bus.ear(self.name, source, &self.tasks, publisher.messaging());
+        let subscription = Arc::new(Subscription { context: self.clone(), source, subscriber, ear });
         let step = move || {
-            let consumer = Arc::clone(&consumer);
+            let subscription = Arc::clone(&subscription);
             async move {
-                let outcome = consumer.step().await;
+                let outcome = subscription.step().await;
                 outcome
                     .inspect_err(|fault| tracing::warn!(source, %fault, "cannot read events; trying again"))
                     .unwrap_or(false)
@@ -103,7 +97,7 @@ impl Context {
     }
 }
 
-impl Consumer {
+impl<E: DomainEvent> Subscription<E> {
     async fn step(&self) -> Result<bool, Fault> {
         let parked = Call::fresh(PATIENCE).run(self.retry_parked()).await?;
         let mut after = self.cursor().await?;
@@ -173,7 +167,7 @@ impl Consumer {
         Ok(any)
     }
 
-    /// Handles a new event, or parks it where its handler or an earlier one of its aggregate says so.
+    /// Handles a new event, or parks it where its subscriber or an earlier one of its aggregate says so.
     async fn receive(&self, event: &CloudEvent) -> Result<(), Fault> {
         reach_in(self.context.name, hearing::inbox::received);
         let mut tx = self.context.db.begin().await?;
@@ -191,31 +185,40 @@ impl Consumer {
             .await?;
         let outcome = if blocked {
             drop(tx);
-            Err(Verdict::Retry { reason: "an earlier event of the same aggregate waits".into() })
+            Err(HandlingError::Retry("an earlier event of the same aggregate waits".into()))
         } else {
             self.attempt(tx, event, 1).await
         };
-        let Err(verdict) = outcome else { return Ok(()) };
+        let Err(error) = outcome else { return Ok(()) };
         let mut tx = self.context.db.begin().await?;
         if self.advance(&mut tx, event).await? {
-            self.judge(&mut tx, event, i64::from(!blocked), verdict).await?;
+            self.judge(&mut tx, event, i64::from(!blocked), error).await?;
             tx.commit().await?;
         }
         Ok(())
     }
 
     /// Brings about the event's effect and notes that, or says what went wrong: whatever it is, in the
-    /// handler or in the database, it concerns this event and must not stop the next.
-    async fn attempt(&self, mut tx: Tx, event: &CloudEvent, attempts: i64) -> Result<(), Verdict> {
-        let handled = AssertUnwindSafe(self.handler.handle(&mut tx, event)).catch_unwind();
-        let handled =
-            handled.map(|outcome| outcome.unwrap_or_else(|_| Err(Fault::internal("a handler panicked").into())));
-        event.call().run(handled).await?;
+    /// subscriber or in the database, it concerns this event and must not stop the next.
+    async fn attempt(&self, mut tx: Tx, event: &CloudEvent, attempts: i64) -> Result<(), HandlingError> {
+        match event.read() {
+            Ok(Some(known)) => {
+                let handled = AssertUnwindSafe(self.subscriber.handle(&mut tx, known, event)).catch_unwind();
+                let panicked = |_| Err(Fault::internal("a subscriber panicked").into());
+                event.call().run(handled.map(|outcome| outcome.unwrap_or_else(panicked))).await?;
+            }
+            // Its publisher is of a later release; so will this module be, and what it does then is about the future.
+            Ok(None) => {
+                metrics::counter!("stoa_events_unknown_total", "source" => self.source).increment(1);
+                tracing::debug!(source = self.source, event.id = %event.id, event.kind, "no event that this release knows");
+            }
+            Err(flaw) => return Err(HandlingError::reject(flaw)),
+        }
         self.note(&mut tx, event, "done", attempts, None).await?;
         reach_in(self.context.name, hearing::inbox::handled);
         tx.commit().await?;
         reach_in(self.context.name, hearing::inbox::committed);
-        self.handler.committed();
+        self.subscriber.committed();
         Ok(())
     }
 
@@ -275,10 +278,10 @@ impl Consumer {
     }
 
     /// Notes that `event` waits for another attempt, or for a person.
-    async fn judge(&self, tx: &mut Tx, event: &CloudEvent, attempts: i64, verdict: Verdict) -> Result<(), Fault> {
-        let (state, reason) = match verdict {
-            Verdict::Retry { reason } if attempts < ATTEMPTS => ("parked", reason),
-            Verdict::Retry { reason } | Verdict::Reject { reason } => ("dead", reason),
+    async fn judge(&self, tx: &mut Tx, event: &CloudEvent, attempts: i64, error: HandlingError) -> Result<(), Fault> {
+        let (state, reason) = match error {
+            HandlingError::Retry(reason) if attempts < ATTEMPTS => ("parked", reason),
+            HandlingError::Retry(reason) | HandlingError::Reject(reason) => ("dead", reason),
         };
         if state == "dead" {
             metrics::counter!("stoa_events_dead_total", "source" => self.source).increment(1);
@@ -308,7 +311,7 @@ impl Consumer {
             .fetch_optional()
             .await?;
         let Some(Parked { attempts, event: Json(event) }) = parked else { return Ok(false) };
-        let Err(verdict) = self.attempt(tx, &event, attempts + 1).await else { return Ok(true) };
+        let Err(error) = self.attempt(tx, &event, attempts + 1).await else { return Ok(true) };
         let mut tx = self.context.db.begin().await?;
         // Its lock was let go with the attempt: another replica may have handled it since.
         let untouched: Option<(i64,)> = tx
@@ -322,7 +325,7 @@ impl Consumer {
             .fetch_optional()
             .await?;
         if untouched.is_some() {
-            self.judge(&mut tx, &event, attempts + 1, verdict).await?;
+            self.judge(&mut tx, &event, attempts + 1, error).await?;
             tx.commit().await?;
         }
         Ok(true)

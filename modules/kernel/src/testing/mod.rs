@@ -8,6 +8,7 @@ use std::{
     sync::OnceLock,
 };
 
+use chrono::DateTime;
 use figment::{
     Figment,
     providers::{Format, Toml},
@@ -18,7 +19,9 @@ use uuid::Uuid;
 
 pub use client::{Answer, answer, ask, request, tell};
 
-use crate::{Context, Db, Deployable, Executor, Host};
+use crate::{
+    CloudEvent, Context, Db, Deployable, DomainEvent, Executor, HandlingError, Host, Subscriber, Wire, events::Tagged,
+};
 
 /// The checkout that the tests are of.
 fn root() -> PathBuf {
@@ -176,8 +179,9 @@ pub fn roles(stoa: &str) -> Vec<Deployable> {
         names.split(',').filter(|name| !name.is_empty()).collect::<Vec<_>>().leak()
     };
     let role = |line: &'static str| {
-        let [name, kind, calls, hears] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
-        Deployable { name, edge: kind == "edge", calls: list(calls), hears: list(hears) }
+        let [name, kind, calls, hears, publishes] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let [calls, hears, publishes] = [calls, hears, publishes].map(list);
+        Deployable { name, edge: kind == "edge", calls, publishes, hears }
     };
     text.lines().map(role).collect()
 }
@@ -198,4 +202,34 @@ pub async fn context(name: &'static str, migrations: &Migrator, settings: &str) 
     let config = Figment::from(Toml::file_exact(root().join("src/config.toml"))).merge(Toml::string(&own));
     let mut host = Host::new(config, &[Deployable::module(name)]).expect("the settings are good");
     (host.context(name, migrations).await.expect("the module has a database"), folder)
+}
+
+/// An event as it would travel, the first of its source.
+pub fn envelope<E: DomainEvent>(event: &E) -> CloudEvent {
+    let Tagged { kind, data } = Tagged::of(event).expect("an event has a JSON form");
+    CloudEvent {
+        specversion: "1.0".into(),
+        id: Uuid::now_v7(),
+        source: format!("/{}", E::Publisher::NAME),
+        kind,
+        subject: event.subject(),
+        time: DateTime::UNIX_EPOCH,
+        data,
+        position: 1,
+        traceid: "0".repeat(32),
+    }
+}
+
+/// Lets `subscriber` handle an event in the database of `context`, as its subscription would.
+pub async fn hear<E: DomainEvent>(
+    context: &Context,
+    subscriber: &impl Subscriber<E>,
+    event: &CloudEvent,
+) -> Result<(), HandlingError> {
+    let Some(known) = event.read().map_err(HandlingError::reject)? else { return Ok(()) };
+    let mut tx = context.db.begin().await?;
+    subscriber.handle(&mut tx, known, event).await?;
+    tx.commit().await?;
+    subscriber.committed();
+    Ok(())
 }

@@ -5,12 +5,13 @@ use std::{
 };
 
 use async_nats::jetstream::{self, consumer::PullConsumer, stream::Stream};
-use kernel::{CloudEvent, Context, Executor, Fault, Handler, testing::Folder};
+use kernel::{Clock, CloudEvent, Context, Executor, Remote, ServiceTokens, Wire, testing::Folder};
 use sqlx::migrate::Migrator;
 
 use crate::{
     database::{another, furnish},
     inbox::{Marks, Turn, effects, publish, settled, stop, subscribe},
+    marks::Marking,
 };
 
 /// A module on SQLite whose events travel over NATS under `prefix`, and what it knows of NATS beside it.
@@ -61,8 +62,9 @@ impl Broker {
 
 /// Lets `handler` consume from the broker alone: its publisher does not answer.
 fn subscribe_to_the_broker_alone(context: &Context, handler: &Arc<Marks>) {
-    let pull = |_, _, _| async { Err(Fault::Unavailable) };
-    context.subscribe("sample", pull, Arc::clone(handler) as Arc<dyn Handler>);
+    let nowhere =
+        Remote::new(reqwest::Client::new(), "http://127.0.0.1:9", "sample", ServiceTokens::new(None, Clock::default()));
+    context.subscribe(&<dyn Marking>::connect(nowhere), Arc::clone(handler));
 }
 
 fn numbers(count: i64) -> Vec<(&'static str, i64)> {

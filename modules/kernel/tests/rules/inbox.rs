@@ -7,13 +7,18 @@ use std::{
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use kernel::{Call, Clock, CloudEvent, Context, Executor, Fault, Handler, Tasks, Tx, Verdict, async_trait};
+use kernel::{
+    Call, Clock, CloudEvent, Context, DomainEvent, Executor, Fault, HandlingError, Subscriber, Tasks, Tx, async_trait,
+};
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
 
-use crate::database::{another, contexts, is_postgres};
+use crate::{
+    database::{another, contexts, is_postgres},
+    marks::{MarkEvent, hosted, made},
+};
 
-/// What a handler shall do with one event, in this attempt of it (from 1).
+/// What a subscriber shall do with one event, in this attempt of it (from 1).
 type Script = dyn Fn(&CloudEvent, usize) -> Turn + Send + Sync;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,8 +73,8 @@ fn n(event: &CloudEvent) -> i64 {
 }
 
 #[async_trait]
-impl Handler for Marks {
-    async fn handle(&self, tx: &mut Tx, event: &CloudEvent) -> Result<(), Verdict> {
+impl Subscriber<MarkEvent> for Marks {
+    async fn handle(&self, tx: &mut Tx, _: MarkEvent, event: &CloudEvent) -> Result<(), HandlingError> {
         let attempt = {
             let mut attempts = self.attempts.lock().expect("nobody panicked");
             let attempt = attempts.entry(event.id).or_default();
@@ -85,7 +90,7 @@ impl Handler for Marks {
         match turn {
             Turn::Work => Ok(()),
             Turn::Retry => Err(Fault::Unavailable.into()),
-            Turn::Reject => Err(Verdict::reject("never")),
+            Turn::Reject => Err(HandlingError::reject("never")),
             Turn::Panic => panic!("a bug that was asked for"),
             Turn::Swallow => {
                 tx.query("INSERT INTO counters (id, n) VALUES (1, 0)").execute().await.expect_err("it is there");
@@ -106,20 +111,15 @@ impl Handler for Marks {
 pub(crate) async fn publish(context: &Context, events: &[(&str, i64)]) {
     let mut tx = context.db.begin().await.unwrap();
     for (subject, n) in events {
-        context.outbox.add(&mut tx, "mark.made", subject, &json!({ "n": n })).await.unwrap();
+        context.outbox.add(&mut tx, &made(subject, *n)).await.unwrap();
     }
     tx.commit().await.unwrap();
     context.outbox.wake();
 }
 
-/// Lets `handler` consume what `context`'s module publishes.
-pub(crate) fn subscribe(context: &Context, handler: &Arc<Marks>) {
-    let outbox = context.outbox.clone();
-    let pull = move |after, limit, wait: i64| {
-        let outbox = outbox.clone();
-        async move { outbox.read(after, limit, Duration::from_millis(wait.unsigned_abs())).await }
-    };
-    context.subscribe("sample", pull, Arc::clone(handler) as Arc<dyn Handler>);
+/// Lets `subscriber` handle what `context`'s module publishes.
+pub(crate) fn subscribe(context: &Context, subscriber: &Arc<Marks>) {
+    context.subscribe(&hosted(context), Arc::clone(subscriber));
 }
 
 /// What has had an effect, by subject, as often as it had it.
@@ -160,16 +160,16 @@ pub(crate) async fn stop(context: &Context) {
 #[tokio::test]
 async fn each_event_has_one_effect_however_often_it_is_delivered() {
     for (context, _folder) in contexts().await {
-        let handler = Marks::new(|_, _| Turn::Work);
+        let subscriber = Marks::new(|_, _| Turn::Work);
         publish(&context, &[("a", 1), ("b", 1), ("a", 2)]).await;
-        subscribe(&context, &handler);
+        subscribe(&context, &subscriber);
         settled(&context, "done", 3).await;
         // Somebody restores an old cursor: all of it comes again.
         context.db.query("UPDATE inbox_cursors SET position = 0").execute().await.unwrap();
         publish(&context, &[("a", 3)]).await;
         settled(&context, "done", 4).await;
         assert_eq!(effects(&context).await, [("a".into(), vec![1, 2, 3]), ("b".into(), vec![1])].into());
-        assert_eq!(handler.seen.borrow().len(), 4, "the handler was not asked again");
+        assert_eq!(subscriber.seen.borrow().len(), 4, "the handler was not asked again");
         stop(&context).await;
     }
 }
@@ -178,10 +178,10 @@ async fn each_event_has_one_effect_however_often_it_is_delivered() {
 #[tokio::test]
 async fn a_replay_of_known_events_comes_to_its_end() {
     join_all(contexts().await.into_iter().map(async |(context, _folder)| {
-        let handler = Marks::new(|_, _| Turn::Work);
+        let subscriber = Marks::new(|_, _| Turn::Work);
         let many: Vec<_> = (0..150).map(|n| ("a", n)).collect();
         publish(&context, &many).await;
-        subscribe(&context, &handler);
+        subscribe(&context, &subscriber);
         settled(&context, "done", 150).await;
         context.db.query("UPDATE inbox_cursors SET position = 0").execute().await.unwrap();
         context.outbox.wake();
@@ -201,16 +201,16 @@ async fn a_replay_of_known_events_comes_to_its_end() {
 #[tokio::test]
 async fn an_event_that_fails_holds_up_its_aggregate_and_no_other() {
     for (context, _folder) in contexts().await {
-        let handler = Marks::new(|event, attempt| match (&*event.subject, n(event)) {
+        let subscriber = Marks::new(|event, attempt| match (&*event.subject, n(event)) {
             ("a", 1) if attempt < 4 => Turn::Retry,
             _ => Turn::Work,
         });
         publish(&context, &[("a", 1), ("b", 1), ("a", 2), ("b", 2), ("a", 3)]).await;
-        subscribe(&context, &handler);
-        handler.until(|seen| seen.iter().filter(|(subject, ..)| subject == "b").count() == 2).await;
+        subscribe(&context, &subscriber);
+        subscriber.until(|seen| seen.iter().filter(|(subject, ..)| subject == "b").count() == 2).await;
         assert!(!effects(&context).await.contains_key("a"), "its neighbours did not wait, its successors do");
         settled(&context, "done", 5).await;
-        let seen = handler.seen.borrow().clone();
+        let seen = subscriber.seen.borrow().clone();
         let order: Vec<_> =
             seen.iter().filter(|(s, _, turn)| s == "a" && *turn == Turn::Work).map(|(_, n, _)| *n).collect();
         assert_eq!(order, [1, 2, 3], "in order once it works");
@@ -222,13 +222,13 @@ async fn an_event_that_fails_holds_up_its_aggregate_and_no_other() {
 #[tokio::test]
 async fn after_its_attempts_an_event_is_dead_and_its_successors_go_on() {
     for (context, _folder) in contexts().await {
-        let handler = Marks::new(|event, _| match (&*event.subject, n(event)) {
+        let subscriber = Marks::new(|event, _| match (&*event.subject, n(event)) {
             ("a", 1) => Turn::Retry,
             ("b", 1) => Turn::Reject,
             _ => Turn::Work,
         });
         publish(&context, &[("a", 1), ("a", 2), ("b", 1), ("b", 2), ("a", 3)]).await;
-        subscribe(&context, &handler);
+        subscribe(&context, &subscriber);
         settled(&context, "done", 3).await;
         assert_eq!(effects(&context).await, [("a".into(), vec![2, 3]), ("b".into(), vec![2])].into());
         let resting = resting(&context).await;
@@ -247,9 +247,9 @@ async fn a_handler_with_a_bug_stops_nobody_else() {
             if bug == Turn::Swallow && !is_postgres(&context.db) {
                 continue; // On SQLite a statement that failed does not spoil its transaction.
             }
-            let handler = Marks::new(move |event, _| if event.subject == "a" { bug } else { Turn::Work });
+            let subscriber = Marks::new(move |event, _| if event.subject == "a" { bug } else { Turn::Work });
             publish(&context, &[("a", 1), ("b", 1)]).await;
-            subscribe(&context, &handler);
+            subscribe(&context, &subscriber);
             settled(&context, "done", 1).await;
             settled(&context, "dead", 1).await;
             assert_eq!(effects(&context).await, [("b".into(), vec![1])].into(), "{bug:?}");
@@ -259,16 +259,16 @@ async fn a_handler_with_a_bug_stops_nobody_else() {
     .await;
 }
 
-/// The handler's calls belong to the trace of what caused the event, and each event has its own time.
+/// The subscriber's calls belong to the trace of what caused the event, and each event has its own time.
 #[tokio::test]
 async fn an_event_is_handled_in_its_own_trace_and_time() {
     for (context, _folder) in contexts().await {
         let call = Call::fresh(Duration::from_secs(5));
         call.scope(publish(&context, &[("a", 1)])).await;
-        let handler = Marks::new(|_, attempt| if attempt == 1 { Turn::Retry } else { Turn::Work });
-        subscribe(&context, &handler);
+        let subscriber = Marks::new(|_, attempt| if attempt == 1 { Turn::Retry } else { Turn::Work });
+        subscribe(&context, &subscriber);
         settled(&context, "done", 1).await;
-        for (trace, left) in handler.traces.lock().unwrap().iter() {
+        for (trace, left) in subscriber.traces.lock().unwrap().iter() {
             assert_eq!(*trace, call.trace());
             assert!(*left > Duration::from_secs(5), "{left:?}");
         }
@@ -279,10 +279,10 @@ async fn an_event_is_handled_in_its_own_trace_and_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_hangs_is_given_up_and_stops_nobody_else() {
     join_all(contexts().await.into_iter().map(async |(context, _folder)| {
-        let handler =
+        let subscriber =
             Marks::new(|event, attempt| if event.subject == "a" && attempt == 1 { Turn::Hang } else { Turn::Work });
         publish(&context, &[("a", 1), ("b", 1)]).await;
-        subscribe(&context, &handler);
+        subscribe(&context, &subscriber);
         settled(&context, "done", 2).await;
         assert_eq!(effects(&context).await, [("a".into(), vec![1]), ("b".into(), vec![1])].into());
         let sql = "SELECT attempts FROM inbox WHERE subject = 'a'";
@@ -296,12 +296,12 @@ async fn a_handler_that_hangs_is_given_up_and_stops_nobody_else() {
 async fn replicas_share_the_work_and_each_event_has_one_effect() {
     for (context, _folder) in contexts().await {
         // Every third event fails twice before it works.
-        let handler =
+        let subscriber =
             Marks::new(|event, attempt| if event.position % 3 == 0 && attempt <= 2 { Turn::Retry } else { Turn::Work });
         for _ in 0..3 {
             let mut replica = context.clone();
             replica.db = another(&context.db, 3).await;
-            subscribe(&replica, &handler);
+            subscribe(&replica, &subscriber);
         }
         for round in 0..10 {
             let subjects = ["a", "b", "c", "d"];
@@ -312,7 +312,7 @@ async fn replicas_share_the_work_and_each_event_has_one_effect() {
         let all: Vec<i64> = (0..10).collect();
         for (subject, numbers) in effects(&context).await {
             assert_eq!(numbers, all, "{subject}: each once");
-            let seen = handler.seen.borrow();
+            let seen = subscriber.seen.borrow();
             let order: Vec<_> =
                 seen.iter().filter(|(s, _, turn)| *s == subject && *turn == Turn::Work).map(|(_, n, _)| *n).collect();
             assert!(order.is_sorted(), "{subject}: {order:?}");
@@ -380,4 +380,39 @@ async fn a_late_note_of_a_failure_does_not_undo_what_another_replica_did() {
         slow.places.close();
         stop(&context).await;
     }
+}
+
+/// Two releases publish into one outbox while one is rolled out.
+#[tokio::test]
+async fn an_event_that_only_a_later_release_knows_is_passed_over_and_one_that_cannot_be_read_is_dead() {
+    for (context, _folder) in contexts().await {
+        let subscriber = Marks::new(|_, _| Turn::Work);
+        publish(&context, &[("a", 1), ("b", 1), ("a", 2), ("b", 2)]).await;
+        for sql in [
+            "UPDATE outbox SET kind = 'mark.gilded' WHERE subject = 'a' AND seq = 1",
+            "UPDATE outbox SET data = '{\"subject\": \"b\", \"n\": \"one\"}' WHERE subject = 'b' AND seq = 2",
+        ] {
+            context.db.query(sql).execute().await.unwrap();
+        }
+        subscribe(&context, &subscriber);
+        settled(&context, "done", 3).await;
+        settled(&context, "dead", 1).await;
+        assert_eq!(resting(&context).await, [("b".into(), 2, "dead".into(), 1)], "at once, and nobody waits for it");
+        assert_eq!(effects(&context).await, [("a".into(), vec![2]), ("b".into(), vec![2])].into());
+        assert_eq!(subscriber.attempted(), 2);
+        stop(&context).await;
+    }
+}
+
+#[test]
+fn an_event_says_what_kinds_there_are_and_is_the_same_in_every_form() {
+    assert_eq!(MarkEvent::kinds(), ["mark.made", "mark.erased"]);
+    let erased = MarkEvent::Erased { subject: "a".into() };
+    assert_eq!((erased.kind(), erased.subject()), ("mark.erased".into(), "a".into()));
+    let envelope = kernel::testing::envelope(&erased);
+    assert_eq!(
+        (&*envelope.source, &*envelope.kind, &envelope.data),
+        ("/sample", "mark.erased", &json!({"subject": "a"}))
+    );
+    assert_eq!(envelope.read::<MarkEvent>().unwrap(), Some(erased));
 }

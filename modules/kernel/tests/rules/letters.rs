@@ -8,25 +8,27 @@ use std::{
 };
 
 use kernel::{
-    Caller, CloudEvent, Context, DeadLetter, Executor, Handler, LetterQuery, LetterState, Page, Refusal, Role, Tx,
-    Verdict, async_trait,
+    Caller, CloudEvent, Context, Executor, HandlingError, InboxError, Page, Refusal, Role, Subscriber, Tx,
+    UnhandledEvent, UnhandledQuery, UnhandledState, async_trait,
 };
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::{database::contexts, sample::Error};
+use crate::{
+    database::contexts,
+    marks::{MarkEvent, hosted},
+};
 
 /// Marks each event, but as long as it is broken rejects those that say so.
 struct Broken(AtomicBool);
 
 #[async_trait]
-impl Handler for Broken {
-    async fn handle(&self, tx: &mut Tx, event: &CloudEvent) -> Result<(), Verdict> {
-        if self.0.load(Ordering::SeqCst) && event.data["bad"] == true {
-            return Err(Verdict::reject("it is broken"));
+impl Subscriber<MarkEvent> for Broken {
+    async fn handle(&self, tx: &mut Tx, event: MarkEvent, _: &CloudEvent) -> Result<(), HandlingError> {
+        let MarkEvent::Made { subject, n, bad } = event else { return Ok(()) };
+        if self.0.load(Ordering::SeqCst) && bad {
+            return Err(HandlingError::reject("it is broken"));
         }
-        let n = event.data["n"].as_i64().unwrap();
-        tx.query("INSERT INTO marks (subject, n) VALUES ($1, $2)").bind(&*event.subject).bind(n).execute().await?;
+        tx.query("INSERT INTO marks (subject, n) VALUES ($1, $2)").bind(&*subject).bind(n).execute().await?;
         Ok(())
     }
 }
@@ -34,20 +36,17 @@ impl Handler for Broken {
 async fn publish(context: &Context, events: &[(&str, i64, bool)]) {
     let mut tx = context.db.begin().await.unwrap();
     for (subject, n, bad) in events {
-        context.outbox.add(&mut tx, "mark.made", subject, &json!({ "n": n, "bad": bad })).await.unwrap();
+        let made = MarkEvent::Made { subject: (*subject).into(), n: *n, bad: *bad };
+        context.outbox.add(&mut tx, &made).await.unwrap();
     }
     tx.commit().await.unwrap();
     context.outbox.wake();
 }
 
 fn subscribe(context: &Context) -> Arc<Broken> {
-    let (outbox, handler) = (context.outbox.clone(), Arc::new(Broken(AtomicBool::new(true))));
-    let pull = move |after, limit, wait: i64| {
-        let outbox = outbox.clone();
-        async move { outbox.read(after, limit, Duration::from_millis(wait.unsigned_abs())).await }
-    };
-    context.subscribe("sample", pull, Arc::clone(&handler) as Arc<dyn Handler>);
-    handler
+    let subscriber = Arc::new(Broken(AtomicBool::new(true)));
+    context.subscribe(&hosted(context), Arc::clone(&subscriber));
+    subscriber
 }
 
 /// The effects in the order of subjects, once there are `count`.
@@ -68,45 +67,45 @@ fn user(role: Role) -> Caller {
     Caller::User { id: Uuid::now_v7(), role, session: Uuid::now_v7() }
 }
 
-async fn list(context: &Context, query: LetterQuery) -> Page<DeadLetter> {
-    context.dead_letters().list::<Error>(&user(Role::Staff), query).await.unwrap()
+async fn list(context: &Context, query: UnhandledQuery) -> Page<UnhandledEvent> {
+    hosted(context).messaging().unhandled(user(Role::Staff), query).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_dead_event_that_is_replayed_has_its_effect_once() {
     for (context, _folder) in contexts().await {
-        let handler = subscribe(&context);
+        let subscriber = subscribe(&context);
         publish(&context, &[("a", 1, true), ("a", 2, false), ("b", 1, false)]).await;
         effects(&context, 2).await;
-        let page = list(&context, LetterQuery::default()).await;
-        let [DeadLetter { event_id, .. }] = page.items[..] else { panic!("{page:?}") };
-        let DeadLetter { source, kind, subject, state, attempts, reason, .. } = &page.items[0];
+        let page = list(&context, UnhandledQuery::default()).await;
+        let [UnhandledEvent { event_id, .. }] = page.items[..] else { panic!("{page:?}") };
+        let UnhandledEvent { source, kind, subject, state, attempts, reason, .. } = &page.items[0];
         assert_eq!((&**source, &**kind, &**subject), ("sample", "mark.made", "a"));
-        assert_eq!((*state, *attempts, reason.as_deref()), (LetterState::Dead, 1, Some("it is broken")));
+        assert_eq!((*state, *attempts, reason.as_deref()), (UnhandledState::Dead, 1, Some("it is broken")));
 
-        let letters = context.dead_letters();
-        assert_eq!(letters.count("sample").await, Ok((0, 1)));
-        letters.replay::<Error>(&Caller::System, event_id, Error::Closed).await.unwrap();
+        let (inbox, messaging) = (context.inbox(), hosted(&context).messaging());
+        assert_eq!(inbox.count("sample").await, Ok((0, 1)));
+        messaging.replay(Caller::System, event_id).await.unwrap();
         publish(&context, &[("c", 1, false)]).await;
         effects(&context, 3).await;
         // Nothing was repaired, so it dies again.
         let until = Instant::now() + Duration::from_secs(25);
-        while list(&context, LetterQuery::default()).await != page {
+        while list(&context, UnhandledQuery::default()).await != page {
             assert!(Instant::now() < until, "it neither dies nor is handled");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
 
-        handler.0.store(false, Ordering::SeqCst);
+        subscriber.0.store(false, Ordering::SeqCst);
         for _ in 0..2 {
-            letters.replay::<Error>(&user(Role::Staff), event_id, Error::Closed).await.unwrap();
+            messaging.replay(user(Role::Staff), event_id).await.unwrap();
         }
         publish(&context, &[("c", 2, false)]).await;
         let marks = [("a", 1), ("a", 2), ("b", 1), ("c", 1), ("c", 2)].map(|(subject, n)| (subject.to_owned(), n));
         assert_eq!(effects(&context, 5).await, marks);
-        letters.replay::<Error>(&Caller::System, event_id, Error::Closed).await.unwrap();
+        messaging.replay(Caller::System, event_id).await.unwrap();
         publish(&context, &[("c", 3, false)]).await;
         assert_eq!(effects(&context, 6).await.len(), 6, "what is handled stays handled");
-        assert!(list(&context, LetterQuery::default()).await.items.is_empty());
+        assert!(list(&context, UnhandledQuery::default()).await.items.is_empty());
         assert!(context.tasks.shutdown(Duration::from_secs(9)).await);
     }
 }
@@ -114,18 +113,17 @@ async fn a_dead_event_that_is_replayed_has_its_effect_once() {
 #[tokio::test]
 async fn only_those_who_run_the_shop_see_dead_letters() {
     for (context, _folder) in contexts().await {
-        let letters = context.dead_letters();
+        let messaging = hosted(&context).messaging();
         for (caller, refusal) in [
             (user(Role::Customer), Refusal::Forbidden),
             (Caller::Guest { cart: "0".repeat(64) }, Refusal::Unauthenticated),
             (Caller::Anonymous, Refusal::Unauthenticated),
         ] {
-            let refused = Err(Error::Refusal(refusal));
-            assert_eq!(letters.list(&caller, LetterQuery::default()).await, refused.clone());
-            assert_eq!(letters.replay(&caller, Uuid::nil(), Error::Closed).await, refused.map(drop));
+            let refused = Err(InboxError::Refusal(refusal));
+            assert_eq!(messaging.unhandled(caller.clone(), UnhandledQuery::default()).await, refused.clone());
+            assert_eq!(messaging.replay(caller, Uuid::nil()).await, refused.map(drop));
         }
-        let unknown = letters.replay(&user(Role::Staff), Uuid::nil(), Error::Closed).await;
-        assert_eq!(unknown, Err(Error::Closed), "as the module has it");
+        assert_eq!(messaging.replay(user(Role::Staff), Uuid::nil()).await, Err(InboxError::EventNotFound));
     }
 }
 
@@ -139,7 +137,8 @@ async fn the_list_is_in_the_order_of_publishing_and_goes_on_where_its_page_ended
         effects(&context, 1).await;
         let (mut seen, mut cursor) = (Vec::new(), None);
         loop {
-            let page = list(&context, LetterQuery { state: Some(LetterState::Dead), limit: Some(2), cursor }).await;
+            let page =
+                list(&context, UnhandledQuery { state: Some(UnhandledState::Dead), limit: Some(2), cursor }).await;
             seen.extend(page.items.into_iter().map(|letter| letter.subject));
             cursor = page.next;
             if cursor.is_none() {
@@ -147,7 +146,7 @@ async fn the_list_is_in_the_order_of_publishing_and_goes_on_where_its_page_ended
             }
         }
         assert_eq!(seen, ["a", "b", "a", "b", "a"]);
-        let parked = LetterQuery { state: Some(LetterState::Parked), ..LetterQuery::default() };
+        let parked = UnhandledQuery { state: Some(UnhandledState::Parked), ..UnhandledQuery::default() };
         assert!(list(&context, parked).await.items.is_empty());
         assert!(context.tasks.shutdown(Duration::from_secs(9)).await);
     }

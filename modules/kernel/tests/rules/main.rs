@@ -10,6 +10,7 @@ mod deadline;
 mod inbox;
 mod letters;
 mod lifetime;
+mod marks;
 mod outbox;
 mod peer;
 mod primary;

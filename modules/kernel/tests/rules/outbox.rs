@@ -8,7 +8,10 @@ use std::{
 use kernel::{Call, CloudEvent, Context, Executor};
 use serde_json::json;
 
-use crate::database::{contexts, is_postgres};
+use crate::{
+    database::{contexts, is_postgres},
+    marks::{MarkEvent, made},
+};
 
 const WRITERS: i64 = 32;
 const EVENTS: i64 = 8;
@@ -22,7 +25,8 @@ async fn write(context: &Context, writer: i64) {
         let sql = "UPDATE counters SET n = n + 1 WHERE id = $1 RETURNING n";
         let (n,): (i64,) = tx.query(sql).bind(id).fetch_one().await.unwrap();
         let lost = (writer + round) % 5 == 0;
-        context.outbox.add(&mut tx, "counter.moved", id, &json!({ "n": n, "lost": lost })).await.unwrap();
+        let moved = MarkEvent::Made { subject: id.to_string(), n, bad: lost };
+        context.outbox.add(&mut tx, &moved).await.unwrap();
         if lost {
             drop(tx);
         } else {
@@ -76,7 +80,7 @@ async fn each_event_is_read_once_in_order_while_others_write() {
         assert_eq!(positions, gapless);
         let mut subjects = BTreeMap::<&str, Vec<i64>>::new();
         for event in events {
-            assert_eq!(event.data["lost"], false, "it was rolled back");
+            assert_eq!(event.data["bad"], false, "it was rolled back");
             subjects.entry(&event.subject).or_default().push(event.data["n"].as_i64().unwrap());
         }
         for (subject, order) in subjects {
@@ -100,15 +104,15 @@ async fn a_late_commit_is_not_missed() {
             context.db.query(sql).bind(last).fetch_all::<(i64,)>().await.unwrap()
         };
         let (mut late, mut early) = (context.db.begin().await.unwrap(), context.db.begin().await.unwrap());
-        context.outbox.add(&mut late, "late", "a", &()).await.unwrap();
-        context.outbox.add(&mut early, "early", "b", &()).await.unwrap();
+        context.outbox.add(&mut late, &made("late", 1)).await.unwrap();
+        context.outbox.add(&mut early, &made("early", 1)).await.unwrap();
         early.commit().await.unwrap();
         let first = context.outbox.read(0, 10, Duration::ZERO).await.unwrap();
         let seen = naive(0).await;
         late.commit().await.unwrap();
         assert!(naive(seen[0].0).await.is_empty(), "the control misses the late one for ever");
         let second = context.outbox.read(first[0].position, 10, Duration::ZERO).await.unwrap();
-        assert_eq!((&*first[0].kind, &*second[0].kind), ("early", "late"));
+        assert_eq!((&*first[0].subject, &*second[0].subject), ("early", "late"));
         assert_eq!((first.len(), second.len(), first[0].position, second[0].position), (1, 1, 1, 2));
     }
 }
@@ -126,7 +130,7 @@ async fn a_reader_that_waits_is_woken_and_not_longer_than_it_said() {
         trace
             .scope(async {
                 let mut tx = context.db.begin().await.unwrap();
-                context.outbox.add(&mut tx, "a.b", 7, &json!({ "x": [1] })).await.unwrap();
+                context.outbox.add(&mut tx, &made("7", 1)).await.unwrap();
                 tx.commit().await.unwrap();
             })
             .await;
@@ -136,9 +140,10 @@ async fn a_reader_that_waits_is_woken_and_not_longer_than_it_said() {
         let [event] = &*events else { panic!("{events:?}") };
         assert_eq!(
             (&*event.specversion, &*event.source, &*event.kind, &*event.subject),
-            ("1.0", "/sample", "a.b", "7")
+            ("1.0", "/sample", "mark.made", "7")
         );
-        assert_eq!((event.position, &event.data, &*event.traceid), (1, &json!({ "x": [1] }), &*trace.trace()));
+        assert_eq!((event.position, &*event.traceid), (1, &*trace.trace()));
+        assert_eq!(event.data, json!({ "subject": "7", "n": 1, "bad": false }));
         let wire: CloudEvent = serde_json::from_str(&serde_json::to_string(event).unwrap()).unwrap();
         assert_eq!(&wire, event, "times are as precise as both engines store them");
         // Shutdown does not wait for those who wait for news.

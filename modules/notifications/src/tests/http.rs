@@ -15,7 +15,7 @@ async fn a_customer_sees_the_order_and_the_kind_and_staff_the_recipient() {
     let post = posts().await.remove(0);
     let ada = Uuid::now_v7();
     let order = order(Some(ada));
-    post.hear(&event("order.confirmed", order.clone())).await.unwrap();
+    post.hear(&event(CONFIRMED, order.clone())).await.unwrap();
     let mine = send(&post, &customer(ada), "GET /v1/notifications", "").await.body;
     let item = &mine["items"][0];
     assert_eq!((&item["order_id"], &item["kind"]), (&order["id"], &json!("order_confirmed")));

@@ -111,8 +111,8 @@ async fn a_line_break_in_a_name_adds_no_header() {
         order["lines"][0]["name"] = json!(evil);
         order["shipping_address"]["name"] = json!(evil);
         order["number"] = json!(evil);
-        for kind in ["order.confirmed", "order.cancelled", "order.shipped", "order.refunded"] {
-            post.hear(&event(kind, order.clone())).await.unwrap();
+        for happened in [CONFIRMED, CANCELLED, SHIPPED, REFUNDED] {
+            post.hear(&event(happened, order.clone())).await.unwrap();
         }
         post.send().await;
         let mails = post.mails();

@@ -1,8 +1,8 @@
 //! Orders made of paper, and a letter box that is locked.
-use std::{sync::Mutex, time::Duration};
+use std::sync::Mutex;
 
-use kernel::{Caller, CloudEvent};
-use orders::{Error, Order, OrderId};
+use kernel::{Caller, CloudEvent, Messaging, testing::envelope};
+use orders::{Error, Order, OrderChanged, OrderEvent, OrderId};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -37,19 +37,23 @@ pub(super) fn order(customer: Option<Uuid>) -> Value {
     })
 }
 
-/// That something happened to it.
-pub(super) fn event(kind: &str, order: Value) -> CloudEvent {
-    CloudEvent {
-        specversion: "1.0".into(),
-        id: Uuid::now_v7(),
-        source: "/orders".into(),
-        kind: kind.into(),
-        subject: order["id"].as_str().unwrap().into(),
-        time: "2026-01-01T00:00:00Z".parse().unwrap(),
-        data: json!({ "order": order }),
-        position: 1,
-        traceid: "0".repeat(32),
-    }
+/// What can happen to it.
+pub(super) type Happened = fn(OrderChanged) -> OrderEvent;
+
+pub(super) const CONFIRMED: Happened = OrderEvent::Confirmed;
+pub(super) const CANCELLED: Happened = OrderEvent::Cancelled;
+pub(super) const SHIPPED: Happened = OrderEvent::Shipped;
+pub(super) const REFUNDED: Happened = OrderEvent::Refunded;
+pub(super) const CORRECTED: Happened = OrderEvent::Corrected;
+
+/// That it happened.
+pub(super) fn event(happened: Happened, order: Value) -> CloudEvent {
+    envelope(&happened(OrderChanged { order: serde_json::from_value(order).unwrap() }))
+}
+
+/// That something happened which only a later release knows.
+pub(super) fn later(order: Value) -> CloudEvent {
+    CloudEvent { kind: "order.gifted".into(), ..event(CONFIRMED, order) }
 }
 
 /// A channel that takes nothing.
@@ -67,12 +71,8 @@ pub(super) struct Archive(pub(super) Mutex<Vec<CloudEvent>>);
 
 #[kernel::async_trait]
 impl orders::Double for Archive {
-    async fn events(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Error> {
-        let news = self.0.lock().unwrap().iter().filter(|event| event.position > after).cloned().collect::<Vec<_>>();
-        if news.is_empty() {
-            tokio::time::sleep(Duration::from_millis(u64::try_from(wait_ms).unwrap())).await;
-        }
-        Ok(news.into_iter().take(usize::try_from(limit).unwrap()).collect())
+    fn messaging(&self) -> Messaging {
+        Messaging::told(self.0.lock().unwrap().clone())
     }
     async fn get(&self, caller: Caller, id: OrderId) -> Result<Order, Error> {
         assert_eq!(caller, Caller::System);

@@ -1,7 +1,7 @@
 //! What must hold when many do it at once, and what happens without the guard; and the whole module at work.
 use std::{collections::BTreeSet, time::Duration};
 
-use kernel::{LetterQuery, Module as _};
+use kernel::{InboxError, Module as _, UnhandledQuery, testing::hear};
 use tokio::{sync::Barrier, task::JoinSet};
 
 use super::*;
@@ -12,13 +12,11 @@ async fn hear_eight_times(post: &Post) {
     let start = Arc::new(Barrier::new(8));
     let mut running = JoinSet::new();
     for _ in 0..8 {
-        let (db, consumer) = (post.context.db.clone(), Arc::clone(&post.consumer));
-        let (start, event) = (Arc::clone(&start), event("order.confirmed", order.clone()));
+        let (context, subscriber) = (post.context.clone(), Arc::clone(&post.subscriber));
+        let (start, event) = (Arc::clone(&start), event(CONFIRMED, order.clone()));
         running.spawn(async move {
             start.wait().await;
-            let mut tx = db.begin().await.unwrap();
-            consumer.handle(&mut tx, &event).await.unwrap();
-            tx.commit().await.unwrap();
+            hear(&context, &*subscriber, &event).await.unwrap();
         });
     }
     running.join_all().await;
@@ -46,7 +44,7 @@ async fn without_its_index_an_order_is_confirmed_many_times() {
 async fn many_senders_claim_each_message_once() {
     for post in posts().await {
         for _ in 0..40 {
-            post.hear(&event("order.refunded", order(None))).await.unwrap();
+            post.hear(&event(REFUNDED, order(None))).await.unwrap();
         }
         let start = Arc::new(Barrier::new(8));
         let mut running = JoinSet::new();
@@ -67,7 +65,7 @@ async fn many_senders_claim_each_message_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn senders_that_read_and_then_write_claim_a_message_twice() {
     for post in posts().await {
-        post.hear(&event("order.refunded", order(None))).await.unwrap();
+        post.hear(&event(REFUNDED, order(None))).await.unwrap();
         let start = Arc::new(Barrier::new(8));
         let mut running = JoinSet::new();
         for _ in 0..8 {
@@ -88,10 +86,10 @@ async fn senders_that_read_and_then_write_claim_a_message_twice() {
 #[tokio::test]
 async fn the_module_reads_events_and_sends_each_message_once() {
     for (context, folder) in kernel::testing::contexts("notifications", &<Module as kernel::Module>::MIGRATIONS).await {
-        let mut events: Vec<_> = (0..3).map(|_| event("order.confirmed", order(None))).collect();
+        let mut events: Vec<_> = (0..3).map(|_| event(CONFIRMED, order(None))).collect();
         events.push(events[0].clone());
-        events.push(event("order.gifted", order(None)));
-        events.push(event("order.shipped", events[1].data["order"].clone()));
+        events.push(later(order(None)));
+        events.push(event(SHIPPED, events[1].data["order"].clone()));
         for (event, position) in events.iter_mut().zip(1..) {
             event.position = position;
         }
@@ -113,33 +111,33 @@ async fn the_module_reads_events_and_sends_each_message_once() {
 async fn an_event_that_makes_no_sense_is_seen_by_staff_and_can_be_replayed() {
     for (context, _folder) in kernel::testing::contexts("notifications", &<Module as kernel::Module>::MIGRATIONS).await
     {
-        let events = [json!({"id": "1"}), order(None)].map(|order| event("order.confirmed", order));
-        let events: Vec<_> =
-            events.into_iter().zip(1..).map(|(event, position)| kernel::CloudEvent { position, ..event }).collect();
+        let mut events = [1, 2].map(|position| kernel::CloudEvent { position, ..event(CONFIRMED, order(None)) });
+        events[0].data = json!({"order": {"id": "1"}});
         let broken = events[0].id;
-        let api = Module::start(context.clone(), Arc::new(Archive(Mutex::new(events)))).await.unwrap();
+        let api = Module::start(context.clone(), Arc::new(Archive(Mutex::new(events.to_vec())))).await.unwrap();
+        let messaging = hosted(Arc::clone(&api), &context).messaging();
         let mailed = async {
             while api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items.is_empty() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(20), mailed).await.expect("the next one is told all the same");
-        let dead = || api.dead_letters(staff(), LetterQuery::default());
+        let dead = || messaging.unhandled(staff(), UnhandledQuery::default());
         let letter = dead().await.unwrap().items.remove(0);
         assert_eq!((letter.event_id, &*letter.source, letter.attempts), (broken, "orders", 1));
         assert!(letter.reason.is_some(), "{letter:?}");
-        api.replay_dead_letter(staff(), broken).await.unwrap();
+        messaging.replay(staff(), broken).await.unwrap();
         let again = async {
             while dead().await.unwrap().items != [letter.clone()] {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         tokio::time::timeout(Duration::from_secs(20), again).await.expect("it still makes no sense");
-        assert_eq!(api.replay_dead_letter(staff(), Uuid::now_v7()).await, Err(Error::EventNotFound));
+        assert_eq!(messaging.replay(staff(), Uuid::now_v7()).await, Err(InboxError::EventNotFound));
         let ada = customer(Uuid::now_v7());
-        let forbidden = Error::Refusal(Refusal::Forbidden);
-        assert_eq!(api.replay_dead_letter(ada.clone(), broken).await, Err(forbidden.clone()));
-        assert_eq!(api.dead_letters(ada, LetterQuery::default()).await, Err(forbidden));
+        let forbidden = InboxError::Refusal(Refusal::Forbidden);
+        assert_eq!(messaging.replay(ada.clone(), broken).await, Err(forbidden.clone()));
+        assert_eq!(messaging.unhandled(ada, UnhandledQuery::default()).await, Err(forbidden));
         assert!(context.tasks.shutdown(Duration::from_secs(9)).await);
     }
 }

@@ -14,15 +14,15 @@ fn moved(order: &Value, email: &str, version: i64) -> Value {
 
 impl Post {
     /// Orders say so, and notifications may hear of it later.
-    fn publish(&self, kind: &str, order: Value) -> kernel::CloudEvent {
-        let event = event(kind, order);
+    fn publish(&self, happened: Happened, order: Value) -> kernel::CloudEvent {
+        let event = event(happened, order);
         self.archive.0.lock().unwrap().push(event.clone());
         event
     }
 
     /// Queues the confirmation of an order.
     async fn confirm(&self, order: &Value) -> NotificationId {
-        self.hear(&self.publish("order.confirmed", order.clone())).await.unwrap();
+        self.hear(&self.publish(CONFIRMED, order.clone())).await.unwrap();
         self.delivery().await.notification.id
     }
 
@@ -56,7 +56,7 @@ async fn a_mail_that_failed_is_sent_again_to_the_order_s_present_address() {
         let id = post.confirm(&order).await;
         post.fail().await;
         // The event is still on its way.
-        let corrected = post.publish("order.corrected", moved(&order, "new@example.com", 4));
+        let corrected = post.publish(CORRECTED, moved(&order, "new@example.com", 4));
         let again = post.api.resend(staff(), id).await.unwrap();
         assert_eq!((again.notification.status, &*again.recipient), (DeliveryStatus::Queued, "new@example.com"));
         assert_eq!((again.attempts, again.last_error), (0, None), "with every attempt before it");
@@ -86,7 +86,7 @@ async fn what_is_queued_for_the_former_address_goes_to_the_new_one() {
     for post in posts().await {
         let order = order(None);
         post.confirm(&order).await;
-        post.hear(&post.publish("order.corrected", moved(&order, "new@example.com", 4))).await.unwrap();
+        post.hear(&post.publish(CORRECTED, moved(&order, "new@example.com", 4))).await.unwrap();
         assert_eq!(post.shown().await, (DeliveryStatus::Queued, "new@example.com".into()));
         post.send().await;
         assert_eq!(post.written_to(), "new@example.com");
@@ -100,7 +100,7 @@ async fn a_mail_on_its_way_to_the_former_address_is_sent_again_to_the_new_one() 
         let order = order(None);
         post.confirm(&order).await;
         let leased = post.sender.acquire().await.unwrap().remove(0);
-        post.hear(&post.publish("order.corrected", moved(&order, "new@example.com", 4))).await.unwrap();
+        post.hear(&post.publish(CORRECTED, moved(&order, "new@example.com", 4))).await.unwrap();
         post.sender.deliver(&leased).await.unwrap();
         assert_eq!(post.shown().await, (DeliveryStatus::Queued, "new@example.com".into()), "it went elsewhere");
         post.wait().await;
@@ -114,8 +114,8 @@ async fn an_event_from_before_a_correction_does_not_bring_the_former_address_bac
     for post in posts().await {
         let order = order(None);
         let (first, second) = (moved(&order, "first@example.com", 4), moved(&order, "second@example.com", 5));
-        post.hear(&post.publish("order.corrected", second)).await.unwrap();
-        post.hear(&event("order.corrected", first)).await.unwrap();
+        post.hear(&post.publish(CORRECTED, second)).await.unwrap();
+        post.hear(&event(CORRECTED, first)).await.unwrap();
         // Dead for a while, and replayed.
         post.confirm(&order).await;
         post.send().await;
@@ -130,7 +130,7 @@ async fn a_mail_that_reached_a_stranger_is_sent_again_once_the_address_is_right(
         let id = post.confirm(&order).await;
         post.send().await;
         assert_eq!(post.api.resend(staff(), id).await.unwrap().notification.status, DeliveryStatus::Sent);
-        post.hear(&post.publish("order.corrected", moved(&order, "new@example.com", 4))).await.unwrap();
+        post.hear(&post.publish(CORRECTED, moved(&order, "new@example.com", 4))).await.unwrap();
         assert_eq!(post.shown().await, (DeliveryStatus::Sent, "ada@example.com".into()), "where it went");
         assert_eq!(post.api.resend(staff(), id).await.unwrap().notification.status, DeliveryStatus::Queued);
         post.send().await;
@@ -148,7 +148,7 @@ async fn only_staff_sends_again_and_only_what_is_wanted() {
         assert_eq!(post.api.resend(Caller::Anonymous, unknown).await, Err(Refusal::Unauthenticated.into()));
         let nothing = Preferences { order_updates: false, marketing: false };
         post.api.set_preferences(customer(ada), nothing).await.unwrap();
-        post.hear(&post.publish("order.shipped", order(Some(ada)))).await.unwrap();
+        post.hear(&post.publish(SHIPPED, order(Some(ada)))).await.unwrap();
         let id = post.delivery().await.notification.id;
         assert_eq!(post.api.resend(Caller::System, id).await, Err(Error::NotWanted));
     }

@@ -1,8 +1,8 @@
 //! What payments have to tell: that an order may go on, or that money was paid back.
 use std::sync::Arc;
 
-use kernel::{CloudEvent, Handler, Money, Tx, Verdict, async_trait};
-use payments::{PaymentChanged, RefundNote};
+use kernel::{CloudEvent, HandlingError, Money, Subscriber, Tx, async_trait};
+use payments::{PaymentChanged, PaymentEvent, RefundNote};
 use tokio::sync::Notify;
 
 use super::lease;
@@ -11,28 +11,28 @@ use crate::{
     order::{event::Refund, journal::Journal, refunds, store},
 };
 
-/// The handler of payments' events.
-pub(crate) struct Consumer {
+/// Hears of payments.
+pub(crate) struct PaymentSubscriber {
     pub(crate) journal: Journal,
     /// Wakes the reconciler.
     pub(crate) wake: Arc<Notify>,
 }
 
 #[async_trait]
-impl Handler for Consumer {
-    async fn handle(&self, tx: &mut Tx, news: &CloudEvent) -> Result<(), Verdict> {
-        match &*news.kind {
-            "payment.authorized" | "payment.declined" => {
-                let id = changed(news)?.payment.order_id;
-                lease::wake(tx, OrderId(id)).await?;
+impl Subscriber<PaymentEvent> for PaymentSubscriber {
+    async fn handle(&self, tx: &mut Tx, event: PaymentEvent, _: &CloudEvent) -> Result<(), HandlingError> {
+        match event {
+            PaymentEvent::Authorized(PaymentChanged { payment, .. })
+            | PaymentEvent::Declined(PaymentChanged { payment, .. }) => {
+                lease::wake(tx, OrderId(payment.order_id)).await?;
             }
-            "payment.refunded" => {
-                let PaymentChanged { payment, refund } = changed(news)?;
-                if let Some(RefundNote { key, amount }) = refund {
-                    self.refunded(tx, OrderId(payment.order_id), key, amount).await?;
-                }
+            PaymentEvent::Refunded(PaymentChanged { payment, refund: Some(RefundNote { key, amount }) }) => {
+                self.refunded(tx, OrderId(payment.order_id), key, amount).await?;
             }
-            _ => {}
+            PaymentEvent::Refunded(PaymentChanged { refund: None, .. })
+            | PaymentEvent::ActionRequired(_)
+            | PaymentEvent::Captured(_)
+            | PaymentEvent::Voided(_) => {}
         }
         Ok(())
     }
@@ -43,20 +43,16 @@ impl Handler for Consumer {
     }
 }
 
-impl Consumer {
+impl PaymentSubscriber {
     /// Notes a refund that was made but whose maker did not live to note it.
-    async fn refunded(&self, tx: &mut Tx, id: OrderId, key: String, amount: Money) -> Result<(), Verdict> {
+    async fn refunded(&self, tx: &mut Tx, id: OrderId, key: String, amount: Money) -> Result<(), HandlingError> {
         let Some(order) = store::find(&mut *tx, id).await? else { return Ok(()) };
         let requested = refunds::find(&mut *tx, id, &key).await?;
         let refund = Refund { key, amount, reason: requested.and_then(|requested| requested.reason) };
         let Some(event) = order.refund(&refund) else { return Ok(()) };
         match self.journal.append(tx, &order, &event).await? {
             Some(_) => Ok(()),
-            None => Err(Verdict::Retry { reason: "the order has just changed".into() }),
+            None => Err(HandlingError::Retry("the order has just changed".into())),
         }
     }
-}
-
-fn changed(news: &CloudEvent) -> Result<PaymentChanged, Verdict> {
-    serde_json::from_value(news.data.clone()).map_err(Verdict::reject)
 }

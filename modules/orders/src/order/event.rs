@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use users::PostalAddress;
 use uuid::Uuid;
 
-use crate::{Cancellation, OrderId, OrderLine, Shipment, Totals};
+use crate::{Cancellation, OrderChanged, OrderEvent, OrderId, OrderLine, Shipment, Totals};
 
 /// A line of an order's history. Written once and read for ever: fields are added, never changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,14 +118,17 @@ impl Event {
     }
 
     /// What the other modules are told, where they are.
-    pub(crate) fn published(&self) -> Option<&'static str> {
+    pub(crate) fn published(&self, changed: OrderChanged) -> Option<OrderEvent> {
         match self {
-            Self::OrderConfirmed {} => Some("order.confirmed"),
-            Self::OrderCancelled { .. } => Some("order.cancelled"),
-            Self::OrderShipped(_) => Some("order.shipped"),
-            Self::OrderRefunded(_) => Some("order.refunded"),
-            Self::OrderCorrected(_) => Some("order.corrected"),
-            _ => None,
+            Self::OrderConfirmed {} => Some(OrderEvent::Confirmed(changed)),
+            Self::OrderCancelled { .. } => Some(OrderEvent::Cancelled(changed)),
+            Self::OrderShipped(_) => Some(OrderEvent::Shipped(changed)),
+            Self::OrderRefunded(_) => Some(OrderEvent::Refunded(changed)),
+            Self::OrderCorrected(_) => Some(OrderEvent::Corrected(changed)),
+            Self::OrderCreated(_)
+            | Self::PaymentActionRequired { .. }
+            | Self::PaymentCaptured {}
+            | Self::OrderCancelling(_) => None,
         }
     }
 

@@ -116,8 +116,8 @@ impl Journal {
             return Ok(None);
         }
         store::append(tx, next.created.id, next.version, event, at).await?;
-        if let Some(kind) = event.published() {
-            self.outbox.add(tx, kind, next.created.id, &OrderChanged { order: next.view() }).await?;
+        if let Some(published) = event.published(OrderChanged { order: next.view() }) {
+            self.outbox.add(tx, &published).await?;
         }
         Ok(Some(next))
     }

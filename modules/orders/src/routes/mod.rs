@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::{
-    Error, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderEvent, OrderId, OrderQuery, OrderStatus, Orders,
+    Error, HistoryEntry, NewOrder, NewQuote, NewRefund, NewShipment, Order, OrderId, OrderQuery, OrderStatus, Orders,
     Quote,
 };
 
@@ -30,8 +30,6 @@ pub(crate) fn routes(api: Api) -> OpenApiRouter {
         .routes(kernel::routes!(operations::stuck))
         .routes(kernel::routes!(operations::retry))
         .routes(kernel::routes!(operations::force))
-        .routes(kernel::routes!(operations::dead_letters))
-        .routes(kernel::routes!(operations::replay))
         .with_state(api)
 }
 
@@ -93,12 +91,12 @@ async fn get(
 
 /// Lists what happened to an order, from its beginning.
 #[utoipa::path(get, path = "/v1/orders/{id}/events",
-    responses((status = 200, body = Page<OrderEvent>)))]
+    responses((status = 200, body = Page<HistoryEntry>)))]
 async fn events(
     State(orders): State<Api>,
     Shopper(caller): Shopper,
     Path(id): Path<OrderId>,
-) -> Result<Json<Page<OrderEvent>>, Problem<Error>> {
+) -> Result<Json<Page<HistoryEntry>>, Problem<Error>> {
     let items = orders.history(caller, id).await?;
     Ok(Json(Page { items, next: None }))
 }

@@ -1,8 +1,6 @@
 //! What those who run the shop see of orders that do not get on, and what they can do about it.
 use axum::{Json, extract::State, http::StatusCode};
-use kernel::{
-    Body, Caller, Condition, DeadLetter, ForeignId, LetterQuery, Page, PageQuery, Path, Problem, Query, Tagged,
-};
+use kernel::{Body, Caller, Condition, Page, PageQuery, Path, Problem, Query, Tagged};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -52,26 +50,4 @@ pub(super) async fn force(
     let order = orders.force(caller, id, outcome, if_match).await?;
     let done = order.status == OrderStatus::Cancelled;
     Ok((if done { StatusCode::OK } else { StatusCode::ACCEPTED }, tagged(order)))
-}
-
-/// Lists events that were received and not handled. Staff.
-#[utoipa::path(get, path = "/v1/operations/orders/events", tag = "orders",
-    responses((status = 200, body = Page<DeadLetter>)))]
-pub(super) async fn dead_letters(
-    State(orders): State<Api>,
-    caller: Caller,
-    Query(query): Query<LetterQuery>,
-) -> Result<Json<Page<DeadLetter>>, Problem<Error>> {
-    Ok(Json(orders.dead_letters(caller, query).await?))
-}
-
-/// Lets an event be handled again, within seconds. Staff.
-#[utoipa::path(post, path = "/v1/operations/orders/events/{id}/replay", tag = "orders", responses((status = 202)))]
-pub(super) async fn replay(
-    State(orders): State<Api>,
-    caller: Caller,
-    Path(ForeignId(id)): Path<ForeignId>,
-) -> Result<StatusCode, Problem<Error>> {
-    orders.replay_dead_letter(caller, id).await?;
-    Ok(StatusCode::ACCEPTED)
 }

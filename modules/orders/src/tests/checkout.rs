@@ -1,7 +1,7 @@
 //! From the cart to a confirmed order, and back where that cannot be.
 use chrono::TimeDelta;
 use kernel::{Caller, Executor, Refusal};
-use payments::PaymentStatus;
+use payments::{PaymentEvent, PaymentStatus};
 
 use super::{
     shop::{customer, tell, wish},
@@ -21,7 +21,7 @@ async fn an_order_that_goes_well_is_settled_when_it_is_answered() {
         assert_eq!(shop.effects().len(), 5, "capture and close");
         assert_eq!(shop.in_stock(), (98, 2));
         assert_eq!(shop.kinds(order.id).await, ["OrderCreated", "OrderConfirmed", "PaymentCaptured"]);
-        assert_eq!(shop.published().await, ["order.confirmed"]);
+        assert_eq!(shop.published().await, ["confirmed"]);
         assert_eq!(shop.unsettled().await, 0);
         assert_eq!(shop.place(&ada, "1", "ok").await.unwrap(), order, "the same key is the same order");
         assert_eq!(shop.place(&ada, "1", "other").await, Err(Error::KeyReused));
@@ -41,7 +41,7 @@ async fn a_declined_order_gives_its_stock_back_and_its_cart_may_be_ordered_again
         assert_eq!((order.status, order.payment), (OrderStatus::Cancelled, PaymentStatus::Declined));
         assert_eq!(shop.place(&ada, "1", "declined").await, Err(refusal), "the same key is the same refusal");
         assert_eq!((shop.effects(), shop.in_stock()), (vec!["reserve", "release"], (100, 3)));
-        assert_eq!(shop.published().await, ["order.cancelled"]);
+        assert_eq!(shop.published().await, ["cancelled"]);
         assert_eq!(shop.place(&ada, "2", "ok").await.unwrap().status, OrderStatus::Confirmed);
     })
     .await;
@@ -135,8 +135,9 @@ async fn a_payment_whose_outcome_is_not_known_keeps_the_order_pending_until_it_i
             assert_eq!((order.status, order.payment.status), (OrderStatus::Pending, PaymentStatus::Pending));
             shop.until_paying(order.id).await;
             shop.world.resolve(order.id.0, outcome);
-            let kind = if outcome == PaymentStatus::Declined { "payment.declined" } else { "payment.authorized" };
-            shop.hear(kind, order.id, None).await;
+            let declined = outcome == PaymentStatus::Declined;
+            let happened: fn(_) -> _ = if declined { PaymentEvent::Declined } else { PaymentEvent::Authorized };
+            shop.hear(happened, order.id, None).await;
             shop.until_settled().await;
             let order = shop.orders.get(ada, order.id).await.unwrap();
             assert_eq!((order.status, shop.unsettled().await), (status, 0));
@@ -155,7 +156,7 @@ async fn a_payment_that_needs_its_customer_lets_the_order_rest_until_they_have_a
         shop.go_on().await;
         assert_eq!(shop.place(&ada, "1", "action_required").await.unwrap(), order, "it rests");
         shop.world.resolve(order.id.0, PaymentStatus::Authorized);
-        shop.hear("payment.authorized", order.id, None).await;
+        shop.hear(PaymentEvent::Authorized, order.id, None).await;
         shop.go_on().await;
         let order = shop.place(&ada, "1", "action_required").await.unwrap();
         assert_eq!((order.status, order.payment.action), (OrderStatus::Confirmed, None));
@@ -174,7 +175,7 @@ async fn news_that_arrives_while_the_order_is_driven_is_not_missed() {
         // The customer is quicker than the answer that tells of what they have to do.
         let id = shop.only().await.created.id;
         shop.world.resolve(id.0, PaymentStatus::Authorized);
-        shop.hear("payment.authorized", id, None).await;
+        shop.hear(PaymentEvent::Authorized, id, None).await;
         shop.world.go_on();
         placed.await.unwrap().unwrap();
         shop.go_on().await;
@@ -189,7 +190,7 @@ async fn news_is_not_lost_with_the_process_that_it_woke() {
         let ada = shop.ada();
         let id = shop.place(&ada, "1", "action_required").await.unwrap().id;
         shop.world.resolve(id.0, PaymentStatus::Authorized);
-        shop.hear("payment.authorized", id, None).await;
+        shop.hear(PaymentEvent::Authorized, id, None).await;
         // Whoever takes it up dies. The order is due with the end of the lease, not of the customer's twenty minutes.
         shop.orders.checkout.leases.acquire(id).await.unwrap().unwrap();
         let query = shop.context.db.query("SELECT due_at <= lease_until FROM sagas");

@@ -160,9 +160,9 @@ async fn staff_corrects_where_mail_about_an_order_goes() {
         assert_eq!(correct(&bob, "ada@B\u{dc}CHER.de", before).await.unwrap(), corrected, "done already");
         assert_eq!(shop.orders.get(ada.clone(), order.id).await.unwrap(), corrected);
         assert_eq!(shop.place(&ada, "1", "ok").await.unwrap(), corrected, "the same key, the same order");
-        assert_eq!(shop.published().await, ["order.confirmed", "order.corrected"]);
+        assert_eq!(shop.published().await, ["confirmed", "corrected"]);
 
-        let told = |events: Vec<crate::OrderEvent>| events.last().map(|last| (last.kind.clone(), last.data.clone()));
+        let told = |events: Vec<crate::HistoryEntry>| events.last().map(|last| (last.kind.clone(), last.data.clone()));
         let email = json!("ada@xn--bcher-kva.de");
         let theirs = told(shop.orders.history(ada.clone(), order.id).await.unwrap()).unwrap();
         assert_eq!(theirs, ("OrderCorrected".into(), json!({ "email": email })));

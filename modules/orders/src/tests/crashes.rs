@@ -1,6 +1,6 @@
 //! Processes that die, drivers that were presumed dead and are not, and two that decide at the same time.
 use kernel::{Condition, Executor};
-use payments::PaymentStatus;
+use payments::{PaymentEvent, PaymentStatus};
 
 use super::{
     shop::{Shop, customer, staff, tell},
@@ -191,7 +191,7 @@ async fn an_order_that_fails_too_often_waits_for_a_person() {
         assert_eq!(shop.place(&ada, "1", "slow").await.unwrap().status, OrderStatus::Pending, "answered at once");
         // News of it, or a person, and it goes on.
         shop.world.resolve(order.id.0, PaymentStatus::Authorized);
-        shop.hear("payment.authorized", order.id, None).await;
+        shop.hear(PaymentEvent::Authorized, order.id, None).await;
         shop.go_on().await;
         assert_eq!(shop.only().await.status, OrderStatus::Confirmed);
     })
@@ -212,7 +212,7 @@ async fn a_cancellation_goes_on_until_money_and_stock_are_back() {
         assert_eq!(cancelled.cancellation.as_ref().unwrap().reason, "staff");
         assert_eq!(cancelled.payment.refunded, order.totals.total);
         assert_eq!((shop.in_stock(), shop.effects().len()), ((100, 3), 7));
-        assert_eq!(shop.published().await, ["order.confirmed", "order.cancelled"]);
+        assert_eq!(shop.published().await, ["confirmed", "cancelled"]);
         let again = shop.place(&ada, "1", "ok").await;
         assert_eq!(again, Ok(cancelled), "the same key is still the same order");
         assert_eq!(shop.place(&ada, "2", "ok").await, Err(Error::CartEmpty));

@@ -1,8 +1,8 @@
 //! Orders that do not get on, and what people can do about them.
 use std::time::Duration;
 
-use kernel::{Call, Caller, Condition, LetterQuery, PageQuery, Refusal, Role};
-use payments::PaymentStatus;
+use kernel::{Call, Caller, Condition, PageQuery, Refusal, Role};
+use payments::{PaymentEvent, PaymentStatus};
 use uuid::Uuid;
 
 use super::{
@@ -184,8 +184,6 @@ async fn who_may_do_what() {
                 shop.orders.force(caller.clone(), id, Outcome::Cancel, Condition::default()).await,
                 Err(refused.clone())
             );
-            assert_eq!(shop.orders.dead_letters(caller.clone(), LetterQuery::default()).await, Err(refused.clone()));
-            assert_eq!(shop.orders.replay_dead_letter(caller, id.0).await, Err(refused));
         }
         assert_eq!(
             shop.orders.force(staff(), id, Outcome::Cancel, Condition::default()).await,
@@ -198,9 +196,7 @@ async fn who_may_do_what() {
                 shop.orders.force(caller.clone(), nobodys, Outcome::Cancel, Condition::default()).await,
                 Err(Error::OrderNotFound)
             );
-            assert_eq!(shop.orders.replay_dead_letter(caller, nobodys.0).await, Err(Error::EventNotFound));
         }
-        assert_eq!(shop.orders.dead_letters(staff(), LetterQuery::default()).await.unwrap().items, []);
         let forced = shop.orders.force(Caller::System, id, Outcome::Cancel, Condition::default()).await.unwrap();
         assert_eq!(forced.status, OrderStatus::Cancelled);
     })
@@ -223,7 +219,7 @@ async fn news_that_comes_in_the_last_attempt_is_not_lost() {
         let driving = shop.context.tasks.spawn(async move { last.go_on().await });
         shop.world.hanging().await;
         shop.world.resolve(order.id.0, PaymentStatus::Authorized);
-        shop.hear("payment.authorized", order.id, None).await;
+        shop.hear(PaymentEvent::Authorized, order.id, None).await;
         shop.world.go_on();
         driving.await.unwrap();
         shop.go_on().await;

@@ -1,6 +1,6 @@
 //! What customers and staff may see and do.
 use kernel::{Caller, Condition, Refusal};
-use payments::PaymentStatus;
+use payments::{PaymentEvent, PaymentStatus};
 
 use super::{
     shop::{customer, staff, tell},
@@ -93,7 +93,7 @@ async fn a_parcel_is_noted_once_and_then_the_order_cannot_be_cancelled() {
         assert_eq!(ship("2", other).await.unwrap().shipments.len(), 2);
         let wrong = Error::WrongState { state: "shipped".into() };
         assert_eq!(shop.orders.cancel(ada.clone(), order.id, Condition::default()).await, Err(wrong));
-        assert_eq!(shop.published().await, ["order.confirmed", "order.shipped", "order.shipped"]);
+        assert_eq!(shop.published().await, ["confirmed", "shipped", "shipped"]);
         let waiting = shop.ada();
         let waiting = shop.place(&waiting, "1", "action_required").await.unwrap();
         let early = shop.orders.ship(bob.clone(), waiting.id, "1".into(), parcel(), Condition::default()).await;
@@ -134,8 +134,8 @@ async fn a_refund_is_paid_once_and_never_more_than_was_taken() {
         assert!(shop.world.scene(|scene| scene.refunds.keys().all(|key| key.len() <= 100)));
         assert!(matches!(refund(&"k".repeat(256), some(1)).await, Err(Error::Refusal(_))));
         assert_eq!(refund("3", some(1)).await, Err(Error::RefundTooLarge { left: eur(0) }));
-        assert_eq!(shop.published().await, ["order.confirmed", "order.refunded", "order.refunded"]);
-        let shown = |events: Vec<crate::OrderEvent>| events[3].data.clone();
+        assert_eq!(shop.published().await, ["confirmed", "refunded", "refunded"]);
+        let shown = |events: Vec<crate::HistoryEntry>| events[3].data.clone();
         let to_ada = shown(shop.orders.history(ada, order.id).await.unwrap());
         let to_bob = shown(shop.orders.history(bob.clone(), order.id).await.unwrap());
         assert_eq!((to_ada.get("reason"), to_bob["reason"].as_str()), (None, Some("a broken cup")));
@@ -155,7 +155,7 @@ async fn a_refund_whose_maker_died_is_noted_from_the_news_of_it() {
         assert_eq!(other, Err(Error::KeyReused), "what was meant first stays");
         let key = shop.world.scene(|scene| scene.refunds.keys().next().unwrap().clone());
         for _ in 0..2 {
-            shop.hear("payment.refunded", order.id, Some((&key, 500))).await;
+            shop.hear(PaymentEvent::Refunded, order.id, Some((&key, 500))).await;
         }
         let noted = shop.orders.get(ada, order.id).await.unwrap();
         assert_eq!(noted.payment.refunded, eur(500));

@@ -2,16 +2,18 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use kernel::{Call, Caller, CloudEvent, Context, Executor, Handler, Role, testing::contexts};
-use payments::PaymentChoice;
-use serde_json::json;
+use kernel::{
+    Call, Caller, CloudEvent, Context, Executor, Role,
+    testing::{contexts, envelope, hear},
+};
+use payments::{PaymentChanged, PaymentChoice, PaymentEvent, RefundNote};
 use users::PostalAddress;
 use uuid::Uuid;
 
 use super::world::World;
 use crate::{
-    Error, Module, NewOrder, Order, OrderId, Orders, checkout::subscriber::Consumer, order::Aggregate, order::store,
-    service::Service,
+    Error, Module, NewOrder, Order, OrderEvent, OrderId, Orders, checkout::subscriber::PaymentSubscriber,
+    order::Aggregate, order::store, service::Service,
 };
 
 /// One process of the shop.
@@ -124,25 +126,17 @@ impl Shop {
     }
 
     /// Payments publish an event.
-    pub(crate) async fn hear(&self, kind: &str, order_id: OrderId, refund: Option<(&str, i64)>) {
-        let refund = refund.map(|(key, amount)| json!({ "key": key, "amount": super::world::eur(amount) }));
+    pub(crate) async fn hear(
+        &self,
+        happened: fn(PaymentChanged) -> PaymentEvent,
+        order_id: OrderId,
+        refund: Option<(&str, i64)>,
+    ) {
+        let refund = refund.map(|(key, amount)| RefundNote { key: key.into(), amount: super::world::eur(amount) });
         let payment = self.world.scene(|scene| scene.payments[&order_id.0].clone());
-        let news = CloudEvent {
-            specversion: "1.0".into(),
-            id: Uuid::now_v7(),
-            source: "/payments".into(),
-            kind: kind.into(),
-            subject: order_id.to_string(),
-            time: DateTime::UNIX_EPOCH,
-            data: json!({ "payment": payment, "refund": refund }),
-            position: 1,
-            traceid: String::new(),
-        };
-        let consumer = Consumer { journal: self.orders.journal.clone(), wake: Arc::default() };
-        let mut tx = self.context.db.begin().await.unwrap();
-        consumer.handle(&mut tx, &news).await.unwrap();
-        tx.commit().await.unwrap();
-        consumer.committed();
+        let news = envelope(&happened(PaymentChanged { payment, refund }));
+        let subscriber = PaymentSubscriber { journal: self.orders.journal.clone(), wake: Arc::default() };
+        hear(&self.context, &subscriber, &news).await.unwrap();
     }
 
     /// The only order there is.
@@ -161,9 +155,17 @@ impl Shop {
         history.iter().map(|(_, event, _)| event.kind()).collect()
     }
 
-    pub(crate) async fn published(&self) -> Vec<String> {
+    /// What the others were told happened.
+    pub(crate) async fn published(&self) -> Vec<&'static str> {
         let news = self.context.outbox.read(0, 1000, Duration::ZERO).await.unwrap();
-        news.into_iter().map(|news| news.kind).collect()
+        let told = |news: CloudEvent| match news.read().unwrap().unwrap() {
+            OrderEvent::Confirmed(_) => "confirmed",
+            OrderEvent::Cancelled(_) => "cancelled",
+            OrderEvent::Shipped(_) => "shipped",
+            OrderEvent::Refunded(_) => "refunded",
+            OrderEvent::Corrected(_) => "corrected",
+        };
+        news.into_iter().map(told).collect()
     }
 
     pub(crate) async fn unsettled(&self) -> i64 {

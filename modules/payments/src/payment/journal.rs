@@ -80,6 +80,9 @@ impl Journal {
         let changed = PaymentChanged { payment: payment.view(), refund };
         let &Aggregate { id, order_id, status, .. } = payment;
         tracing::info!(order.id = %order_id, payment.id = %id, %status, "payment changed");
-        self.outbox.add(tx, status.kind(), order_id, &changed).await
+        match status.event(changed) {
+            Some(event) => self.outbox.add(tx, &event).await,
+            None => Ok(()),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::PaymentStatus;
+use crate::{PaymentChanged, PaymentEvent, PaymentStatus};
 
 mod aggregate;
 mod journal;
@@ -127,16 +127,16 @@ impl PaymentStatus {
         matches!(self, Self::Captured | Self::PartiallyRefunded | Self::Refunded)
     }
 
-    /// The kind of the event that tells of a payment's coming here.
-    pub(crate) fn kind(self) -> &'static str {
+    /// What the other modules are told of a payment's coming here; that it has begun is for nobody.
+    pub(crate) fn event(self, changed: PaymentChanged) -> Option<PaymentEvent> {
         match self {
-            Self::Pending => "payment.pending",
-            Self::ActionRequired => "payment.action_required",
-            Self::Authorized => "payment.authorized",
-            Self::Captured => "payment.captured",
-            Self::Declined => "payment.declined",
-            Self::Voided => "payment.voided",
-            Self::Refunded | Self::PartiallyRefunded => "payment.refunded",
+            Self::Pending => None,
+            Self::ActionRequired => Some(PaymentEvent::ActionRequired(changed)),
+            Self::Authorized => Some(PaymentEvent::Authorized(changed)),
+            Self::Captured => Some(PaymentEvent::Captured(changed)),
+            Self::Declined => Some(PaymentEvent::Declined(changed)),
+            Self::Voided => Some(PaymentEvent::Voided(changed)),
+            Self::Refunded | Self::PartiallyRefunded => Some(PaymentEvent::Refunded(changed)),
         }
     }
 }

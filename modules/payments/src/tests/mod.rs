@@ -13,7 +13,7 @@ use kernel::{Caller, Context, Executor, Money, Role, Tasks, testing::Folder};
 use uuid::Uuid;
 
 use crate::{
-    Authorization, Error, Module, Payment, PaymentChanged, PaymentChoice, Payments,
+    Authorization, Error, Module, Payment, PaymentChanged, PaymentChoice, PaymentEvent, Payments,
     payment::{Charge, Journal},
     provider::{Hold, Notice, Outcome, Provider, Providers, Request, Sandbox, Unknown, Webhook},
     reconciler,
@@ -81,12 +81,12 @@ impl Shop {
 
     /// What was told of an order.
     async fn events(&self, order_id: Uuid) -> Vec<PaymentChanged> {
-        let events = self.payments.events(0, 1000, 0).await.unwrap();
+        let events = self.context.outbox.read(0, 1000, Duration::ZERO).await.unwrap();
         let own = events.into_iter().filter(|event| event.subject == order_id.to_string());
         own.map(|event| {
-            let changed: PaymentChanged = serde_json::from_value(event.data).unwrap();
-            let kind = changed.payment.status.kind();
-            assert_eq!(event.kind, kind);
+            let told: PaymentEvent = event.read().unwrap().unwrap();
+            let changed = told.changed().clone();
+            assert_eq!(changed.payment.status.event(changed.clone()), Some(told));
             changed
         })
         .collect()

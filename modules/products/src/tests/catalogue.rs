@@ -315,7 +315,7 @@ async fn an_absurd_product_is_refused_with_a_pointer() {
 async fn through_serde_and_with_every_call_repeated_nothing_changes() {
     for shop in shops().await {
         let api: std::sync::Arc<dyn Products> = shop.service.clone();
-        let checked = kernel::Local::new(shop.context.tasks.clone(), true, 8, 8);
+        let checked = kernel::Local::new(&shop.context, true, 8, 8);
         let api = <dyn Products as kernel::Wire>::local(api, checked);
         let created = api.create(staff(), shirt()).await.unwrap();
         assert_eq!(api.get(staff(), created.id.to_string()).await.unwrap(), created);

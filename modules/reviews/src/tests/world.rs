@@ -84,7 +84,7 @@ pub(super) async fn shops_that_hold(hold: bool) -> Vec<Shop> {
         let mut service = Service::new(&context, catalogue.clone()).unwrap();
         service.settings = Settings { hold };
         let service = Arc::new(service);
-        let reviews = <dyn Reviews>::local(service.clone(), Local::new(context.tasks.clone(), true, 64, 256));
+        let reviews = <dyn Reviews>::local(service.clone(), Local::new(&context, true, 64, 256));
         Shop { context, catalogue, service, reviews, _folder: folder }
     };
     kernel::testing::contexts("reviews", &Module::MIGRATIONS).await.into_iter().map(open).collect()

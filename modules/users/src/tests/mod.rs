@@ -56,7 +56,7 @@ async fn shops_with(settings: Settings, checked: bool) -> Vec<Shop> {
         let service = Arc::new(Service::new(&context, settings.clone()).unwrap());
         let mut api: Arc<dyn Users> = service.clone();
         if checked {
-            api = <dyn Users as Wire>::local(api, Local::new(context.tasks.clone(), true, 64, 64));
+            api = <dyn Users as Wire>::local(api, Local::new(&context, true, 64, 64));
         }
         Shop { api, service, context, _folder: folder }
     };

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use kernel::{Caller, Local, Module as _, PageQuery, Refusal, Role, Wire, testing::Folder};
 use uuid::Uuid;
 
-use crate::{Error, Module, NewNote, Note, Template, service::Service};
+use crate::{Error, Module, NewNote, Note, NoteAdded, NoteEvent, Template, service::Service};
 
 /// One engine's notes, called as in a checked process: through serde, and what may be repeated is.
 struct Shop {
@@ -19,7 +19,7 @@ async fn shops() -> Vec<Shop> {
     let contexts = kernel::testing::contexts("template", &Module::MIGRATIONS).await;
     let open = |(context, folder): (kernel::Context, Folder)| {
         let service = Arc::new(Service::new(&context).unwrap());
-        let api = <dyn Template>::local(service.clone(), Local::new(context.tasks.clone(), true, 64, 256));
+        let api = <dyn Template>::local(service.clone(), Local::new(&context, true, 64, 256));
         Shop { service, api, clock: context.clock, _folder: folder }
     };
     contexts.into_iter().map(open).collect()
@@ -46,9 +46,9 @@ async fn one_key_is_one_note_and_one_event() {
         let note = shop.add("a", " First ").await.unwrap();
         assert_eq!((&*note.text, shop.add("a", "First").await), ("First", Ok(note.clone())));
         assert_eq!(shop.add("a", "Second").await, Err(Error::KeyReused));
-        let events = shop.api.events(0, 10, 0).await.unwrap();
+        let events = shop.api.messaging().events(0, 10, 0).await.unwrap();
         assert_eq!(events.len(), 1);
-        assert_eq!((&*events[0].kind, &events[0].subject), ("note.added", &note.id.to_string()));
+        assert_eq!(events[0].read().unwrap(), Some(NoteEvent::Added(NoteAdded { note })));
     }
 }
 

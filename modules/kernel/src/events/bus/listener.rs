@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Mutex;
 
 use super::{
-    Complaints, Heard, Pull,
+    Complaints, Heard, Messaging,
     broker::{Broker, Trouble, is_ours},
 };
 use crate::{Call, CloudEvent, call::DEFAULT_TIMEOUT};
@@ -36,13 +36,13 @@ impl Listener {
         after: i64,
         limit: i64,
         wait: Duration,
-        pull: &Pull,
+        publisher: &Messaging,
     ) -> Result<Vec<Heard>, Trouble> {
         let mut messages = self.messages.lock().await;
         // Taken out, and put back where all went well: otherwise the next call begins anew.
         let mut open = match messages.take() {
             Some(open) => open,
-            None => self.attach(after, pull).await?,
+            None => self.attach(after, publisher).await?,
         };
         self.broker.jetstream()?;
         let mut heard = Vec::new();
@@ -63,12 +63,12 @@ impl Listener {
         Ok(heard)
     }
 
-    async fn attach(&self, after: i64, pull: &Pull) -> Result<pull::Stream, Trouble> {
+    async fn attach(&self, after: i64, publisher: &Messaging) -> Result<pull::Stream, Trouble> {
         let stream = self.broker.jetstream()?.get_stream(self.broker.stream(self.source)).await?;
         let last = i64::try_from(stream.cached_info().state.last_sequence)?;
         // A publisher that is away cannot be asked; its subscribers go on without it.
         if last != 0
-            && let Ok(ours) = Call::fresh(DEFAULT_TIMEOUT).run(pull(last - 1, 1, 0)).await
+            && let Ok(ours) = Call::fresh(DEFAULT_TIMEOUT).run(publisher.events(last - 1, 1, 0)).await
         {
             is_ours(&stream, &ours).await?;
         }

@@ -8,14 +8,14 @@ mod listener;
 mod relay;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
-use crate::{Call, CloudEvent, Fault, StartError, Tasks, call::DEFAULT_TIMEOUT, settings::Events};
+use super::{CloudEvent, Messaging};
+use crate::{Call, Fault, StartError, Tasks, call::DEFAULT_TIMEOUT, settings::Events};
 use broker::{Broker, Trouble};
 use listener::Listener;
 
@@ -34,7 +34,7 @@ impl Bus {
     }
 
     /// Where `module` hears of `source`.
-    pub(crate) fn ear(&self, module: &'static str, source: &'static str, tasks: &Tasks, pull: Pull) -> Ear {
+    pub(crate) fn ear(&self, module: &'static str, source: &'static str, tasks: &Tasks, publisher: Messaging) -> Ear {
         let listener = match self {
             Self::Direct => None,
             Self::JetStream(broker) => {
@@ -42,7 +42,7 @@ impl Bus {
                 Some(Listener::new(broker.clone(), module, source))
             }
         };
-        Ear { pull, listener, asked: Mutex::default() }
+        Ear { publisher, listener, asked: Mutex::default() }
     }
 
     /// Throws away the broker's copy of what `source` has published: it is made anew from the outbox.
@@ -53,9 +53,6 @@ impl Bus {
         }
     }
 }
-
-/// The publisher's own method: the events after a position, so many, waiting for the first so many ms.
-pub(crate) type Pull = Arc<dyn Fn(i64, i64, i64) -> BoxFuture<'static, Result<Vec<CloudEvent>, Fault>> + Send + Sync>;
 
 /// An event that arrived, and the message that it came with, if a broker sent it.
 pub(crate) struct Heard {
@@ -79,7 +76,7 @@ const MEANWHILE_MS: i64 = 1000;
 
 /// Where one consumer hears of one source.
 pub(crate) struct Ear {
-    pull: Pull,
+    publisher: Messaging,
     listener: Option<Listener>,
     /// When the broker last said something, or the publisher was asked: at the start at once, as what the broker had
     /// delivered to the process before comes again only after a while.
@@ -92,7 +89,7 @@ impl Ear {
         let Some(listener) = &self.listener else { return self.read(after, limit, wait_ms).await };
         let silence = || self.asked().map_or(SILENCE, |asked| asked.elapsed());
         let wait = Duration::from_millis(wait_ms.unsigned_abs()).min(SILENCE.saturating_sub(silence()));
-        match listener.hear(after, limit, wait, &self.pull).await {
+        match listener.hear(after, limit, wait, &self.publisher).await {
             Ok(heard) if !heard.is_empty() => {
                 *self.asked() = Some(Instant::now());
                 Ok(heard)
@@ -126,7 +123,7 @@ impl Ear {
     }
 
     async fn ask(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, Fault> {
-        Call::fresh(DEFAULT_TIMEOUT).run((self.pull)(after, limit, wait_ms)).await
+        Call::fresh(DEFAULT_TIMEOUT).run(self.publisher.events(after, limit, wait_ms)).await
     }
 
     fn asked(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {

@@ -36,7 +36,7 @@ struct Relay {
 }
 
 impl Context {
-    /// Lets the broker, where there is one, have every event of this module: each module that publishes calls it once.
+    /// Lets the broker, where there is one, have every event of this module: the host calls it for each that publishes.
     pub fn relay(&self) {
         let Bus::JetStream(broker) = &self.bus else { return };
         broker.keep(&self.tasks);

@@ -1,8 +1,7 @@
 //! What each module does where the world lets it.
-use std::time::Duration;
 
 use cart::{Cart, CartId, OrderedItem};
-use kernel::{Caller, CloudEvent, Money, async_trait};
+use kernel::{Caller, Money, async_trait};
 use payments::{Action, Authorization, Payment, PaymentChoice, PaymentId, PaymentStatus};
 use products::{Reservation, Shortage, StockLine};
 use users::{Contact, UserId};
@@ -181,11 +180,6 @@ impl payments::Double for World {
             Ok(payment.clone())
         })
         .await
-    }
-
-    async fn events(&self, _: i64, _: i64, wait_ms: i64) -> Result<Vec<CloudEvent>, payments::Error> {
-        tokio::time::sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
-        Ok(Vec::new())
     }
 }
 
