@@ -21,8 +21,8 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The key of a request; and its hash as 0.1.0 wrote it down, where that is something else.
-    pub(super) fn read(parts: &Parts, body: &[u8]) -> Result<(Self, Option<String>), Violations> {
+    /// The key of a request.
+    pub(super) fn read(parts: &Parts, body: &[u8]) -> Result<Self, Violations> {
         let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
         let (given, another) = (keys.next().unwrap_or_default(), keys.next());
         let fit = GivenKey::fits(given) && another.is_none();
@@ -35,12 +35,9 @@ impl Key {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         // Bodies hold passwords. With the key in it, which is kept nowhere, the digest cannot be used to guess them.
         let fingerprint = Digest::of_parts(&[given, parts.method.as_str().as_bytes(), target.as_bytes(), body]).hex();
-        let (scope, hash) = (caller.scope().to_string(), Digest::of(given).hex());
         // Strangers share a scope: what they ask for tells them apart, so that none is in another's way.
-        Ok(if *caller == Caller::Anonymous {
-            (Self { scope, hash: fingerprint.clone(), fingerprint, role }, Some(hash))
-        } else {
-            (Self { scope, hash, fingerprint, role }, None)
-        })
+        let known = *caller != Caller::Anonymous;
+        let hash = if known { Digest::of(given).hex() } else { fingerprint.clone() };
+        Ok(Self { scope: caller.scope().to_string(), hash, fingerprint, role })
     }
 }

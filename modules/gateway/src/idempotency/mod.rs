@@ -82,9 +82,9 @@ impl IdempotencyStore {
     }
 
     async fn answer(&self, parts: Parts, body: Bytes, next: Next) -> Result<Response, Error> {
-        let (key, former) = Key::read(&parts, &body)?;
+        let key = Key::read(&parts, &body)?;
         let fence = Uuid::now_v7();
-        let begun = self.begin(&key, former.as_deref(), fence).await.inspect_err(|_| {
+        let begun = self.begin(&key, fence).await.inspect_err(|_| {
             // It may have begun all the same, and then nobody would run it.
             self.end_later(key.clone(), fence, End::Release);
         });
@@ -106,15 +106,10 @@ impl IdempotencyStore {
     }
 
     /// Nothing if this run is the one to answer, else what came before.
-    async fn begin(&self, key: &Key, former: Option<&str>, fence: Uuid) -> Result<Option<Earlier>, Fault> {
+    async fn begin(&self, key: &Key, fence: Uuid) -> Result<Option<Earlier>, Fault> {
         // What came before may be gone by the time that it is looked at; then the key is free again.
         for _ in 0..3 {
             let now = self.clock.shared(&self.db).await?;
-            if let Some(former) = former
-                && let Some(earlier) = store::find_former(&self.db, key, former, now).await?
-            {
-                return Ok(Some(earlier));
-            }
             if store::begin(&self.db, key, fence, now, self.lease).await? {
                 return Ok(None);
             }

@@ -22,8 +22,7 @@ pub(crate) struct Earlier {
     pub(crate) body: Option<Vec<u8>>,
 }
 
-/// Makes this the run that answers, if the key is free: new, expired, of the same request whose run is dead, or of one
-/// that was refused, which 0.1.0 writes down.
+/// Makes this the run that answers, if the key is free: new, expired, or of the same request whose run is dead.
 ///
 /// One statement decides, so that of many that come at once one wins.
 pub(crate) async fn begin(
@@ -42,7 +41,6 @@ pub(crate) async fn begin(
                     fence = excluded.fence, leased_until = excluded.leased_until, expires_at = excluded.expires_at,
                     status = NULL, headers = NULL, body = NULL
               WHERE idempotency_keys.expires_at <= $7
-                 OR (idempotency_keys.state = 'done' AND idempotency_keys.status >= 300)
                  OR (idempotency_keys.state = 'running' AND idempotency_keys.leased_until <= $7
                      AND idempotency_keys.fingerprint = excluded.fingerprint)
              RETURNING fence",
@@ -69,28 +67,6 @@ pub(crate) async fn find(db: impl Executor<'_>, key: &Key) -> Result<Option<Earl
     )
     .bind(&*key.scope)
     .bind(&*key.hash)
-    .fetch_optional()
-    .await
-    .map_err(Fault::from)
-}
-
-/// What came before of this very request where 0.1.0 wrote it down, under `key_hash`, and it was done or may still run.
-pub(crate) async fn find_former(
-    db: impl Executor<'_>,
-    key: &Key,
-    key_hash: &str,
-    now: DateTime<Utc>,
-) -> Result<Option<Earlier>, Fault> {
-    db.query(
-        "SELECT fingerprint, role, state, status, headers, body
-           FROM idempotency_keys
-          WHERE scope = $1 AND key_hash = $2 AND fingerprint = $3 AND expires_at > $4
-            AND (status < 300 OR (state = 'running' AND leased_until > $4))",
-    )
-    .bind(&*key.scope)
-    .bind(key_hash)
-    .bind(&*key.fingerprint)
-    .bind(now)
     .fetch_optional()
     .await
     .map_err(Fault::from)

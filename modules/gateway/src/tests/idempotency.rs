@@ -98,53 +98,6 @@ async fn strangers_with_one_key_are_not_in_each_others_way() {
     }
 }
 
-/// Writes down a request of a stranger as 0.1.0 does, by its key alone.
-async fn written_by_0_1_0(shop: &Shop, scope: &str, state: &str, status: Option<i64>) {
-    let key_hash = Digest::of("7b0f").hex();
-    let fingerprint = Digest::of_parts(&[b"7b0f", b"POST", ORDERS.as_bytes(), b"{}"]).hex();
-    let answer = status.map(|_| b"of 0.1.0".to_vec());
-    let until = shop.context.clock.now() + TimeDelta::hours(1);
-    shop.context
-        .db
-        .query(
-            "INSERT INTO idempotency_keys (scope, key_hash, fingerprint, state, fence, leased_until, expires_at,
-                                           status, headers, body)
-             VALUES ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)",
-        )
-        .bind(scope.to_owned())
-        .bind(key_hash)
-        .bind(fingerprint)
-        .bind(state.to_owned())
-        .bind(Uuid::now_v7())
-        .bind(until)
-        .bind(status)
-        .bind(answer.as_ref().map(|_| sqlx::types::Json(Vec::<(String, String)>::new())))
-        .bind(answer)
-        .execute()
-        .await
-        .unwrap();
-}
-
-#[tokio::test]
-async fn what_0_1_0_answered_still_stands_and_what_it_refused_does_not() {
-    for (scope, who) in [("anonymous", None), ("user:00000000-0000-0000-0000-000000000ada", Some(ADA))] {
-        for shop in Shop::both().await {
-            let bearer = who.map(|id| shop.bearer(id));
-            let headers: Vec<&str> = [KEY].into_iter().chain(bearer.as_deref()).collect();
-            written_by_0_1_0(&shop, scope, "running", None).await;
-            shop.post(ORDERS, &headers, "{}").await.is_problem(409, "request_in_progress");
-            let clear = async || shop.context.db.query("DELETE FROM idempotency_keys").execute().await.unwrap();
-            clear().await;
-            written_by_0_1_0(&shop, scope, "done", Some(201)).await;
-            assert_eq!(shop.post(ORDERS, &headers, "{}").await.bytes, "of 0.1.0", "{scope}");
-            clear().await;
-            written_by_0_1_0(&shop, scope, "done", Some(409)).await;
-            let put_right = shop.post(ORDERS, &headers, "{}").await;
-            assert_eq!((put_right.status, shop.orders.begun()), (201, 1), "{scope}");
-        }
-    }
-}
-
 #[tokio::test]
 async fn who_may_do_less_than_then_is_not_shown_what_was_answered() {
     for shop in Shop::both().await {
