@@ -8,7 +8,7 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use chrono::Utc;
 use kernel::{
     Db, Executor,
-    testing::{Folder, postgres},
+    testing::{Folder, postgres, until},
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -36,9 +36,7 @@ pub(crate) async fn bare(body: &str, connections: usize, time: Duration) -> Figu
     let program = std::env::current_exe().expect("this program");
     let mut child = Command::new(program).args(["floor", &port.to_string()]).arg(&file).spawn().expect("it runs");
     let address = format!("127.0.0.1:{port}");
-    while std::net::TcpStream::connect(&address).is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("it listens", async || std::net::TcpStream::connect(&address).is_ok()).await;
     let figures = Load::get(&address, "/").run(connections, time, &[child.id()]).await;
     child.kill().ok();
     child.wait().ok();

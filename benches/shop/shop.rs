@@ -3,12 +3,11 @@ use std::{
     io::Write,
     net::TcpListener,
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 use kernel::{
     Db, Executor,
-    testing::{Folder, postgres},
+    testing::{Folder, postgres, until},
 };
 
 use crate::load::Connection;
@@ -89,9 +88,7 @@ impl Shop {
         let children = roles.iter().zip(&ports).map(serve).collect();
         for port in &ports {
             let address = format!("127.0.0.1:{port}");
-            while std::net::TcpStream::connect(&address).is_err() {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            until("it listens", async || std::net::TcpStream::connect(&address).is_ok()).await;
             Connection::open(&address).await.ask("GET /health/ready", "", "", 200).await;
         }
         Self { address, children, _folder: folder }

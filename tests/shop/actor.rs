@@ -1,6 +1,7 @@
 //! The people in the stories.
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use kernel::testing::found;
 use reqwest::{
     Method,
     header::{HeaderMap, HeaderName, HeaderValue},
@@ -134,16 +135,13 @@ impl Actor<'_> {
 
     /// Asks again until `holds`; only the last answer is told.
     pub(crate) async fn until(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Reply {
-        let patience = Instant::now() + Duration::from_secs(40);
-        loop {
+        let reply = found(async || {
             let reply = self.send(Method::GET, path, None, &[]).await;
-            if holds(&reply.body) {
-                self.tell("GET", path, None, &reply);
-                return reply;
-            }
-            assert!(Instant::now() < patience, "GET {path} stays {:#}", reply.body);
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+            if holds(&reply.body) { Ok(reply) } else { Err(format!("GET {path} stays {:#}", reply.body)) }
+        })
+        .await;
+        self.tell("GET", path, None, &reply);
+        reply
     }
 
     /// One request that is part of the story.

@@ -2,10 +2,11 @@
 use std::{
     collections::BTreeSet,
     path::PathBuf,
-    time::{Duration, Instant},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
-use kernel::{Db, Executor};
+use kernel::{Db, Executor, testing::within};
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -207,20 +208,20 @@ impl Books {
 
     /// Waits until nothing is under way any more; else says what is.
     pub(crate) async fn quiet(&self, patience: Duration, watches_too: bool) -> Result<(), String> {
-        let until = Instant::now() + patience;
-        let mut clear = false;
-        loop {
-            let under_way = self.under_way(watches_too).await.map_err(|error| error.to_string())?;
-            // Twice in a row: while one looks, work may pass on from where one will look to where one has.
-            if under_way.is_empty() && std::mem::replace(&mut clear, true) {
-                return Ok(());
+        // Twice in a row: while one looks, work may pass on from where one will look to where one has.
+        let clear = AtomicBool::new(false);
+        let looked = within(patience, async || match self.under_way(watches_too).await {
+            Ok(there) if !(clear.swap(there.is_empty(), Ordering::Relaxed) && there.is_empty()) => {
+                Err(there.join(", "))
             }
-            clear = under_way.is_empty();
-            if Instant::now() > until {
+            quiet => Ok(quiet.map(drop)),
+        });
+        match looked.await {
+            Ok(quiet) => quiet.map_err(|error| error.to_string()),
+            Err(there) => {
                 let open = self.open_questions().await.map_err(|error| error.to_string())?;
-                return Err(format!("after {patience:?} there still are {}; {open:?}", under_way.join(", ")));
+                Err(format!("after {patience:?} there still are {there}; {open:?}"))
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

@@ -4,12 +4,15 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_nats::jetstream::{self, consumer::pull, stream::Stream};
 use futures_util::future::join_all;
-use kernel::{CloudEvent, Executor, testing::nats};
+use kernel::{
+    CloudEvent, Executor,
+    testing::{found, nats, until, within},
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -81,19 +84,16 @@ impl World {
 
     /// Waits until the broker has every event of `source` at its place, and nothing else.
     async fn copied(&self, source: &str) {
-        let until = Instant::now() + Duration::from_secs(40);
-        loop {
+        found(async || {
             let told = self.told(source).await;
             let has = match self.stream(source).await {
                 Ok(stream) => ids(&stream).await,
                 Err(error) => Err(error),
             };
-            if !told.is_empty() && has.as_ref() == Ok(&told) {
-                return;
-            }
-            assert!(Instant::now() < until, "of {source}'s {} events the broker has {has:?}", told.len());
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+            let copied = !told.is_empty() && has.as_ref() == Ok(&told);
+            if copied { Ok(()) } else { Err(format!("of {source}'s {} events the broker has {has:?}", told.len())) }
+        })
+        .await;
     }
 
     /// What `source` has published.
@@ -107,15 +107,11 @@ impl World {
 
     /// Waits until the count of what `module` has not sent is as `wanted` says.
     async fn unsent(&self, module: &str, wanted: impl Fn(f64) -> bool) {
-        let until = Instant::now() + Duration::from_secs(10);
-        loop {
+        let counted = within(Duration::from_secs(10), async || {
             let count = self.metric(module, &format!("stoa_events_unsent{{module=\"{module}\"}}")).await;
-            if wanted(count) {
-                return;
-            }
-            assert!(Instant::now() < until, "{module}: {count} are not sent");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+            if wanted(count) { Ok(()) } else { Err(format!("{module}: {count} are not sent")) }
+        });
+        counted.await.unwrap();
     }
 
     async fn metric(&self, role: &str, name: &str) -> f64 {
@@ -198,11 +194,7 @@ async fn a_broker_that_forgot_everything_is_filled_again() {
     for (source, consumer) in [("orders", "notifications"), ("payments", "orders")] {
         world.copied(source).await;
         // Its durable comes again, too; and if it is lost alone.
-        let until = Instant::now() + Duration::from_secs(20);
-        while world.stream(source).await.unwrap().get_consumer::<pull::Config>(consumer).await.is_err() {
-            assert!(Instant::now() < until, "{consumer} listens again");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        found(async || world.stream(source).await.unwrap().get_consumer::<pull::Config>(consumer).await).await;
         world.stream(source).await.unwrap().delete_consumer(consumer).await.unwrap();
     }
     world.sell(5).await;
@@ -239,17 +231,15 @@ async fn a_cluster_that_loses_its_leader_under_load_loses_nothing() {
             placed
         });
     }
+    let last = async |source| world.stream(source).await.map_or(0, |stream| stream.cached_info().state.last_sequence);
     for source in ["orders", "payments"] {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let leader = leader(&world, source).await;
         cluster.told(&format!("stop {leader}")).await;
-        let before = world.stream(source).await.map_or(0, |stream| stream.cached_info().state.last_sequence);
-        let until = Instant::now() + Duration::from_secs(30);
+        let before = last(source).await;
         // Two of three go on under another leader.
-        while world.stream(source).await.map_or(0, |stream| stream.cached_info().state.last_sequence) <= before + 5 {
-            assert!(Instant::now() < until, "{source}'s events go on after {before}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let on = async || last(source).await > before + 5;
+        until(&format!("{source}'s events go on after {before}"), on).await;
         cluster.told(&format!("start {leader}")).await;
     }
     stop.store(true, Ordering::Relaxed);
@@ -263,15 +253,13 @@ async fn a_cluster_that_loses_its_leader_under_load_loses_nothing() {
 
 /// The number of the server that leads the stream of `source`.
 async fn leader(world: &World, source: &str) -> String {
-    let until = Instant::now() + Duration::from_secs(20);
-    loop {
+    found(async || {
         let info = world.stream(source).await.map(|stream| stream.cached_info().cluster.clone());
-        if let Ok(Some(leader)) = info.as_ref().map(|cluster| cluster.as_ref().and_then(|it| it.leader.as_deref())) {
-            return leader.trim_start_matches('n').to_owned();
-        }
-        assert!(Instant::now() < until, "{source} has no leader: {info:?}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+        let leader = info.as_ref().ok().and_then(|cluster| cluster.as_ref()?.leader.as_deref());
+        let number = leader.map(|leader| leader.trim_start_matches('n').to_owned());
+        number.ok_or_else(|| format!("{source} has no leader: {info:?}"))
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Processes die. Nothing is lost, nothing happens twice.
 use std::time::Duration;
 
+use kernel::testing::found;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -45,16 +46,13 @@ async fn killed_in_the_middle(topology: Topology, engine: Engine, role: &str) {
     let (_, ()) = tokio::join!(lost, died);
 
     let guest = shop.guest("guest").with("cart-token", &token).with("idempotency-key", key);
-    let mut placed = guest.send(Method::POST, "/v1/orders", Some(&order), &[]).await;
-    for _ in 0..60 {
-        if matches!(placed.status, 201 | 202) {
-            break;
-        }
+    let placed = found(async || {
+        let placed = guest.send(Method::POST, "/v1/orders", Some(&order), &[]).await;
         // 409 while the first request may still run, 503 or 504 while a lease runs out.
-        assert!(matches!(placed.status, 409 | 503 | 504), "{placed:?}");
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        placed = guest.send(Method::POST, "/v1/orders", Some(&order), &[]).await;
-    }
+        assert!(matches!(placed.status, 201 | 202 | 409 | 503 | 504), "{placed:?}");
+        if placed.status < 300 { Ok(placed) } else { Err(format!("{placed:?}")) }
+    })
+    .await;
     let path = format!("/v1/orders/{}", placed.text("/id"));
     let ended =
         guest.until(&path, |body| body["status"] == "confirmed" && body["payment"]["status"] == "captured").await;

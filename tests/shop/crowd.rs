@@ -6,6 +6,7 @@ use std::{
 };
 
 use futures_util::future::{join, join_all};
+use kernel::testing::found;
 use reqwest::Method;
 
 use crate::{
@@ -128,14 +129,15 @@ impl<'a> Crowd<'a> {
         self.visitor.look("/v1/products", |body| body["items"].is_array()).await;
         let looks = acknowledged.iter().map(async |(place, id)| {
             let cart = &self.carts[*place];
-            loop {
+            found(async || {
                 let shown = cart.send(Method::GET, &format!("/v1/orders/{id}"), None, &[]).await;
-                match shown.status {
-                    200 | 404 => return usize::from(shown.status == 404),
-                    _ => assert!(is_patient(&shown), "{shown:?}"),
+                if matches!(shown.status, 200 | 404) {
+                    return Ok(usize::from(shown.status == 404));
                 }
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+                assert!(is_patient(&shown), "{shown:?}");
+                Err(format!("{shown:?}"))
+            })
+            .await
         });
         join_all(looks).await.into_iter().sum()
     }

@@ -125,14 +125,7 @@ async fn an_import_that_is_stopped_says_what_is_in_and_goes_on_the_second_time()
         let half = file.lines().take(201).fold(String::new(), |half, line| half + line + "\n");
         input.write_all(half.as_bytes()).unwrap();
         let visitor = shop.guest("visitor");
-        for attempt in 0.. {
-            let page = visitor.send(Method::GET, "/v1/products?limit=100", None, &[]).await;
-            if page.body["items"].as_array().is_some_and(|items| items.len() >= 50) {
-                break;
-            }
-            assert!(attempt < 200, "nothing came in: {page:?}");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        visitor.look("/v1/products?limit=100", |page| page["items"][49].is_object()).await;
         signal(&child, name);
         // Its input is still open: it ends although there may be more.
         let held = child.stdin.take();
@@ -174,9 +167,7 @@ async fn an_import_that_fails_says_what_is_in() {
     let mut child = shop.start_stoa("cart", &["import", "-"]);
     child.stdin.as_mut().unwrap().write_all(half.as_bytes()).unwrap();
     let visitor = shop.guest("visitor");
-    while visitor.send(Method::GET, "/v1/products?limit=100", None, &[]).await.body["items"][49].is_null() {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    visitor.look("/v1/products?limit=100", |page| page["items"][49].is_object()).await;
     shop.kill("products");
     child.stdin.take().unwrap().write_all(&file.as_bytes()[half.len()..]).unwrap();
     let (code, said, errors) = told(&child.wait_with_output().unwrap());

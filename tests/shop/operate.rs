@@ -1,7 +1,7 @@
 //! What does not get on by itself, seen and repaired from the command line, beside the shop that serves.
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use kernel::{CloudEvent, Db, Executor};
+use kernel::{CloudEvent, Db, Executor, testing::until};
 use reqwest::Method;
 use serde_json::json;
 use sqlx::types::Json;
@@ -39,14 +39,6 @@ fn guests(method: &str) -> serde_json::Value {
     let mut order = wish(method);
     order["email"] = "guest@example.com".into();
     order
-}
-
-async fn until(what: &str, holds: impl AsyncFn() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
-    while !holds().await {
-        assert!(Instant::now() < patience, "{what}");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 /// Payments die while an order is being paid: it needs a person, who turns it back.

@@ -1,15 +1,9 @@
 //! The acceptance journey: a script that knows nothing but the public API, on the shop as people start it.
-use std::{
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::process::{Child, Command, Stdio};
 
 use kernel::testing::Folder;
 
-use crate::{
-    actor,
-    world::{Engine, OURS, Shop, Topology, port},
-};
+use crate::world::{Engine, OURS, Shop, Topology, port, ready};
 
 /// Goes on the journey. The machine's own Python is all that it takes; without one the test fails, and says so.
 fn tour(shop: &str) {
@@ -41,14 +35,8 @@ impl Apart {
             .env("STOA_LISTEN__PUBLIC", format!("127.0.0.1:{public}"));
         let processes = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         let mut apart = Self { base: format!("http://127.0.0.1:{public}"), processes, _folder: folder };
-        let (client, until) = (actor::client(), Instant::now() + Duration::from_mins(1));
         for port in ports {
-            let url = format!("http://127.0.0.1:{port}/health/ready");
-            while !client.get(&url).send().await.is_ok_and(|reply| reply.status().is_success()) {
-                let ended = apart.processes.try_wait().unwrap();
-                assert!(ended.is_none() && Instant::now() < until, "{url} is not ready ({ended:?})");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            ready(port, Some(&mut apart.processes)).await.unwrap();
         }
         apart
     }

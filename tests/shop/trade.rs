@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kernel::testing::found;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -123,15 +124,12 @@ impl<'a> Actor<'a> {
 
     /// Looks until `holds`, and gives the last answer.
     pub(crate) async fn look(&self, path: &str, holds: impl Fn(&Value) -> bool) -> Reply {
-        let patience = Instant::now() + Duration::from_mins(1);
-        loop {
+        found(async || {
             let reply = self.send(Method::GET, path, None, &[]).await;
-            if reply.status == 200 && holds(&reply.body) {
-                return reply;
-            }
-            assert!(Instant::now() < patience, "GET {path} stays {} {:#}", reply.status, reply.body);
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+            let there = reply.status == 200 && holds(&reply.body);
+            if there { Ok(reply) } else { Err(format!("GET {path} stays {} {:#}", reply.status, reply.body)) }
+        })
+        .await
     }
 
     /// The order once nothing is left to do about it.
@@ -161,16 +159,14 @@ impl<'a> Actor<'a> {
 
     /// How many mails of `kind` went out, once none is on its way and there are `expected`.
     pub(crate) async fn mails(&self, kind: &str, expected: usize) -> usize {
-        let patience = Instant::now() + Duration::from_mins(1);
-        loop {
+        found(async || {
             let mails = self.all("/v1/deliveries").await;
             let sent = mails.iter().filter(|mail| mail["kind"] == kind && mail["status"] == "sent").count();
-            let waiting = mails.iter().any(|mail| mail["status"] == "queued");
-            if (!waiting && sent >= expected) || Instant::now() > patience {
-                return sent;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+            let waiting = mails.iter().filter(|mail| mail["status"] == "queued").count();
+            let there = waiting == 0 && sent >= expected;
+            if there { Ok(sent) } else { Err(format!("{kind}: {sent} of {expected} are sent, {waiting} mails wait")) }
+        })
+        .await
     }
 }
 

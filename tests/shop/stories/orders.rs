@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use kernel::testing::found;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -28,20 +29,17 @@ async fn available(actor: &Actor<'_>, slug: &str) -> i64 {
 
 /// The one mail that contains `text`, once it is there.
 async fn mail(mailbox: &Path, text: &str) -> String {
-    for _ in 0..600 {
+    found(async || {
         let mails = std::fs::read_dir(mailbox).into_iter().flatten().flatten();
         let mails = mails.filter(|file| file.path().extension().is_some_and(|kind| kind == "eml"));
-        let mut found: Vec<_> = mails
+        let mut with: Vec<_> = mails
             .filter_map(|file| std::fs::read_to_string(file.path()).ok())
             .filter(|mail| mail.contains(text))
             .collect();
-        assert!(found.len() <= 1, "one mail with {text}, not {}", found.len());
-        if let Some(mail) = found.pop() {
-            return mail;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    panic!("no mail with {text} in {}", mailbox.display())
+        assert!(with.len() <= 1, "one mail with {text}, not {}", with.len());
+        with.pop().ok_or_else(|| format!("no mail with {text} in {}", mailbox.display()))
+    })
+    .await
 }
 
 pub(super) async fn an_order_that_is_paid_shipped_and_mailed(shop: &Shop) {

@@ -11,12 +11,12 @@ use std::{
         LazyLock, Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use kernel::{
     Db, Deployable,
-    testing::{Folder, nats, postgres},
+    testing::{Folder, nats, postgres, within},
 };
 
 use crate::transcript::Transcript;
@@ -226,20 +226,10 @@ impl Shop {
 
     /// Waits until every process says that it is ready.
     pub(crate) async fn ready(&mut self) {
-        let client = crate::actor::client();
-        let until = Instant::now() + Duration::from_mins(1);
         for index in 0..self.processes.len() {
-            let Process { role, internal, .. } = self.processes[index];
-            let url = format!("http://127.0.0.1:{internal}/health/ready");
-            while !client.get(&url).send().await.is_ok_and(|reply| reply.status().is_success()) {
-                let ended = self.processes[index].child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-                assert!(
-                    ended.is_none() && Instant::now() < until,
-                    "{role} is not ready ({ended:?}): {}",
-                    self.said(role)
-                );
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            let Process { role, internal, ref mut child, .. } = self.processes[index];
+            let ready = ready(internal, child.as_mut()).await;
+            assert!(ready.is_ok(), "{role}: {ready:?}: {}", self.said(role));
         }
     }
 
@@ -338,6 +328,24 @@ impl Drop for Shop {
             eprintln!("{}", self.logs());
         }
     }
+}
+
+/// Waits until the process that listens at `port` is ready; else says what is wrong, as that it has ended.
+pub(crate) async fn ready(port: u16, mut process: Option<&mut Child>) -> Result<(), String> {
+    let (client, url) = (crate::actor::client(), format!("http://127.0.0.1:{port}/health/ready"));
+    let url = &url;
+    within(Duration::from_mins(1), || {
+        let ended = process.as_mut().and_then(|process| process.try_wait().ok().flatten());
+        let asked = client.get(url).send();
+        async move {
+            match (asked.await, ended) {
+                (Ok(reply), _) if reply.status().is_success() => Ok(Ok(())),
+                (_, Some(ended)) => Ok(Err(format!("it has ended: {ended}"))),
+                (reply, None) => Err(format!("{url} is not ready: {reply:?}")),
+            }
+        }
+    })
+    .await?
 }
 
 /// A free port below those that the kernel gives to outgoing connections; never the same twice in this process.

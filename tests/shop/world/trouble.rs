@@ -3,8 +3,10 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, Command, ExitStatus},
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use kernel::testing::within;
 
 use super::Shop;
 
@@ -48,14 +50,11 @@ impl Shop {
     pub(crate) async fn died(&mut self, role: &str, failpoint: &str) -> Result<(), String> {
         self.only(role, FAILPOINT, "");
         let child = &mut self.process(role).child;
-        let until = Instant::now() + Duration::from_secs(30);
-        let status = loop {
-            match child.as_mut().expect("it runs").try_wait().expect("it is ours") {
-                Some(status) => break status,
-                None if Instant::now() > until => return Err(format!("{failpoint} was never reached")),
-                None => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        };
+        let status = within(Duration::from_secs(30), || {
+            let ended = child.as_mut().expect("it runs").try_wait().expect("it is ours");
+            std::future::ready(ended.ok_or_else(|| format!("{failpoint} was never reached")))
+        })
+        .await?;
         *child = None;
         let name = failpoint.split(':').next().unwrap_or_default();
         let aborted = status.signal() == Some(SIGABRT) && self.said(role).contains(&format!("failpoint {name}\n"));

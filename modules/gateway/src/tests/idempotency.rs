@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::shop::{ADA, Checked, Shop};
 use crate::idempotency::{key::Key, store};
-use kernel::testing::{Answer, answer, request};
+use kernel::testing::{Answer, answer, found, request, until};
 
 const KEY: &str = "Idempotency-Key: 7b0f";
 const ORDERS: &str = "/v1/orders";
@@ -20,21 +20,13 @@ fn hold(shop: &Shop) {
     shop.orders.permits.forget_permits(Semaphore::MAX_PERMITS);
 }
 
-async fn until(what: impl Fn() -> bool) {
-    while !what() {
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-}
-
 /// Asks again until the request is no longer running.
 async fn settled(shop: &Shop) -> Answer {
-    loop {
+    found(async || {
         let answer = shop.post(ORDERS, &[KEY], "{}").await;
-        if answer.status != 409 {
-            return answer;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+        if answer.status == 409 { Err(answer.body) } else { Ok(answer) }
+    })
+    .await
 }
 
 async fn rows(shop: &Shop) -> i64 {
@@ -174,7 +166,7 @@ async fn while_one_runs_its_key_is_taken_and_after_a_refusal_it_is_free() {
         let ada = shop.bearer(ADA);
         let sold_out = || request("POST /v1/orders?status=409", &[KEY, &ada], "{}");
         let first = shop.context.tasks.spawn(answer(shop.router.clone(), sold_out()));
-        until(|| shop.orders.begun() == 1).await;
+        until("the order is begun", async || shop.orders.begun() == 1).await;
         answer(shop.router.clone(), sold_out()).await.is_problem(409, "request_in_progress");
         shop.post(ORDERS, &[KEY, &ada], "{}").await.is_problem(422, "key_reused");
         past(&shop, "UPDATE idempotency_keys SET leased_until = $1").await;
@@ -194,7 +186,7 @@ async fn of_many_at_once_one_runs() {
         let requests = || request(&format!("POST {ORDERS}"), &[KEY], "{}");
         let many = (0..16).map(|_| shop.context.tasks.spawn(answer(shop.router.clone(), requests())));
         let many: Vec<_> = many.collect();
-        until(|| many.iter().filter(|one| one.is_finished()).count() == 15).await;
+        until("all but one are answered", async || many.iter().filter(|one| one.is_finished()).count() == 15).await;
         shop.orders.permits.add_permits(16);
         let answers: Vec<Answer> = join_all(many).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(shop.orders.begun(), 1);
@@ -236,7 +228,7 @@ async fn a_client_that_leaves_does_not_stop_what_it_asked_for() {
         hold(&shop);
         let (router, request) = (shop.router.clone(), request(&format!("POST {ORDERS}"), &[KEY], "{}"));
         let client = shop.context.tasks.spawn(answer(router, request));
-        until(|| shop.orders.begun() == 1).await;
+        until("the order is begun", async || shop.orders.begun() == 1).await;
         client.abort();
         assert!(client.await.unwrap_err().is_cancelled());
         shop.post(ORDERS, &[KEY], "{}").await.is_problem(409, "request_in_progress");
@@ -253,12 +245,12 @@ async fn a_dead_run_is_taken_over_and_writes_nothing_if_it_was_not_dead() {
         hold(&shop);
         let late =
             shop.context.tasks.spawn(answer(shop.router.clone(), request(&format!("POST {ORDERS}"), &[KEY], "{}")));
-        until(|| shop.orders.begun() == 1).await;
+        until("the order is begun", async || shop.orders.begun() == 1).await;
         shop.post(ORDERS, &[KEY], "{}").await.is_problem(409, "request_in_progress");
         past(&shop, "UPDATE idempotency_keys SET leased_until = $1").await;
         let second =
             shop.context.tasks.spawn(answer(shop.router.clone(), request(&format!("POST {ORDERS}"), &[KEY], "{}")));
-        until(|| shop.orders.begun() == 2).await;
+        until("another order is begun", async || shop.orders.begun() == 2).await;
         // Permits are given in the order of asking: the late run ends first, but its lease is the other's now.
         shop.orders.permits.add_permits(1);
         assert_eq!(late.await.unwrap().body["number"], 1);
@@ -302,7 +294,7 @@ async fn an_answer_that_could_not_be_kept_is_kept_once_the_database_is_back() {
         hold(&shop);
         let run =
             shop.context.tasks.spawn(answer(shop.router.clone(), request(&format!("POST {ORDERS}"), &[KEY], "{}")));
-        until(|| shop.orders.begun() == 1).await;
+        until("the order is begun", async || shop.orders.begun() == 1).await;
         let db = &shop.context.db;
         db.query("ALTER TABLE idempotency_keys RENAME TO away").execute().await.unwrap();
         shop.orders.permits.add_permits(1);

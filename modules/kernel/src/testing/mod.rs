@@ -1,5 +1,7 @@
-//! For tests: a real PostgreSQL, a real NATS, a module's context on each engine, and a client of its routes.
+//! For tests: a real PostgreSQL, a real NATS, a module's context on each engine, a client of its routes, and a way
+//! to wait.
 mod client;
+mod wait;
 
 use std::{
     ffi::OsString,
@@ -18,6 +20,7 @@ use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
 pub use client::{Answer, answer, ask, request, tell};
+pub use wait::{found, until, within};
 
 use crate::{
     CloudEvent, Context, Db, Deployable, DomainEvent, Executor, HandlingError, Host, Subscriber, Wire, events::Tagged,

@@ -1,11 +1,11 @@
 //! The broker is a copy of the outbox: what it has is delivered, and what it lost costs a moment and nothing else.
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use async_nats::jetstream::{self, consumer::PullConsumer, stream::Stream};
-use kernel::{Clock, CloudEvent, Context, Executor, Remote, ServiceTokens, Wire, testing::Folder};
+use kernel::{
+    Clock, CloudEvent, Context, Executor, Remote, ServiceTokens, Wire,
+    testing::{Folder, found, within},
+};
 use sqlx::migrate::Migrator;
 
 use crate::{
@@ -46,17 +46,12 @@ impl Broker {
 
     /// The stream, once it has `count` events.
     async fn filled(&self, count: u64) -> Stream {
-        let until = Instant::now() + Duration::from_secs(20);
-        loop {
-            let stream = self.jetstream.get_stream(format!("{}-sample", self.prefix)).await;
-            if let Ok(stream) = &stream
-                && stream.cached_info().state.last_sequence >= count
-            {
-                return stream.clone();
-            }
-            assert!(Instant::now() < until, "{:?}", stream.map(|stream| stream.cached_info().state.clone()));
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        found(async || match self.jetstream.get_stream(format!("{}-sample", self.prefix)).await {
+            Ok(stream) if stream.cached_info().state.last_sequence >= count => Ok(stream),
+            Ok(stream) => Err(format!("{:?}", stream.cached_info().state)),
+            Err(error) => Err(error.to_string()),
+        })
+        .await
     }
 }
 
@@ -100,17 +95,13 @@ async fn the_broker_carries_every_event_in_its_place() {
     let stream = broker.filled(150).await;
     let outbox = context.outbox.read(0, 1000, Duration::ZERO).await.unwrap();
     assert_eq!(stored(&stream, 150).await, outbox, "the same bytes as over the publisher's trait");
-    let until = Instant::now() + Duration::from_secs(5);
-    loop {
+    let acknowledged = async || {
         let consumer: PullConsumer = stream.get_consumer("sample").await.unwrap();
         let info = consumer.cached_info();
         assert_eq!(info.config.ack_policy, jetstream::consumer::AckPolicy::Explicit);
-        if info.ack_floor.stream_sequence == 150 {
-            break;
-        }
-        assert!(Instant::now() < until, "each is acknowledged: {info:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        if info.ack_floor.stream_sequence == 150 { Ok(()) } else { Err(info.clone()) }
+    };
+    within(Duration::from_secs(5), acknowledged).await.expect("each is acknowledged");
     assert_eq!(handler.attempted(), 150);
     stop(&context).await;
 }
@@ -184,11 +175,7 @@ async fn a_broker_that_lost_everything_is_filled_again() {
     assert_eq!(effects(&context).await["a"], (1..=21).collect::<Vec<_>>());
     assert_eq!(handler.attempted(), 21, "what was handled is not handled again");
     // Its durable is there again, and begins where the module is.
-    let until = Instant::now() + Duration::from_secs(10);
-    while stream.get_consumer::<jetstream::consumer::pull::Config>("sample").await.is_err() {
-        assert!(Instant::now() < until, "the durable is made again");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    found(async || stream.get_consumer::<jetstream::consumer::pull::Config>("sample").await).await;
     stop(&context).await;
 }
 

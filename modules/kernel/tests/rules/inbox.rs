@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use futures_util::future::join_all;
 use kernel::{
     Call, Clock, CloudEvent, Context, DomainEvent, Executor, Fault, HandlingError, Subscriber, Tasks, Tx, async_trait,
+    testing::found,
 };
 use serde_json::json;
 use tokio::sync::{Semaphore, watch};
@@ -140,17 +141,16 @@ async fn resting(context: &Context) -> Vec<(String, i64, String, i64)> {
 
 /// Waits until `count` events are in the state `state`, and moves the clock on so that what waits is due.
 pub(crate) async fn settled(context: &Context, state: &'static str, count: i64) {
-    let until = Instant::now() + Duration::from_secs(25);
-    loop {
+    found(async || {
         let sql = "SELECT COUNT(*) FROM inbox WHERE state = $1";
         let (there,): (i64,) = context.db.query(sql).bind(state).fetch_one().await.unwrap();
         if there >= count {
-            return;
+            return Ok(());
         }
-        assert!(Instant::now() < until, "{there} of {count} {state}: {:?}", resting(context).await);
         context.clock.advance(TimeDelta::minutes(5));
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        Err(format!("{there} of {count} {state}: {:?}", resting(context).await))
+    })
+    .await;
 }
 
 pub(crate) async fn stop(context: &Context) {
@@ -185,13 +185,12 @@ async fn a_replay_of_known_events_comes_to_its_end() {
         settled(&context, "done", 150).await;
         context.db.query("UPDATE inbox_cursors SET position = 0").execute().await.unwrap();
         context.outbox.wake();
-        let until = Instant::now() + Duration::from_secs(10);
-        let at = async || context.db.query("SELECT position FROM inbox_cursors").fetch_one::<(i64,)>().await.unwrap().0;
-        while at().await < 150 {
-            assert!(Instant::now() < until, "the cursor stays at {}", at().await);
+        found(async || {
             context.outbox.wake();
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            let (at,): (i64,) = context.db.query("SELECT position FROM inbox_cursors").fetch_one().await.unwrap();
+            if at >= 150 { Ok(()) } else { Err(format!("the cursor stays at {at}")) }
+        })
+        .await;
         assert_eq!(effects(&context).await["a"].len(), 150);
         stop(&context).await;
     }))

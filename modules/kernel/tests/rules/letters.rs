@@ -4,12 +4,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use kernel::{
     Caller, CloudEvent, Context, Executor, HandlingError, InboxError, Page, Refusal, Role, Subscriber, Tx,
     UnhandledEvent, UnhandledQuery, UnhandledState, async_trait,
+    testing::{found, until},
 };
 use uuid::Uuid;
 
@@ -51,16 +52,12 @@ fn subscribe(context: &Context) -> Arc<Broken> {
 
 /// The effects in the order of subjects, once there are `count`.
 async fn effects(context: &Context, count: usize) -> Vec<(String, i64)> {
-    let until = Instant::now() + Duration::from_secs(25);
-    loop {
+    found(async || {
         let sql = "SELECT subject, n FROM marks ORDER BY subject, n";
         let marks: Vec<(String, i64)> = context.db.query(sql).fetch_all().await.unwrap();
-        if marks.len() >= count {
-            return marks;
-        }
-        assert!(Instant::now() < until, "{marks:?}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+        if marks.len() >= count { Ok(marks) } else { Err(format!("{marks:?}")) }
+    })
+    .await
 }
 
 fn user(role: Role) -> Caller {
@@ -89,11 +86,7 @@ async fn a_dead_event_that_is_replayed_has_its_effect_once() {
         publish(&context, &[("c", 1, false)]).await;
         effects(&context, 3).await;
         // Nothing was repaired, so it dies again.
-        let until = Instant::now() + Duration::from_secs(25);
-        while list(&context, UnhandledQuery::default()).await != page {
-            assert!(Instant::now() < until, "it neither dies nor is handled");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("it dies again", async || list(&context, UnhandledQuery::default()).await == page).await;
 
         subscriber.0.store(false, Ordering::SeqCst);
         for _ in 0..2 {

@@ -1,7 +1,10 @@
 //! What must hold when many do it at once, and what happens without the guard; and the whole module at work.
 use std::{collections::BTreeSet, time::Duration};
 
-use kernel::{InboxError, Module as _, UnhandledQuery, testing::hear};
+use kernel::{
+    InboxError, Module as _, UnhandledQuery,
+    testing::{hear, until},
+};
 use tokio::{sync::Barrier, task::JoinSet};
 
 use super::*;
@@ -95,12 +98,8 @@ async fn the_module_reads_events_and_sends_each_message_once() {
         }
         let api = Module::start(context.clone(), Arc::new(Archive(Mutex::new(events)))).await.unwrap();
         let sent = DeliveryQuery { status: Some(DeliveryStatus::Sent), ..DeliveryQuery::default() };
-        let arrived = async {
-            while api.deliveries(staff(), sent.clone()).await.unwrap().items.len() < 4 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), arrived).await.expect("four messages are sent");
+        let arrived = async || api.deliveries(staff(), sent.clone()).await.unwrap().items.len() >= 4;
+        until("four messages are sent", arrived).await;
         context.tasks.shutdown(Duration::ZERO).await;
         assert_eq!(mails(&folder.0).len(), 4);
         assert_eq!(api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items.len(), 4);
@@ -116,23 +115,14 @@ async fn an_event_that_makes_no_sense_is_seen_by_staff_and_can_be_replayed() {
         let broken = events[0].id;
         let api = Module::start(context.clone(), Arc::new(Archive(Mutex::new(events.to_vec())))).await.unwrap();
         let messaging = hosted(Arc::clone(&api), &context).messaging();
-        let mailed = async {
-            while api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items.is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), mailed).await.expect("the next one is told all the same");
+        let mailed = async || !api.deliveries(staff(), DeliveryQuery::default()).await.unwrap().items.is_empty();
+        until("the next one is told all the same", mailed).await;
         let dead = || messaging.unhandled(staff(), UnhandledQuery::default());
         let letter = dead().await.unwrap().items.remove(0);
         assert_eq!((letter.event_id, &*letter.source, letter.attempts), (broken, "orders", 1));
         assert!(letter.reason.is_some(), "{letter:?}");
         messaging.replay(staff(), broken).await.unwrap();
-        let again = async {
-            while dead().await.unwrap().items != [letter.clone()] {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), again).await.expect("it still makes no sense");
+        until("it still makes no sense", async || dead().await.unwrap().items == [letter.clone()]).await;
         assert_eq!(messaging.replay(staff(), Uuid::now_v7()).await, Err(InboxError::EventNotFound));
         let ada = customer(Uuid::now_v7());
         let forbidden = InboxError::Refusal(Refusal::Forbidden);

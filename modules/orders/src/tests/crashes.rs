@@ -1,5 +1,5 @@
 //! Processes that die, drivers that were presumed dead and are not, and two that decide at the same time.
-use kernel::{Condition, Executor};
+use kernel::{Condition, Executor, testing::until};
 use payments::{PaymentEvent, PaymentStatus};
 
 use super::{
@@ -233,12 +233,8 @@ async fn the_reconciler_goes_on_by_itself() {
         let deps = (world.clone() as _, world.clone() as _, world.clone() as _, world as _);
         let orders = <crate::Module as kernel::Module>::start(shop.context.clone(), deps).await.unwrap();
         let id = shop.only().await.created.id;
-        let settled = async {
-            while orders.get(ada.clone(), id).await.unwrap().payment.status != PaymentStatus::Captured {
-                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-            }
-        };
-        tokio::time::timeout(std::time::Duration::from_secs(20), settled).await.unwrap();
+        let payment = async || orders.get(ada.clone(), id).await.unwrap().payment.status;
+        until("it is paid", async || payment().await == PaymentStatus::Captured).await;
         shop.world.go_on();
         assert!(shop.context.tasks.shutdown(std::time::Duration::from_secs(20)).await, "everything ends");
     })

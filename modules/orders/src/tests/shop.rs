@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use kernel::{
     Call, Caller, CloudEvent, Context, Executor, Role,
-    testing::{contexts, envelope, hear},
+    testing::{contexts, envelope, hear, until},
 };
 use payments::{PaymentChanged, PaymentChoice, PaymentEvent, RefundNote};
 use users::PostalAddress;
@@ -112,10 +112,14 @@ impl Shop {
 
     /// Goes on with every order until nothing is left to do.
     pub(crate) async fn until_settled(&self) {
-        while self.unsettled().await > 0 {
-            self.go_on().await;
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until("nothing is left to do", async || {
+            let left = self.unsettled().await > 0;
+            if left {
+                self.go_on().await;
+            }
+            !left
+        })
+        .await;
     }
 
     /// Time passes: every lease runs out, and what waits is due.

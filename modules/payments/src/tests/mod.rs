@@ -9,7 +9,10 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use kernel::{Caller, Context, Executor, Money, Role, Tasks, testing::Folder};
+use kernel::{
+    Caller, Context, Executor, Money, Role, Tasks,
+    testing::{Folder, until},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -231,15 +234,4 @@ impl Provider for Line {
     async fn act(&self, reference: &str, approve: bool) -> Result<Webhook, Error> {
         self.provider.act(reference, approve).await
     }
-}
-
-/// Waits until `ready` says so; the test fails if it never does.
-async fn until<F: Future<Output = bool>>(ready: impl Fn() -> F) {
-    for _ in 0..500 {
-        if ready().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never happened");
 }

@@ -99,7 +99,7 @@ async fn a_cancel_that_overtakes_a_charge_wins() {
         let order = Uuid::now_v7();
         let (payments, wish) = (Arc::clone(&shop.payments), shop.wish(order, 1000, "slow"));
         let charging = shop.context.tasks.spawn(async move { payments.authorize(wish).await });
-        until(|| async { shop.payments.get(Caller::System, order).await.is_ok() }).await;
+        until("it is known", async || shop.payments.get(Caller::System, order).await.is_ok()).await;
         assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "voided");
         assert_eq!(shop.charges(order).await, 0, "the charge comes after the cancel");
         assert_eq!(charging.await.unwrap(), Err(Error::Cancelled));
@@ -115,7 +115,7 @@ async fn a_charge_that_comes_after_the_cancel_and_a_crash_is_let_go() {
         let call = kernel::Call::fresh(Duration::from_millis(200));
         call.scope(shop.authorize(order, "slow")).await.unwrap();
         assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "voided");
-        until(|| async { shop.charges(order).await == 1 }).await;
+        until("it is charged", async || shop.charges(order).await == 1).await;
         assert_eq!(shop.held(order).await, "authorized", "nobody waited for this answer");
         shop.reconcile_in(1).await;
         assert_eq!((&*shop.held(order).await, &*shop.told(order).await), ("voided", "voided"));
