@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use kernel::testing::found;
 use reqwest::{
-    Method,
+    Method, RequestBuilder,
     header::{HeaderMap, HeaderName, HeaderValue},
 };
 use serde_json::{Value, json};
@@ -164,15 +164,17 @@ impl Actor<'_> {
         transcript.answered(reply.status, &reply.headers, &reply.body);
     }
 
+    /// One request, which may outlive this person and their shop.
+    pub(crate) fn request(&self, method: Method, path: &str, body: Option<&Value>) -> RequestBuilder {
+        let request = self.client.request(method, format!("{}{path}", self.shop.base)).headers(self.headers.clone());
+        if let Some(body) = body { request.json(body) } else { request }
+    }
+
     /// One request that the story does not tell.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>, more: &[(&str, &str)]) -> Reply {
-        let mut request =
-            self.client.request(method, format!("{}{path}", self.shop.base)).headers(self.headers.clone());
+        let mut request = self.request(method, path, body);
         for (name, value) in more {
             request = request.header(*name, *value);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
         }
         let reply = request.send().await.expect("the shop answers");
         let (status, headers) = (reply.status().as_u16(), reply.headers().clone());

@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use kernel::testing::found;
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    stories::wish,
+    stories::{product, wish},
+    trade::order,
     world::{
         Engine::{self, Postgres, Sqlite},
         Shop,
@@ -20,23 +21,12 @@ const SETTINGS: [(&str, &str); 2] = [("STOA_ORDERS__LEASE_SECONDS", "3"), ("STOA
 /// Kills `role` in the middle of an order, starts it again, and looks how the order ends.
 async fn killed_in_the_middle(topology: Topology, engine: Engine, role: &str) {
     let mut shop = Shop::open(topology, engine, &SETTINGS).await;
-    let (order, token, key) = {
-        let staff = shop.staff("sam", "staff").await;
-        let cup = json!({"slug": "clay-cup", "name": "Clay cup", "variants": [{"sku": "CUP", "price": {"amount": 1250, "currency": "EUR"}, "on_hand": 5}]});
-        assert_eq!(staff.send(Method::POST, "/v1/products", Some(&cup), &[]).await.status, 201);
-        let guest = shop.guest("guest");
-        let added = guest.send(Method::POST, "/v1/cart/items", Some(&json!({"sku": "CUP", "quantity": 2})), &[]).await;
-        let mut order = wish("slow");
-        order["email"] = "guest@example.com".into();
-        (order, added.header("cart-token"), "order-1")
-    };
+    product(&shop.staff("sam", "staff").await, "clay-cup", &[("CUP", 1250, 5)]).await;
+    let (order, key) = (order("slow"), "order-1");
+    let guest = shop.guest("guest").with_cart(&[("CUP", 2)]).await.with("idempotency-key", key);
+    let token = guest.header("cart-token");
     // The provider takes a while; the process dies meanwhile.
-    let base = shop.base.clone();
-    let (sent, cart) = (order.clone(), token.clone());
-    let lost = async move {
-        let request = crate::actor::client().post(format!("{base}/v1/orders")).json(&sent);
-        request.header("cart-token", cart).header("idempotency-key", key).send().await
-    };
+    let lost = guest.request(Method::POST, "/v1/orders", Some(&order)).send();
     let died = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
         shop.kill(role);
@@ -93,20 +83,11 @@ killed! {
 async fn a_shop_that_is_asked_to_end_finishes_what_it_began() {
     let mut shop = Shop::open(Together, Sqlite, &SETTINGS).await;
     let staff = shop.staff("sam", "staff").await;
-    let cup = json!({"slug": "clay-cup", "name": "Clay cup", "variants": [{"sku": "CUP", "price": {"amount": 1250, "currency": "EUR"}, "on_hand": 5}]});
-    assert_eq!(staff.send(Method::POST, "/v1/products", Some(&cup), &[]).await.status, 201);
-    assert_eq!(
-        staff.send(Method::POST, "/v1/cart/items", Some(&json!({"sku": "CUP", "quantity": 1})), &[]).await.status,
-        200
-    );
-    let session = staff.header("authorization");
-    let base = shop.base.clone();
-    let order = tokio::spawn(async move {
-        let request = crate::actor::client().post(format!("{base}/v1/orders")).json(&wish("slow"));
-        request.header("authorization", session).send().await.map(|reply| reply.status().as_u16())
-    });
+    product(&staff, "clay-cup", &[("CUP", 1250, 5)]).await;
+    staff.put_in("CUP", 1).await;
+    let order = tokio::spawn(staff.request(Method::POST, "/v1/orders", Some(&wish("slow"))).send());
     tokio::time::sleep(Duration::from_millis(500)).await;
     let ended = tokio::task::spawn_blocking(move || shop.terminate("all")).await.unwrap();
     assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
-    assert_eq!(order.await.unwrap().ok(), Some(201), "the answer came before the end");
+    assert_eq!(order.await.unwrap().unwrap().status(), 201, "the answer came before the end");
 }

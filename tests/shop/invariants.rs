@@ -1,12 +1,13 @@
 //! What must hold in a shop that has come to rest, whatever happened before.
 use std::{collections::BTreeMap, time::Duration};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     books::{Books, Charge, Facts, Order, Published},
     shopper::Shopper,
+    stories::product,
     world::Shop,
 };
 
@@ -253,9 +254,6 @@ pub(crate) async fn audit(shop: &Shop, patience: Duration, watches_too: bool) ->
 /// A product of which there is plenty, and somebody who runs the shop.
 pub(crate) async fn furnish(shop: &Shop) -> Shopper {
     let staff = shop.staff("sam", "staff").await;
-    let cup = json!({"slug": "clay-cup", "name": "Clay cup", "variants": [
-        {"sku": "CUP", "price": {"amount": 1250, "currency": "EUR"}, "on_hand": 100_000}]});
-    let made = staff.send(reqwest::Method::POST, "/v1/products", Some(&cup), &[]).await;
-    assert_eq!(made.status, 201, "{made:?}");
+    product(&staff, "clay-cup", &[("CUP", 1250, 100_000)]).await;
     Shopper::new(&shop.bases, Some(("authorization", &staff.header("authorization"))))
 }

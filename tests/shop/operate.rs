@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::{
     actor::{Actor, client},
-    stories::wish,
+    stories::product,
+    trade::order,
     world::{
         Engine::{Postgres, Sqlite},
         Shop,
@@ -26,19 +27,8 @@ fn stoa(shop: &Shop, role: &str, args: &[&str]) -> String {
 
 /// Somebody with a cup in the cart, of a shop with five.
 async fn guest_with_a_cup(shop: &Shop) -> Actor<'_> {
-    let staff = shop.staff("sam", "staff").await;
-    let cup = json!({"slug": "clay-cup", "name": "Clay cup", "variants": [{"sku": "CUP", "price": {"amount": 1250, "currency": "EUR"}, "on_hand": 5}]});
-    assert_eq!(staff.send(Method::POST, "/v1/products", Some(&cup), &[]).await.status, 201);
-    let guest = shop.guest("guest");
-    let added = guest.send(Method::POST, "/v1/cart/items", Some(&json!({"sku": "CUP", "quantity": 1})), &[]).await;
-    guest.with("cart-token", &added.header("cart-token"))
-}
-
-/// An order of a guest, as the shop takes it.
-fn guests(method: &str) -> serde_json::Value {
-    let mut order = wish(method);
-    order["email"] = "guest@example.com".into();
-    order
+    product(&shop.staff("sam", "staff").await, "clay-cup", &[("CUP", 1250, 5)]).await;
+    shop.guest("guest").with_cart(&[("CUP", 1)]).await
 }
 
 /// Payments die while an order is being paid: it needs a person, who turns it back.
@@ -48,9 +38,9 @@ async fn an_order_that_is_stuck_is_turned_back() {
         [("STOA_ORDERS__ATTEMPTS", "1"), ("STOA_ORDERS__LEASE_SECONDS", "3"), ("STOA_PAYMENTS__TEST_SLOW_MS", "1500")];
     let mut shop = Shop::open(Apart, Postgres, &settings).await;
     assert_eq!(stoa(&shop, "orders", &["orders", "stuck"]), "");
-    let token = guest_with_a_cup(&shop).await.header("cart-token");
-    let placing = client().post(format!("{}/v1/orders", shop.base)).json(&guests("slow")).header("cart-token", &token);
-    let placing = tokio::spawn(placing.send());
+    let guest = guest_with_a_cup(&shop).await;
+    let token = guest.header("cart-token");
+    let placing = tokio::spawn(guest.request(Method::POST, "/v1/orders", Some(&order("slow"))).send());
     tokio::time::sleep(Duration::from_millis(700)).await;
     shop.kill("payments");
     until("the order is stuck", async || stoa(&shop, "orders", &["orders", "stuck"]).contains("waits for a person"))
@@ -81,7 +71,7 @@ async fn an_order_that_is_stuck_is_turned_back() {
 async fn an_order_is_turned_back_beside_a_shop_in_one_process() {
     let shop = Shop::open(Together, Sqlite, &[]).await;
     let guest = guest_with_a_cup(&shop).await;
-    let placed = guest.send(Method::POST, "/v1/orders", Some(&guests("action_required")), &[]).await;
+    let placed = guest.send(Method::POST, "/v1/orders", Some(&order("action_required")), &[]).await;
     let id = placed.text("/id");
     assert_eq!(stoa(&shop, "all", &["orders", "stuck"]), "", "its customer is to act, not the shop");
     let forced = stoa(&shop, "all", &["orders", "force", &id, "--outcome", "cancel"]);
@@ -152,7 +142,7 @@ async fn a_mail_that_failed_is_listed_and_sent_again() {
         let role = if topology == Apart { "notifications" } else { "all" };
         assert_eq!(stoa(&shop, role, &["mail", "failed"]), "");
         let guest = guest_with_a_cup(&shop).await;
-        let placed = guest.send(Method::POST, "/v1/orders", Some(&guests("ok")), &[]).await;
+        let placed = guest.send(Method::POST, "/v1/orders", Some(&order("ok")), &[]).await;
         let sam = shop.staff("joan", "staff").await;
         sam.until("/v1/deliveries", |body| body["items"][0]["status"] == "sent").await;
         let db = shop.database("notifications").await;
