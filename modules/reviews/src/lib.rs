@@ -9,7 +9,6 @@ mod store;
 mod subscriber;
 #[cfg(test)]
 mod tests;
-mod writing;
 
 use std::sync::Arc;
 
