@@ -53,6 +53,13 @@ async fn an_order_that_is_stuck_is_turned_back() {
     let metrics = metrics.text().await.unwrap();
     assert!(metrics.contains("stoa_sagas_exhausted_total 1") && metrics.contains("stoa_orders_stuck"), "{metrics}");
 
+    // A module that is away stops nobody from looking at the others.
+    shop.kill("notifications");
+    let partly = shop.stoa("orders", &["events", "dead"], "");
+    let told = String::from_utf8_lossy(&partly.stderr);
+    assert!(told.contains("notifications cannot be asked") && told.contains("reviews could not handle 0"), "{told}");
+    assert!(!partly.status.success());
+
     let forced = stoa(&shop, "orders", &["orders", "force", &id, "--outcome", "cancel"]);
     assert!(forced.ends_with(" is cancelling\n"), "nobody knows yet what is held: {forced}");
     shop.start();

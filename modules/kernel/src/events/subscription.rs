@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use futures_util::FutureExt;
 use sqlx::types::Json;
 
-use super::{CloudEvent, DomainEvent, Publisher, bus::Ear, inbox};
+use super::{CloudEvent, DomainEvent, Publisher, bus::Receiver, inbox};
 use crate::{
     Call, Context, Executor, Fault, Tx,
     call::DEFAULT_TIMEOUT,
@@ -65,7 +65,7 @@ struct Subscription<E> {
     context: Context,
     source: &'static str,
     subscriber: Arc<dyn Subscriber<E>>,
-    ear: Ear,
+    receiver: Receiver,
 }
 
 #[derive(sqlx::FromRow)]
@@ -81,8 +81,8 @@ impl Context {
     pub fn subscribe<P: Publisher + ?Sized>(&self, publisher: &Arc<P>, subscriber: Arc<impl Subscriber<P::Event>>) {
         let source = P::NAME;
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(source);
-        let ear = self.bus.ear(self.name, source, &self.tasks, publisher.messaging());
-        let subscription = Arc::new(Subscription { context: self.clone(), source, subscriber, ear });
+        let receiver = self.bus.receiver(self.name, source, &self.tasks, publisher.messaging());
+        let subscription = Arc::new(Subscription { context: self.clone(), source, subscriber, receiver });
         let step = move || {
             let subscription = Arc::clone(&subscription);
             async move {
@@ -109,20 +109,20 @@ impl<E: DomainEvent> Subscription<E> {
             WAIT
         };
         let wait = i64::try_from(wait.as_millis()).map_err(Fault::internal)?;
-        let events = tokio::select! {
-            events = self.ear.listen(after, BATCH, wait) => events?,
+        let deliveries = tokio::select! {
+            deliveries = self.receiver.receive(after, BATCH, wait) => deliveries?,
             () = self.context.tasks.stopping() => return Ok(false),
         };
-        for heard in events {
-            after = self.catch_up(after, heard.event.position).await?;
+        for delivery in deliveries {
+            after = self.catch_up(after, delivery.event.position).await?;
             if self.context.tasks.is_stopping() {
                 break;
             }
-            if heard.event.position > after {
-                self.take(&heard.event).await?;
-                after = heard.event.position;
+            if delivery.event.position > after {
+                self.take(&delivery.event).await?;
+                after = delivery.event.position;
             }
-            heard.ack().await;
+            delivery.ack().await;
         }
         Ok(true)
     }
@@ -134,7 +134,7 @@ impl<E: DomainEvent> Subscription<E> {
             after = self.cursor().await?;
         }
         while position > after + 1 && !self.context.tasks.is_stopping() {
-            let missing = self.ear.fill(after, position, BATCH).await?;
+            let missing = self.receiver.fill(after, position, BATCH).await?;
             if missing.is_empty() {
                 let source = self.source;
                 return Err(Fault::internal(format!(

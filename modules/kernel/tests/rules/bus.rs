@@ -10,8 +10,7 @@ use sqlx::migrate::Migrator;
 
 use crate::{
     database::{another, furnish},
-    marks::Marking,
-    marks::{Marks, Turn, effects, publish, settled, stop, subscribe},
+    marks::{Marking, Marks, Turn, effects, publish, settled, stop, subscribe},
 };
 
 /// A module on SQLite whose events travel over NATS under `prefix`, and what it knows of NATS beside it.

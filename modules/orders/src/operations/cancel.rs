@@ -34,6 +34,7 @@ pub(crate) async fn force(
     if order.status == OrderStatus::Cancelling {
         lease::wake(&checkout.journal.db, id).await?;
     }
-    tracing::warn!(order.id = %id, operator = ?caller.account().ok(), "order is forced to turn back");
-    checkout.cancel(order, if_match, Aggregate::force).await
+    let forced = checkout.cancel(order, if_match, Aggregate::force).await?;
+    tracing::warn!(order.id = %id, operator = ?caller.account().ok(), "order was forced to turn back");
+    Ok(forced)
 }

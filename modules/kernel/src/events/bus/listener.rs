@@ -9,7 +9,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::Mutex;
 
 use super::{
-    Complaints, Heard, Messaging,
+    Complaints, Delivery, Messaging,
     broker::{Broker, Trouble, is_ours},
 };
 use crate::{Call, CloudEvent, call::DEFAULT_TIMEOUT};
@@ -37,7 +37,7 @@ impl Listener {
         limit: i64,
         wait: Duration,
         publisher: &Messaging,
-    ) -> Result<Vec<Heard>, Trouble> {
+    ) -> Result<Vec<Delivery>, Trouble> {
         let mut messages = self.messages.lock().await;
         // Taken out, and put back where all went well: otherwise the next call begins anew.
         let mut open = match messages.take() {
@@ -45,22 +45,22 @@ impl Listener {
             None => self.attach(after, publisher).await?,
         };
         self.broker.jetstream()?;
-        let mut heard = Vec::new();
+        let mut deliveries = Vec::new();
         let mut next = tokio::time::timeout(wait, open.next()).await.ok();
         while let Some(arrived) = next {
             let message = arrived.ok_or("the broker has ended the delivery")??;
             let sequence = message.info()?.stream_sequence;
             match serde_json::from_slice::<CloudEvent>(&message.payload) {
                 Ok(event) if u64::try_from(event.position) == Ok(sequence) => {
-                    heard.push(Heard { event, message: Some(message) });
+                    deliveries.push(Delivery { event, message: Some(message) });
                 }
                 // Not from our publisher: what should be in its place is read there.
                 _ => message.ack_with(AckKind::Term).await?,
             }
-            next = if i64::try_from(heard.len())? < limit { open.next().now_or_never() } else { None };
+            next = if i64::try_from(deliveries.len())? < limit { open.next().now_or_never() } else { None };
         }
         *messages = Some(open);
-        Ok(heard)
+        Ok(deliveries)
     }
 
     async fn attach(&self, after: i64, publisher: &Messaging) -> Result<pull::Stream, Trouble> {

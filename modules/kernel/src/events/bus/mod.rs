@@ -34,7 +34,13 @@ impl Bus {
     }
 
     /// Where `module` hears of `source`.
-    pub(crate) fn ear(&self, module: &'static str, source: &'static str, tasks: &Tasks, publisher: Messaging) -> Ear {
+    pub(crate) fn receiver(
+        &self,
+        module: &'static str,
+        source: &'static str,
+        tasks: &Tasks,
+        publisher: Messaging,
+    ) -> Receiver {
         let listener = match self {
             Self::Direct => None,
             Self::JetStream(broker) => {
@@ -42,7 +48,7 @@ impl Bus {
                 Some(Listener::new(broker.clone(), module, source))
             }
         };
-        Ear { publisher, listener, asked: Mutex::default() }
+        Receiver { publisher, listener, asked: Mutex::default() }
     }
 
     /// Throws away the broker's copy of what `source` has published: it is made anew from the outbox.
@@ -55,12 +61,12 @@ impl Bus {
 }
 
 /// An event that arrived, and the message that it came with, if a broker sent it.
-pub(crate) struct Heard {
+pub(crate) struct Delivery {
     pub(crate) event: CloudEvent,
     message: Option<async_nats::jetstream::Message>,
 }
 
-impl Heard {
+impl Delivery {
     /// Lets the broker know that it is handled. Where that gets lost, the event comes again and is known by then.
     pub(crate) async fn ack(self) {
         if let Some(message) = self.message {
@@ -74,8 +80,8 @@ const SILENCE: Duration = Duration::from_secs(4);
 /// How long the publisher is listened to while the broker is away.
 const MEANWHILE_MS: i64 = 1000;
 
-/// Where one consumer hears of one source.
-pub(crate) struct Ear {
+/// Where one subscription hears of its source.
+pub(crate) struct Receiver {
     publisher: Messaging,
     listener: Option<Listener>,
     /// When the broker last said something, or the publisher was asked: at the start at once, as what the broker had
@@ -83,16 +89,16 @@ pub(crate) struct Ear {
     asked: Mutex<Option<Instant>>,
 }
 
-impl Ear {
+impl Receiver {
     /// Events after position `after` in their order, and maybe earlier ones or with gaps; waits for the first.
-    pub(crate) async fn listen(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Heard>, Fault> {
+    pub(crate) async fn receive(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Delivery>, Fault> {
         let Some(listener) = &self.listener else { return self.read(after, limit, wait_ms).await };
         let silence = || self.asked().map_or(SILENCE, |asked| asked.elapsed());
         let wait = Duration::from_millis(wait_ms.unsigned_abs()).min(SILENCE.saturating_sub(silence()));
         match listener.hear(after, limit, wait, &self.publisher).await {
-            Ok(heard) if !heard.is_empty() => {
+            Ok(deliveries) if !deliveries.is_empty() => {
                 *self.asked() = Some(Instant::now());
-                Ok(heard)
+                Ok(deliveries)
             }
             Ok(_) if silence() < SILENCE => Ok(Vec::new()),
             Ok(_) => self.read(after, limit, 0).await,
@@ -103,14 +109,14 @@ impl Ear {
         }
     }
 
-    async fn read(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Heard>, Fault> {
+    async fn read(&self, after: i64, limit: i64, wait_ms: i64) -> Result<Vec<Delivery>, Fault> {
         // Even where it does not answer: then the broker is listened to for a while.
         *self.asked() = Some(Instant::now());
         let events = self.ask(after, limit, wait_ms).await?;
         if let Some(listener) = &self.listener {
             listener.filled(events.len());
         }
-        Ok(events.into_iter().map(|event| Heard { event, message: None }).collect())
+        Ok(events.into_iter().map(|event| Delivery { event, message: None }).collect())
     }
 
     /// The events after `after` and before `before` that the broker left out, or the first of them.
