@@ -42,7 +42,7 @@ ci:
 # Accepts the transcripts as they are now (look at the diff)
 accept:
     INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop together_on_sqlite
-    INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop described
+    INSTA_UPDATE=always INSTA_FORCE_PASS=1 cargo test --test shop the_public_api_is_described_as_it_is_checked_in
 
 # Takes the countries anew from libaddressinput's data (look at the diff)
 countries:
