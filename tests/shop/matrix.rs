@@ -113,13 +113,13 @@ const MATRIX: [(Story, &[&str]); 12] = [
             "gateway.key.answered:2",
             "orders.OrderCancelling.uncommitted",
             "orders.OrderCancelling.committed",
-            "orders.cancel.before",
-            "payments.cancel.uncommitted",
-            "payments.cancel.committed",
+            "orders.void.before",
+            "payments.void.uncommitted",
+            "payments.void.committed",
             "payments.refund.intended",
             "payments.refund.answered",
             "payments.refund.recorded",
-            "orders.cancel.after",
+            "orders.void.after",
             "orders.release.before",
             "products.release.committed",
             "orders.release.after",
@@ -175,7 +175,7 @@ const MATRIX: [(Story, &[&str]); 12] = [
     ),
     (
         Abandoned,
-        &["payments.cancel.committed", "payments.void.intended", "payments.void.answered", "payments.void.recorded"],
+        &["payments.void.committed", "payments.void.intended", "payments.void.answered", "payments.void.recorded"],
     ),
 ];
 

@@ -31,7 +31,7 @@ mod failpoints {
     pub(crate) use kernel::failpoint::reach;
 
     kernel::failpoints! { "orders":
-        reserve, authorize, commit, capture, close, cancel, release, end, refund => { before, after }
+        reserve, authorize, commit, capture, close, void, release, end, refund => { before, after }
         resume => { claimed }
         OrderCreated, PaymentActionRequired, OrderConfirmed, PaymentCaptured, OrderCancelling, OrderCancelled,
         OrderShipped, OrderRefunded, OrderCorrected => { uncommitted, committed }

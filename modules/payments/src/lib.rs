@@ -25,8 +25,9 @@ mod failpoints {
     pub(crate) use kernel::failpoint::reach;
 
     kernel::failpoints! { "payments":
-        authorize, capture, find, refund, void => { intended, answered, recorded }
-        cancel, webhook => { uncommitted, committed }
+        authorize, capture, find, refund => { intended, answered, recorded }
+        void => { uncommitted, committed, intended, answered, recorded }
+        webhook => { uncommitted, committed }
     }
 }
 

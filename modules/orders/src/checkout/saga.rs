@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     OrderStatus,
-    failpoints::{authorize, cancel, capture, close, commit, end, reach, release, reserve},
+    failpoints::{authorize, capture, close, commit, end, reach, release, reserve, void},
     order::{
         Aggregate,
         event::{Event, Reason},
@@ -168,7 +168,7 @@ impl Checkout {
         let begun = order.cancelling.as_ref().is_some_and(|cancelling| cancelling.undo_payment);
         let undo = async {
             if begun {
-                self.limited([cancel::before, cancel::after], self.payments.void(id)).await.map(Some)
+                self.limited([void::before, void::after], self.payments.void(id)).await.map(Some)
             } else {
                 Ok(None)
             }

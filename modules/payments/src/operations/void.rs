@@ -7,7 +7,7 @@ use super::{
     find::{find, record},
     refund::{refund_charge, refund_rest},
 };
-use crate::failpoints::{cancel, reach, void};
+use crate::failpoints::{reach, void};
 use crate::{
     Error, Payment,
     payment::{
@@ -90,9 +90,9 @@ async fn decide(journal: &Journal, order_id: Uuid) -> Result<Step, Error> {
         }
     };
     store::save(&mut tx, &payment).await?;
-    reach(cancel::uncommitted);
+    reach(void::uncommitted);
     tx.commit().await?;
-    reach(cancel::committed);
+    reach(void::committed);
     if moved {
         journal.outbox.wake();
     }
