@@ -104,12 +104,15 @@ impl Reviews for Service {
         let (now, visibility) = (self.clock.now(), self.settings.visibility(Visibility::Visible));
         let row = Row::new(product, customer, request, (author, rating, text), visibility, now);
         // Whoever sends the same at once waits here until it is done.
-        if !store::insert(&mut tx, &row).await? {
-            let known = store::of_customer(&mut tx, product, customer).await?;
-            return match known {
-                Some(known) if known.request == row.request => Ok(known.into()),
-                Some(known) => Err(Error::AlreadyReviewed { review_id: known.id }),
-                None => Err(Error::KeyReused),
+        while !store::insert(&mut tx, &row).await? {
+            let Some(known) = store::in_the_way(&mut tx, &row).await? else {
+                // It was taken back meanwhile.
+                continue;
+            };
+            return match known.request == row.request {
+                true if known.product_id == product => Ok(known.into()),
+                true => Err(Error::KeyReused),
+                false => Err(Error::AlreadyReviewed { review_id: known.id }),
             };
         }
         ratings::count(&mut tx, product, row.worth()).await?;

@@ -145,17 +145,20 @@ fn one<'c>(on: impl Executor<'c>, id: ReviewId) -> kernel::Statement<'c> {
     .bind(id)
 }
 
-/// What a customer said of a product.
-pub(crate) async fn of_customer(tx: &mut Tx, product: ProductId, customer: Uuid) -> Result<Option<Row>, Fault> {
+/// What stands in the way of `row`: what its request made, or what its customer said of its product.
+pub(crate) async fn in_the_way(tx: &mut Tx, row: &Row) -> Result<Option<Row>, Fault> {
     let row = tx
         .query(
             "SELECT id, product_id, customer_id, request, author, rating, text, answer, answered_at, visibility,
                     version, created_at, updated_at
                FROM reviews
-              WHERE product_id = $1 AND customer_id = $2",
+              WHERE request = $3 OR (product_id = $1 AND customer_id = $2)
+              ORDER BY request = $3 DESC
+              LIMIT 1",
         )
-        .bind(product)
-        .bind(customer)
+        .bind(row.product_id)
+        .bind(row.customer_id)
+        .bind(row.request.clone())
         .fetch_optional()
         .await?;
     Ok(row)

@@ -40,6 +40,33 @@ async fn a_customer_who_reviews_many_times_at_once_reviews_once() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_is_new_however_often_reviews_are_made_and_taken_back_meanwhile() {
+    for shop in shops().await {
+        let ada = shop.buyer("CUP-S").await;
+        let made = at_once(8, |n, start| {
+            let (reviews, ada) = (Arc::clone(&shop.reviews), ada.clone());
+            async move {
+                start.wait().await;
+                let mut made = Vec::new();
+                for round in 0..25 {
+                    let review = review(5, "Holds tea.");
+                    let review = reviews.create(ada.clone(), "cup".into(), format!("{n}-{round}"), review).await;
+                    if let Ok(Review { id, .. }) = &review {
+                        reviews.delete(ada.clone(), *id, any()).await.unwrap();
+                    }
+                    made.push(review);
+                }
+                made
+            }
+        })
+        .await;
+        let refused = |made: &&Result<Review, Error>| !matches!(made, Ok(_) | Err(Error::AlreadyReviewed { .. }));
+        assert_eq!(made.iter().flatten().find(refused), None);
+        assert_eq!(shop.rating().await.map_or(0, |(_, count)| count), 0);
+    }
+}
+
 /// The control: the same, looked up and then written, where the table has no such rule.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_who_reviews_many_times_at_once_reviews_often_without_the_rule() {
