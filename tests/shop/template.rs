@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     actor,
+    places::forgotten,
     tour::Apart,
     world::{OURS, roles},
 };
@@ -61,6 +62,7 @@ async fn a_new_module_is_two_folders_and_its_lines() {
     let binary = tokio::task::block_in_place(|| build(&home, target));
     let names = |binary: &str| kernel::testing::roles(binary).iter().map(|role| role.name).collect::<Vec<_>>();
     assert_eq!(names(&binary), [names(OURS), vec![NAME]].concat());
+    assert_eq!(forgotten(&run(&home, &format!("{binary} failpoints"))), [""; 0], "the matrix needs no row for it");
     let described: Value = serde_json::from_str(&run(&home, &format!("{binary} openapi"))).unwrap();
     assert!(described["paths"][format!("/v1/{NAME}")]["post"].is_object());
     let shop = Apart::start(&binary).await;

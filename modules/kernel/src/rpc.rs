@@ -345,6 +345,13 @@ macro_rules! api {
             }
         };
     };
+    ($($other:tt)*) => {
+        compile_error!(
+            "a module's trait is written `/// What it is.` `pub trait Name(\"name\") publishes Event hears Event { … }`, the \
+             last two if it does, and each method `read async fn name(&self, argument: Type) -> Result<Answer, Error>;`, \
+             or `idempotent` or `once` instead of `read`"
+        );
+    };
 }
 
 /// The three words that a method of [`api!`] may start with.
