@@ -72,14 +72,25 @@ impl Checkout {
         let order_id = order.created.id.0;
         // On a first drive no payment has begun yet; on a later one it may have.
         let begun = !lease.is_first;
-        if let Err(error) =
-            self.step(lease, [reserve::before, reserve::after], self.products.reserve(order_id, order.stock())).await?
+        if let Err(error) = self
+            .step(
+                lease,
+                "reserve the stock",
+                [reserve::before, reserve::after],
+                self.products.reserve(order_id, order.stock()),
+            )
+            .await?
         {
             let reason = sold_out(error, &order.stock());
             return self.refuse(lease, order, reason, begun).await;
         }
         let payment = match self
-            .step(lease, [authorize::before, authorize::after], self.payments.authorize(authorization(&order)))
+            .step(
+                lease,
+                "authorize the payment",
+                [authorize::before, authorize::after],
+                self.payments.authorize(authorization(&order)),
+            )
             .await?
         {
             Ok(payment) => payment,
@@ -103,7 +114,10 @@ impl Checkout {
             }
         }
         // Before the pivot, while there is a way back: a reservation that has run out cannot oversell.
-        if let Err(error) = self.step(lease, [commit::before, commit::after], self.products.commit(order_id)).await? {
+        if let Err(error) = self
+            .step(lease, "commit the stock", [commit::before, commit::after], self.products.commit(order_id))
+            .await?
+        {
             let reason = sold_out(error, &order.stock());
             return self.refuse(lease, order, reason, true).await;
         }
@@ -201,17 +215,19 @@ impl Checkout {
         self.journal.decide(order, effect, |order| Ok(decide(order))).await
     }
 
-    /// One step: its answer, a refusal included. A fault says nothing about what happened, so it is no answer.
+    /// One step, named for who looks at an order that does not get on: its answer, a refusal included. A fault says
+    /// nothing about what happened, so it is no answer.
     async fn step<T, E: Failure + From<Fault>>(
         &self,
         lease: &mut Lease,
+        what: &'static str,
         places: [impl Place; 2],
         call: impl Future<Output = Result<T, E>>,
     ) -> Result<Result<T, E>, Stop> {
         self.leases.renew(lease).await?;
         let answer = self.limited(places, call).await;
         match answer.as_ref().err().and_then(Failure::fault) {
-            Some(fault) => Err(fault.into()),
+            Some(fault) => Err(Stop::Retry(format!("cannot {what}: {fault}"))),
             None => Ok(answer),
         }
     }

@@ -51,7 +51,8 @@ async fn an_order_that_is_exhausted_is_listed_and_goes_on_when_a_person_says_so(
         let stuck = shop.stuck().await.remove(0);
         assert_eq!((stuck.order_id, stuck.number, stuck.status), (order.id, order.number, OrderStatus::Pending));
         assert_eq!((stuck.needs_operator, stuck.attempts, stuck.updated_at), (true, 30, order.updated_at));
-        assert_eq!(stuck.last_error.as_deref(), Some("the service is unavailable; try again shortly"));
+        let error = "cannot authorize the payment: the service is unavailable; try again shortly";
+        assert_eq!(stuck.last_error.as_deref(), Some(error));
         shop.time_passes().await;
         shop.go_on().await;
         assert_eq!(shop.only().await.status, OrderStatus::Pending, "nobody goes on with it");
