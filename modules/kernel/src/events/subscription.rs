@@ -283,9 +283,13 @@ impl<E: DomainEvent> Subscription<E> {
             HandlingError::Retry(reason) if attempts < ATTEMPTS => ("parked", reason),
             HandlingError::Retry(reason) | HandlingError::Reject(reason) => ("dead", reason),
         };
+        // The trace is that of the lines that say what went wrong.
+        let (source, trace_id) = (self.source, &event.traceid);
         if state == "dead" {
             metrics::counter!("stoa_events_dead_total", "source" => self.source).increment(1);
-            tracing::error!(source = self.source, event.id = %event.id, event.kind, reason, "event put among the dead letters");
+            tracing::error!(source, trace_id, event.id = %event.id, event.kind, reason, "event put among the dead letters");
+        } else {
+            tracing::warn!(source, trace_id, event.id = %event.id, event.kind, attempts, reason, "event waits for another attempt");
         }
         self.note(tx, event, state, attempts, Some(reason)).await
     }
