@@ -55,7 +55,7 @@ pub(crate) async fn insert(
 }
 
 /// Whether money is to be paid back of which the order does not know yet.
-async fn any_pending(tx: &mut Tx, id: OrderId) -> sqlx::Result<bool> {
+async fn any_pending(tx: &mut Tx, id: OrderId) -> Result<bool, Fault> {
     let query = tx.query(
         "SELECT COUNT(*)
            FROM refunds

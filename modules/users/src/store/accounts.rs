@@ -1,5 +1,5 @@
 //! Accounts in the database.
-use kernel::{Executor, Role, Tx};
+use kernel::{Executor, Fault, Role, Tx};
 use sqlx::FromRow;
 
 use crate::{User, UserId};
@@ -16,7 +16,7 @@ pub(crate) struct Account {
 }
 
 /// Opens an account; false if the address has one.
-pub(crate) async fn create(on: impl Executor<'_>, account: &Account) -> sqlx::Result<bool> {
+pub(crate) async fn create(on: impl Executor<'_>, account: &Account) -> Result<bool, Fault> {
     let Account { user, email_key, password } = account;
     let created = on
         .query(
@@ -38,7 +38,7 @@ pub(crate) async fn create(on: impl Executor<'_>, account: &Account) -> sqlx::Re
 }
 
 /// The account of an address that has these keys; the one of the first key where there are several.
-pub(crate) async fn find_by_email(on: impl Executor<'_>, keys: &[String]) -> sqlx::Result<Option<Account>> {
+pub(crate) async fn find_by_email(on: impl Executor<'_>, keys: &[String]) -> Result<Option<Account>, Fault> {
     let sql = "SELECT id, email, email_key, name, role, version, created_at, password
                  FROM users
                 WHERE email_key IN ($*)";
@@ -49,19 +49,19 @@ pub(crate) async fn find_by_email(on: impl Executor<'_>, keys: &[String]) -> sql
 const FIND: &str = "SELECT id, email, email_key, name, role, version, created_at, password FROM users WHERE id = $1";
 
 /// One account.
-pub(crate) async fn find(on: impl Executor<'_>, id: UserId) -> sqlx::Result<Option<Account>> {
-    on.query(FIND).bind(id).fetch_optional().await
+pub(crate) async fn find(on: impl Executor<'_>, id: UserId) -> Result<Option<Account>, Fault> {
+    on.query(FIND).bind(id).fetch_optional().await.map_err(Fault::from)
 }
 
 /// One account, and nobody else changes it, its sessions or its addresses until the transaction ends.
-pub(crate) async fn lock(tx: &mut Tx, id: UserId) -> sqlx::Result<Option<Account>> {
-    tx.query(FIND).bind(id).for_update().fetch_optional().await
+pub(crate) async fn lock(tx: &mut Tx, id: UserId) -> Result<Option<Account>, Fault> {
+    tx.query(FIND).bind(id).for_update().fetch_optional().await.map_err(Fault::from)
 }
 
 /// The admins, and nobody else changes them or the account `id` until the transaction ends.
 ///
 /// All in one order, so that two admins who demote each other wait instead of deadlocking.
-pub(crate) async fn lock_admins(tx: &mut Tx, id: UserId) -> sqlx::Result<Vec<UserId>> {
+pub(crate) async fn lock_admins(tx: &mut Tx, id: UserId) -> Result<Vec<UserId>, Fault> {
     let sql = "SELECT id, role FROM users WHERE role = 'admin' OR id = $1 ORDER BY id";
     let rows: Vec<(UserId, Role)> = tx.query(sql).bind(id).for_update().fetch_all().await?;
     Ok(rows.into_iter().filter(|(_, role)| *role == Role::Admin).map(|(id, _)| id).collect())
@@ -76,7 +76,7 @@ pub(crate) struct Listed {
 }
 
 /// Accounts by address, the first after `after`.
-pub(crate) async fn list(on: impl Executor<'_>, after: &str, limit: i64) -> sqlx::Result<Vec<Listed>> {
+pub(crate) async fn list(on: impl Executor<'_>, after: &str, limit: i64) -> Result<Vec<Listed>, Fault> {
     on.query(
         "SELECT id, email, email_key, name, role, version, created_at
            FROM users
@@ -88,10 +88,11 @@ pub(crate) async fn list(on: impl Executor<'_>, after: &str, limit: i64) -> sqlx
     .bind(limit)
     .fetch_all()
     .await
+    .map_err(Fault::from)
 }
 
 /// Writes what may change of an account, and counts its version up.
-pub(crate) async fn update(tx: &mut Tx, account: &Account) -> sqlx::Result<User> {
+pub(crate) async fn update(tx: &mut Tx, account: &Account) -> Result<User, Fault> {
     tx.query(
         "UPDATE users
             SET name = $2, role = $3, password = $4, version = version + 1
@@ -104,9 +105,16 @@ pub(crate) async fn update(tx: &mut Tx, account: &Account) -> sqlx::Result<User>
     .bind(&*account.password)
     .fetch_one()
     .await
+    .map_err(Fault::from)
 }
 
 /// Replaces the hash of a password by another of the same password.
-pub(crate) async fn rehash(tx: &mut Tx, id: UserId, password: &str) -> sqlx::Result<()> {
-    tx.query("UPDATE users SET password = $2 WHERE id = $1").bind(id).bind(password).execute().await.map(drop)
+pub(crate) async fn rehash(tx: &mut Tx, id: UserId, password: &str) -> Result<(), Fault> {
+    tx.query("UPDATE users SET password = $2 WHERE id = $1")
+        .bind(id)
+        .bind(password)
+        .execute()
+        .await
+        .map(drop)
+        .map_err(Fault::from)
 }

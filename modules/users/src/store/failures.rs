@@ -1,6 +1,6 @@
 //! Wrong passwords in the database, so that replicas count together.
 use chrono::{DateTime, Utc};
-use kernel::Executor;
+use kernel::{Executor, Fault};
 
 /// When the window began in which `account` got `most` wrong passwords or more, if it is after `since`.
 pub(crate) async fn since(
@@ -8,7 +8,7 @@ pub(crate) async fn since(
     account: &str,
     most: i64,
     since: DateTime<Utc>,
-) -> sqlx::Result<Option<DateTime<Utc>>> {
+) -> Result<Option<DateTime<Utc>>, Fault> {
     let sql = "SELECT began_at FROM sign_in_failures WHERE account = $1 AND failures >= $2 AND began_at > $3";
     let row = on.query(sql).bind(account).bind(most).bind(since).fetch_optional::<(DateTime<Utc>,)>().await?;
     Ok(row.map(|(began_at,)| began_at))
@@ -22,7 +22,7 @@ pub(crate) async fn count(
     account: &str,
     now: DateTime<Utc>,
     since: DateTime<Utc>,
-) -> sqlx::Result<(i64, DateTime<Utc>)> {
+) -> Result<(i64, DateTime<Utc>), Fault> {
     on.query(
         "INSERT INTO sign_in_failures AS f (account, failures, began_at)
          VALUES ($1, 1, $2)
@@ -36,15 +36,21 @@ pub(crate) async fn count(
     .bind(since)
     .fetch_one()
     .await
+    .map_err(Fault::from)
 }
 
 /// Forgets the wrong passwords of an account that is not throttled.
-pub(crate) async fn forget(on: impl Executor<'_>, account: &str, most: i64) -> sqlx::Result<()> {
+pub(crate) async fn forget(on: impl Executor<'_>, account: &str, most: i64) -> Result<(), Fault> {
     let sql = "DELETE FROM sign_in_failures WHERE account = $1 AND failures < $2";
-    on.query(sql).bind(account).bind(most).execute().await.map(drop)
+    on.query(sql).bind(account).bind(most).execute().await.map(drop).map_err(Fault::from)
 }
 
 /// Deletes counts of windows that are over.
-pub(crate) async fn sweep(on: impl Executor<'_>, since: DateTime<Utc>) -> sqlx::Result<()> {
-    on.query("DELETE FROM sign_in_failures WHERE began_at <= $1").bind(since).execute().await.map(drop)
+pub(crate) async fn sweep(on: impl Executor<'_>, since: DateTime<Utc>) -> Result<(), Fault> {
+    on.query("DELETE FROM sign_in_failures WHERE began_at <= $1")
+        .bind(since)
+        .execute()
+        .await
+        .map(drop)
+        .map_err(Fault::from)
 }
