@@ -1,6 +1,7 @@
-//! For tests: a real PostgreSQL, a real NATS, a module's context on each engine, a client of its routes, and a way
-//! to wait.
+//! For tests: a real PostgreSQL, a real NATS, a module's context on each engine, a client of its routes, a way to wait,
+//! and one to do many things at once.
 mod client;
+mod race;
 mod wait;
 
 use std::{
@@ -20,6 +21,7 @@ use sqlx::migrate::Migrator;
 use uuid::Uuid;
 
 pub use client::{Answer, answer, ask, request, tell};
+pub use race::at_once;
 pub use wait::{found, until, within};
 
 use crate::{

@@ -3,14 +3,13 @@ use cart::CartId;
 use chrono::{DateTime, Utc};
 use kernel::{Caller, Condition, Money, Refusal, Role};
 use payments::{Action, Payment, PaymentChoice, PaymentId, PaymentStatus};
-use users::PostalAddress;
 use uuid::Uuid;
 
 use super::{
     Aggregate,
     event::{Cancelling, Correction, Created, Event, Reason, Refund},
 };
-use crate::{Error, NewShipment, OrderId, Totals};
+use crate::{Error, NewShipment, OrderId, Totals, tests::shop::address};
 
 fn eur(amount: i64) -> Money {
     Money::new(amount, "EUR".parse().unwrap())
@@ -40,16 +39,7 @@ pub(crate) fn after(events: &[Event]) -> Aggregate {
             total: eur(1000),
             tax_included: true,
         },
-        shipping_address: PostalAddress {
-            name: "Ada Lovelace".into(),
-            line1: "Market Street 1".into(),
-            line2: None,
-            city: "Berlin".into(),
-            region: None,
-            postal_code: "10115".into(),
-            country: "DE".into(),
-            phone: None,
-        },
+        shipping_address: address(),
         shipping_method: "standard".into(),
         payment: PaymentChoice { provider: "test".into(), method: "ok".into() },
     };

@@ -6,5 +6,5 @@ mod http;
 mod keys;
 mod operators;
 mod people;
-mod shop;
+pub(crate) mod shop;
 mod world;

@@ -41,9 +41,9 @@ pub(crate) fn staff() -> Caller {
     Caller::User { id: Uuid::now_v7(), role: Role::Staff, session: Uuid::now_v7() }
 }
 
-/// What the tour orders, paid with `method`.
-pub(crate) fn wish(method: &str) -> NewOrder {
-    let shipping_address = PostalAddress {
+/// Where the tour's order goes.
+pub(crate) fn address() -> PostalAddress {
+    PostalAddress {
         name: "Ada Lovelace".into(),
         line1: "Market Street 1".into(),
         line2: None,
@@ -52,9 +52,13 @@ pub(crate) fn wish(method: &str) -> NewOrder {
         postal_code: "10115".into(),
         country: "DE".into(),
         phone: None,
-    };
+    }
+}
+
+/// What the tour orders, paid with `method`.
+pub(crate) fn wish(method: &str) -> NewOrder {
     NewOrder {
-        shipping_address,
+        shipping_address: address(),
         shipping_method: "standard".into(),
         payment: PaymentChoice { provider: "test".into(), method: method.into() },
         email: None,

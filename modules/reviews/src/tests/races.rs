@@ -1,25 +1,10 @@
 //! What must hold when many do it at once, and what happens without the guard.
-use std::{future::Future, sync::Arc};
+use std::sync::Arc;
 
-use kernel::Executor;
-use tokio::{sync::Barrier, task::JoinSet};
+use kernel::{Executor, testing::at_once};
 
 use super::*;
 use crate::store::{purchases, ratings};
-
-/// Does the same in so many tasks at once; the results in no order.
-async fn at_once<T, F>(tasks: usize, work: impl Fn(usize, Arc<Barrier>) -> F) -> Vec<T>
-where
-    T: Send + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    let start = Arc::new(Barrier::new(tasks));
-    let mut running = JoinSet::new();
-    for n in 0..tasks {
-        running.spawn(work(n, Arc::clone(&start)));
-    }
-    running.join_all().await
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_who_reviews_many_times_at_once_reviews_once() {

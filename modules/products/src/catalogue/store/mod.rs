@@ -9,7 +9,7 @@ pub(crate) use listing::list;
 pub(crate) use listing::{NAME, NEWEST, PRICE, PRICE_DOWN};
 
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Fault, Tx};
+use kernel::{Executor, Fault, Statement, Tx};
 use sqlx::types::Json;
 
 use super::{
@@ -96,7 +96,7 @@ pub(crate) async fn lock(tx: &mut Tx, key: &Key) -> Result<Option<Row>, Fault> {
     Ok(one(tx, key).for_update().fetch_optional().await?)
 }
 
-fn one<'c>(on: impl Executor<'c>, key: &Key) -> kernel::Statement<'c> {
+fn one<'c>(on: impl Executor<'c>, key: &Key) -> Statement<'c> {
     macro_rules! select {
         ($key:literal) => {
             concat!(
@@ -145,33 +145,14 @@ pub(crate) async fn create(
     variants: &[Draft],
     at: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let Found { words, prose } = Found::of(details, variants);
-    let inserted = tx
-        .query(
-            "INSERT INTO products (id, slug, name, description, vendor, category, tags, images, status,
-                                   search, sort_name, price, version, created_at, updated_at,
-                                   words, prose, words_version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14, $15, 1)
-             ON CONFLICT (slug) DO NOTHING",
-        )
-        .bind(id)
-        .bind(details.slug.clone())
-        .bind(details.name.clone())
-        .bind(details.description.clone())
-        .bind(details.vendor.clone())
-        .bind(details.category.clone())
-        .bind(Json(details.tags.clone()))
-        .bind(Json(details.images.clone()))
-        .bind(details.status)
-        .bind(details.search())
-        .bind(slug::sort_key(&details.name))
-        .bind(lowest_price(variants))
-        .bind(at)
-        .bind(words)
-        .bind(prose)
-        .execute()
-        .await?;
-    Ok(inserted == 1)
+    let insert = tx.query(
+        "INSERT INTO products (id, slug, name, description, vendor, category, tags, images, status,
+                               search, sort_name, price, version, created_at, updated_at,
+                               words, prose, words_version)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, $13, $13, $14, $15, 1)
+         ON CONFLICT (slug) DO NOTHING",
+    );
+    Ok(of(insert, id, details, variants, at).execute().await? == 1)
 }
 
 /// Changes a product, whose lock the transaction holds; false where its new slug is taken, and the transaction of no more
@@ -183,15 +164,29 @@ pub(crate) async fn update(
     variants: &[Draft],
     at: DateTime<Utc>,
 ) -> Result<bool, Fault> {
-    let Found { words, prose } = Found::of(details, variants);
-    let updated = tx
-        .query(
-            "UPDATE products
+    let update = tx.query(
+        "UPDATE products
             SET slug = $2, name = $3, description = $4, vendor = $5, category = $6, tags = $7, images = $8,
                 status = $9, search = $10, sort_name = $11, price = $12, updated_at = $13, version = version + 1,
                 words = $14, prose = $15, words_version = version + 1
           WHERE id = $1",
-        )
+    );
+    match of(update, id, details, variants, at).execute().await {
+        Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => Ok(false),
+        updated => Ok(updated.map(|_| true)?),
+    }
+}
+
+/// A statement that writes what a product is, from `$1` to `$15`.
+fn of<'c>(
+    statement: Statement<'c>,
+    id: ProductId,
+    details: &Details,
+    variants: &[Draft],
+    at: DateTime<Utc>,
+) -> Statement<'c> {
+    let Found { words, prose } = Found::of(details, variants);
+    statement
         .bind(id)
         .bind(details.slug.clone())
         .bind(details.name.clone())
@@ -207,12 +202,6 @@ pub(crate) async fn update(
         .bind(at)
         .bind(words)
         .bind(prose)
-        .execute()
-        .await;
-    match updated {
-        Err(sqlx::Error::Database(cause)) if cause.is_unique_violation() => Ok(false),
-        updated => Ok(updated.map(|_| true)?),
-    }
 }
 
 /// Notes how a product is rated; false where a later version of that is known, or there is no such product.
