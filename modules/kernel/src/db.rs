@@ -56,13 +56,17 @@ impl<'c> Executor<'c> for &'c Db {
     fn query(self, sql: &'static str) -> Query<'c> {
         let on = match self {
             Db::Sqlite { writer, reader } => {
-                let pool = if sql.trim_start().starts_with("SELECT") { reader } else { writer };
+                let pool = if is_select(sql) { reader } else { writer };
                 On::SqlitePool(pool, SqliteArguments::default())
             }
             Db::Postgres(primary) => On::PgPool(primary, PgArguments::default()),
         };
-        Query::new(sql, on)
+        Query { commits: !is_select(sql), ..Query::new(sql, on) }
     }
+}
+
+fn is_select(sql: &str) -> bool {
+    sql.trim_start().starts_with("SELECT")
 }
 
 impl<'c> Executor<'c> for &'c mut Tx {
@@ -81,6 +85,8 @@ pub struct Query<'c> {
     sql: Cow<'static, str>,
     on: On<'c>,
     bound: Result<(), BoxDynError>,
+    /// It is a transaction of its own that may change something.
+    commits: bool,
 }
 
 enum On<'c> {
@@ -90,10 +96,23 @@ enum On<'c> {
     PgTx(&'c mut PgConnection, PgArguments),
 }
 
+/// Counts what the databases of this process are asked to do.
+fn count(what: &'static str) {
+    metrics::counter!(what).increment(1);
+}
+
+/// Counts a commit that waited for the disk, if it `did`: of a transaction, or of a statement alone.
+fn synced(did: bool) {
+    if did {
+        count("stoa_database_syncs_total");
+    }
+}
+
 /// Repeats `$body` for each engine and executor; only their types differ.
 macro_rules! run {
     ($query:expr, |$sql:ident, $args:ident, $on:ident| $body:expr) => {{
         $query.bound.map_err(sqlx::Error::Encode)?;
+        count("stoa_database_statements_total");
         // Every text is a literal of ours; what is added to it are placeholders.
         let $sql = AssertSqlSafe($query.sql.into_owned());
         match $query.on {
@@ -111,7 +130,7 @@ macro_rules! run {
 
 impl<'c> Query<'c> {
     fn new(sql: &'static str, on: On<'c>) -> Self {
-        Self { sql: sql.into(), on, bound: Ok(()) }
+        Self { sql: sql.into(), on, bound: Ok(()), commits: false }
     }
 
     /// Binds the next placeholder, counting from `$1`.
@@ -162,17 +181,26 @@ impl<'c> Query<'c> {
 
     /// The one row there must be.
     pub async fn fetch_one<R: Record>(self) -> sqlx::Result<R> {
-        run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_one(on).await)
+        let commits = self.commits;
+        let row = run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_one(on).await)?;
+        synced(commits);
+        Ok(row)
     }
 
     /// The row, if there is one.
     pub async fn fetch_optional<R: Record>(self) -> sqlx::Result<Option<R>> {
-        run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_optional(on).await)
+        let commits = self.commits;
+        let row: Option<R> = run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_optional(on).await)?;
+        synced(commits && row.is_some());
+        Ok(row)
     }
 
     /// Every row.
     pub async fn fetch_all<R: Record>(self) -> sqlx::Result<Vec<R>> {
-        run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_all(on).await)
+        let commits = self.commits;
+        let rows: Vec<R> = run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_all(on).await)?;
+        synced(commits && !rows.is_empty());
+        Ok(rows)
     }
 
     /// The time that the statement asks for; none on SQLite, which has no clock of its own.
@@ -185,7 +213,11 @@ impl<'c> Query<'c> {
 
     /// How many rows the statement changed.
     pub async fn execute(self) -> sqlx::Result<u64> {
-        run!(self, |sql, args, on| Ok(sqlx::query_with(sql, args).execute(on).await?.rows_affected()))
+        let commits = self.commits;
+        let changed =
+            run!(self, |sql, args, on| sqlx::query_with(sql, args).execute(on).await.map(|done| done.rows_affected()))?;
+        synced(commits && changed > 0);
+        Ok(changed)
     }
 }
 
@@ -276,6 +308,7 @@ impl Db {
 
     /// Opens a transaction. On SQLite it takes the write lock at once, so that it cannot lose it later.
     pub async fn begin(&self) -> sqlx::Result<Tx> {
+        count("stoa_database_transactions_total");
         Ok(match self {
             Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
             Self::Postgres(primary) => {
@@ -313,6 +346,9 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => tx.commit().await,
             Self::Postgres(tx) => tx.commit().await,
-        }
+        }?;
+        count("stoa_database_commits_total");
+        synced(true);
+        Ok(())
     }
 }

@@ -73,6 +73,7 @@ pub enum CallSemantics {
 /// [`Fault::Overloaded`].
 #[derive(Debug, Clone)]
 pub struct Local {
+    module: &'static str,
     tasks: Tasks,
     /// Through serde and back, with one retry injected: what `apart` would find, found in process.
     checked: bool,
@@ -88,7 +89,7 @@ impl Local {
     pub fn new(context: &Context, checked: bool, running: usize, waiting: usize) -> Self {
         let [running, waiting] = [running, running + waiting].map(|permits| Arc::new(Semaphore::new(permits)));
         let (tasks, outbox, inbox) = (context.tasks.clone(), context.outbox.clone(), context.inbox());
-        Self { tasks, checked, running, waiting, outbox, inbox }
+        Self { module: context.name, tasks, checked, running, waiting, outbox, inbox }
     }
 
     /// Calls one method.
@@ -121,6 +122,7 @@ impl Local {
         E: Failure + From<Fault>,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
+        metrics::counter!("stoa_calls_total", "module" => self.module).increment(1);
         let call = Call::current().bounded();
         if call.left().is_zero() {
             return Err(Fault::DeadlineExceeded.into());
