@@ -166,7 +166,7 @@ async fn with_host(
 ) -> Result<ExitCode, StartError> {
     // The demo catalogue comes with the shop, not with a command.
     let mut host = Host::for_command(config.merge(Serialized::default("products.demo", false)), app::ROLES)?;
-    let outcome = work(&mut host).await;
+    let outcome = Box::pin(work(&mut host)).await;
     host.tasks().shutdown(Duration::from_secs(5)).await;
     for (_, db) in host.databases() {
         db.close().await;
