@@ -1,5 +1,9 @@
 //! One database handle over SQLite and PostgreSQL: one SQL text, each engine's own column types.
-use std::{borrow::Cow, path::Path, time::Duration};
+use std::{
+    borrow::Cow,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use sqlx::{
@@ -203,12 +207,17 @@ impl<'c> Query<'c> {
         Ok(rows)
     }
 
-    /// The time that the statement asks for; none on SQLite, which has no clock of its own.
-    pub(crate) async fn time(self) -> sqlx::Result<Option<DateTime<Utc>>> {
-        match self.on {
-            On::SqlitePool(..) | On::SqliteTx(..) => Ok(None),
-            On::PgPool(..) | On::PgTx(..) => Ok(Some(self.fetch_one::<(DateTime<Utc>,)>().await?.0)),
+    /// The time that the statement asks for, and since when it was asked; none on SQLite, which has no clock of its own.
+    pub(crate) async fn time(self) -> sqlx::Result<Option<(DateTime<Utc>, Instant)>> {
+        if let On::SqlitePool(..) | On::SqliteTx(..) = self.on {
+            return Ok(None);
         }
+        run!(self, |sql, args, on| {
+            // Not before there is a connection, for which one may wait.
+            let asked = Instant::now();
+            let (told,) = sqlx::query_as_with::<_, (DateTime<Utc>,), _>(sql, args).fetch_one(on).await?;
+            Ok(Some((told, asked)))
+        })
     }
 
     /// How many rows the statement changed.

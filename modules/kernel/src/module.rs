@@ -245,10 +245,10 @@ impl Host {
     pub async fn context(&mut self, name: &'static str, migrations: &Migrator) -> Result<Context, StartError> {
         let db = self.database(name).await?;
         db.migrate(KERNEL_MIGRATIONS.iter().chain(migrations.iter())).await?;
-        let outbox = Outbox::new(db.clone(), name, self.clock.clone(), self.tasks.clone());
+        let clock = self.clock.beside(&db);
+        let outbox = Outbox::new(db.clone(), name, clock.clone(), self.tasks.clone());
         let Settings { mode, currency, data_dir, .. } = self.settings.clone();
-        let (clock, tasks, bus, config) =
-            (self.clock.clone(), self.tasks.clone(), self.bus.clone(), self.config.clone());
+        let (tasks, bus, config) = (self.tasks.clone(), self.bus.clone(), self.config.clone());
         let heard = Arc::default();
         Ok(Context { name, mode, currency, db, outbox, clock, tasks, data_dir, bus, heard, config })
     }

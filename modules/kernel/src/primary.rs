@@ -69,6 +69,18 @@ impl Primary {
         self.0.borrow().clone()
     }
 
+    /// A handle that knows when there is another primary than now.
+    pub(crate) fn as_of_now(&self) -> Self {
+        let mut now = self.clone();
+        now.0.mark_unchanged();
+        now
+    }
+
+    /// Whether there has been another one since this handle was made.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.0.has_changed().unwrap_or(false)
+    }
+
     /// A connection to the primary; boxed, as every statement's future has it inside.
     pub(crate) fn acquire(&self) -> BoxFuture<'_, sqlx::Result<PoolConnection<Postgres>>> {
         Box::pin(self.patiently(async |pool| pool.acquire().await))

@@ -5,8 +5,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::TimeDelta;
 use futures_util::future::join_all;
-use kernel::{Context, Db, Executor, Fault, testing::Folder};
+use kernel::{Clock, Context, Db, Executor, Fault, testing::Folder};
 use sqlx::{migrate::Migrator, postgres::PgPoolOptions};
 use tokio::io::AsyncReadExt;
 
@@ -249,5 +250,26 @@ async fn migrating_again_changes_nothing() {
     for (context, _folder) in contexts().await {
         context.db.migrate(std::iter::empty()).await.expect("a database that is further on");
         assert_eq!(counter(&context.db, 1).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_that_is_shared_asks_the_database_now_and_then() {
+    for (context, _folder) in contexts().await {
+        let (clock, db) = (&context.clock, &context.db);
+        let first = clock.shared(db).await.unwrap();
+        let ahead = Clock::with_offset(300_000);
+        let theirs = ahead.shared(&another(db, 1).await).await.unwrap();
+        let apart = (theirs - first).num_milliseconds();
+        let expected = if is_postgres(db) { 0 } else { 300_000 };
+        assert!((expected..expected + 5_000).contains(&apart), "another process, another time of day: {apart} ms");
+        let mut tx = db.begin().await.unwrap();
+        assert!(clock.shared(&mut tx).await.unwrap() >= first);
+        drop(tx);
+        // Nobody is there to be asked.
+        db.close().await;
+        clock.clone().advance(TimeDelta::hours(1));
+        let later = clock.shared(db).await.unwrap() - first;
+        assert!((3600..3610).contains(&later.num_seconds()), "{later}");
     }
 }
