@@ -45,9 +45,6 @@ const MATRIX: [(Story, &[&str]); 12] = [
     (
         Bought,
         &[
-            "gateway.key.begun",
-            "gateway.key.answered",
-            "gateway.key.ended",
             "orders.OrderCreated.uncommitted",
             "orders.OrderCreated.committed",
             "orders.reserve.before",
@@ -110,7 +107,9 @@ const MATRIX: [(Story, &[&str]); 12] = [
     (
         Cancelled,
         &[
-            "gateway.key.answered:2",
+            "gateway.key.begun",
+            "gateway.key.answered",
+            "gateway.key.ended",
             "orders.OrderCancelling.uncommitted",
             "orders.OrderCancelling.committed",
             "orders.void.before",

@@ -68,11 +68,12 @@ fn assemble(
 ) -> Result<Router, StartError> {
     let (timeout, cors) = (settings.timeout(), cors::layer(settings.origins()));
     let (routes, document) = public.split_for_parts();
+    let modules = pages::openapi::replayed(&document);
     let pages = pages::routes(&pages::openapi::describe(document))?;
 
     let keys = Arc::new(Keys::new(users));
     keys::keep_fresh(Arc::clone(&keys), &context.tasks);
-    let store = IdempotencyStore::new(context, timeout);
+    let store = IdempotencyStore::new(context, timeout, modules);
     store.keep_short();
 
     // Both stacks read from the outside in. The inner one is only around what has a handler.

@@ -150,6 +150,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Condition {
 /// The header that names a request, so that sending it twice does it once (IETF draft of that name).
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
+/// The header that says that a request was answered before, and that this is what came of it.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
 /// What the client calls this request; one that it does not name is made up, and so happens once.
 #[derive(Debug, Clone)]
 pub struct IdempotencyKey(pub String);

@@ -40,10 +40,10 @@ pub use clock::Clock;
 pub use condition::Condition;
 pub use country::{Country, PostalCode};
 pub use db::{Bind, Db, Executor, Query as Statement, Record, Tx};
-pub use describe::{Answer, Argument, Describe, Described, Location, NoStore};
+pub use describe::{Answer, Argument, Describe, Described, Location, NoStore, Replayed};
 pub use digest::Digest;
 pub use email_address::{EMAIL_LENGTH, EmailAddress};
-pub use etag::{EntityTag, EntityTags, IDEMPOTENCY_KEY, IdempotencyKey, PACKED, Tagged};
+pub use etag::{EntityTag, EntityTags, IDEMPOTENCY_KEY, IDEMPOTENCY_REPLAYED, IdempotencyKey, PACKED, Tagged};
 pub use events::{
     CloudEvent, DomainEvent, HandlingError, Inbox, InboxError, Messaging, Outbox, Publisher, Subscriber,
     UnhandledEvent, UnhandledQuery, UnhandledState,

@@ -348,8 +348,9 @@ kernel::api! {
 
         /// Orders the caller's cart. The same `key` gives the same order.
         ///
-        /// The order is confirmed, or still pending where a step takes longer than a customer waits.
-        idempotent async fn place(&self, caller: Caller, key: String, order: NewOrder) -> Result<Order, Error>;
+        /// The order is confirmed, or still pending where a step takes longer than a customer waits. One that is new
+        /// is called `id`, if that is given: so its caller knows it from one that was placed before.
+        idempotent async fn place(&self, caller: Caller, key: String, id: Option<OrderId>, order: NewOrder) -> Result<Order, Error>;
 
         /// Looks up an order: one's own, or any for staff.
         read async fn get(&self, caller: Caller, id: OrderId) -> Result<Order, Error>;

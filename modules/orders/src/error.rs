@@ -16,7 +16,7 @@ kernel::failure! {
             order_id: OrderId,
         } => CONFLICT,
         /// The caller used the key for something else.
-        #[error("you used this Idempotency-Key for another request; choose a new one")]
+        #[error("this Idempotency-Key was used for another request; choose a new one")]
         KeyReused => UNPROCESSABLE_ENTITY,
         /// Fewer are left than were asked for.
         #[error("not enough in stock")]

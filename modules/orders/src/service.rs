@@ -40,8 +40,8 @@ impl Orders for Service {
         self.checkout.quote(caller, quote).await
     }
 
-    async fn place(&self, caller: Caller, key: String, order: NewOrder) -> Result<Order, Error> {
-        self.checkout.place(caller, key, order).await
+    async fn place(&self, caller: Caller, key: String, id: Option<OrderId>, order: NewOrder) -> Result<Order, Error> {
+        self.checkout.place(caller, key, id, order).await
     }
 
     async fn get(&self, caller: Caller, id: OrderId) -> Result<Order, Error> {

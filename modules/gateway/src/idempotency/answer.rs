@@ -7,13 +7,11 @@ use axum::{
     },
     response::Response,
 };
-use kernel::Fault;
+use kernel::{Fault, IDEMPOTENCY_REPLAYED};
 
 use super::store::Earlier;
 use crate::headers::no_store;
 
-/// Says that an answer is an earlier one.
-pub(crate) const REPLAYED: &str = "idempotency-replayed";
 /// What is kept of an answer's headers; the others are of one exchange only.
 const KEPT: [HeaderName; 5] = [CONTENT_TYPE, LOCATION, ETAG, CACHE_CONTROL, LINK];
 
@@ -42,5 +40,5 @@ pub(super) fn replay(earlier: Earlier) -> Result<Response, Fault> {
     for (name, value) in headers.0 {
         response = response.header(name, value);
     }
-    response.header(REPLAYED, "true").body(Body::from(body)).map_err(Fault::internal)
+    response.header(IDEMPOTENCY_REPLAYED, "true").body(Body::from(body)).map_err(Fault::internal)
 }

@@ -1,5 +1,5 @@
 //! What a request is known by: who sent it, what they call it, and what it asks for.
-use axum::http::{HeaderValue, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, request::Parts};
 use kernel::{Caller, Digest, IDEMPOTENCY_KEY, Role, Violation, Violations, Visible};
 
 /// What a client may call its request.
@@ -21,15 +21,8 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// The key of a request.
-    pub(super) fn read(parts: &Parts, body: &[u8]) -> Result<Self, Violations> {
-        let mut keys = parts.headers.get_all(IDEMPOTENCY_KEY).iter().map(HeaderValue::as_bytes);
-        let (given, another) = (keys.next().unwrap_or_default(), keys.next());
-        let fit = GivenKey::fits(given) && another.is_none();
-        if !fit {
-            let detail = format!("must be one value of 1 to {LENGTH} visible ASCII characters");
-            return Err(Violation::new("wrong_value", detail).at("Idempotency-Key"));
-        }
+    /// The key of a request that calls itself `given`.
+    pub(super) fn of(given: &[u8], parts: &Parts, body: &[u8]) -> Self {
         let caller = parts.extensions.get().unwrap_or(&Caller::Anonymous);
         let role = if let Caller::User { role, .. } = caller { Some(*role) } else { None };
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
@@ -38,6 +31,17 @@ impl Key {
         // Strangers share a scope: what they ask for tells them apart, so that none is in another's way.
         let known = *caller != Caller::Anonymous;
         let hash = if known { Digest::of(given).hex() } else { fingerprint.clone() };
-        Ok(Self { scope: caller.scope().to_string(), hash, fingerprint, role })
+        Self { scope: caller.scope().to_string(), hash, fingerprint, role }
     }
+}
+
+/// What a client calls its request, if it is fit for that; none where it does not.
+pub(super) fn given(headers: &HeaderMap) -> Result<Option<&HeaderValue>, Violations> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let (given, another) = (keys.next(), keys.next());
+    if given.is_none_or(|given| GivenKey::fits(given.as_bytes()) && another.is_none()) {
+        return Ok(given);
+    }
+    let detail = format!("must be one value of 1 to {LENGTH} visible ASCII characters");
+    Err(Violation::new("wrong_value", detail).at("Idempotency-Key"))
 }

@@ -6,18 +6,18 @@ pub(crate) mod answer;
 pub(crate) mod key;
 pub(crate) mod store;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{Request, State},
+    extract::{MatchedPath, Request, State},
     http::{HeaderValue, Method, header::RETRY_AFTER, request::Parts},
     middleware::Next,
     response::Response,
 };
 use chrono::TimeDelta;
 use http_body_util::LengthLimitError;
-use kernel::{BODY_LIMIT, Call, Clock, Context, Db, Fault, IDEMPOTENCY_KEY, Refusal, Tasks, problem};
+use kernel::{BODY_LIMIT, Call, Clock, Context, Db, Fault, Refusal, Tasks, problem};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -45,6 +45,8 @@ pub(crate) struct IdempotencyStore {
     lease: TimeDelta,
     /// Places for what could not be written.
     late: Arc<Semaphore>,
+    /// The routes whose modules know their keys themselves: of these nothing is kept here.
+    modules: Arc<HashSet<String>>,
 }
 
 /// What becomes of a key whose request has been answered.
@@ -58,9 +60,14 @@ enum End {
 
 /// Answers a POST whose key came before as it was answered then.
 pub(crate) async fn once(State(store): State<IdempotencyStore>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || !request.headers().contains_key(IDEMPOTENCY_KEY) {
+    if request.method() != Method::POST {
         return next.run(request).await;
     }
+    let given = match key::given(request.headers()) {
+        Ok(Some(given)) if !store.leaves(&request) => given.clone(),
+        Ok(_) => return next.run(request).await,
+        Err(flaw) => return problem(Error::from(flaw)),
+    };
     let (parts, body) = request.into_parts();
     let body = match to_bytes(body, BODY_LIMIT).await {
         Ok(body) => body,
@@ -68,21 +75,27 @@ pub(crate) async fn once(State(store): State<IdempotencyStore>, request: Request
     };
     // In a task of its own: once it has begun it runs to its end, whoever still waits for the answer.
     let tasks = store.tasks.clone();
-    let work = async move { store.answer(parts, body, next).await.unwrap_or_else(refuse) };
+    let work = async move { store.answer(given, parts, body, next).await.unwrap_or_else(refuse) };
     let ended = tasks.spawn(Call::current().scope(work).in_current_span());
     ended.await.unwrap_or_else(|died| problem(Fault::internal(died)))
 }
 
 impl IdempotencyStore {
     /// The store in the edge's own database.
-    pub(crate) fn new(context: &Context, timeout: Duration) -> Self {
+    pub(crate) fn new(context: &Context, timeout: Duration, modules: HashSet<String>) -> Self {
         let lease = TimeDelta::from_std(timeout * 2).unwrap_or_default() + TimeDelta::seconds(10);
         let (db, clock, tasks) = (context.db.clone(), context.clock.clone(), context.tasks.clone());
-        Self { db, clock, tasks, lease, late: Arc::new(Semaphore::new(LATE)) }
+        Self { db, clock, tasks, lease, late: Arc::new(Semaphore::new(LATE)), modules: Arc::new(modules) }
     }
 
-    async fn answer(&self, parts: Parts, body: Bytes, next: Next) -> Result<Response, Error> {
-        let key = Key::read(&parts, &body)?;
+    /// Whether the module that this is for knows the key itself.
+    fn leaves(&self, request: &Request) -> bool {
+        let path = request.extensions().get::<MatchedPath>();
+        path.is_some_and(|path| self.modules.contains(path.as_str()))
+    }
+
+    async fn answer(&self, given: HeaderValue, parts: Parts, body: Bytes, next: Next) -> Result<Response, Error> {
+        let key = Key::of(given.as_bytes(), &parts, &body);
         let fence = Uuid::now_v7();
         let begun = self.begin(&key, fence).await.inspect_err(|_| {
             // It may have begun all the same, and then nobody would run it.

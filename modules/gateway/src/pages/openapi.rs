@@ -1,11 +1,13 @@
 //! The description of the public API: what the modules say of their routes, and what the edge adds to each.
+use std::collections::HashSet;
+
 use axum::http::StatusCode;
 use kernel::Violation;
 use serde::Serialize;
 use utoipa::{
     OpenApi as _, PartialSchema, ToSchema,
     openapi::{
-        Content, Header, OpenApi, Ref, RefOr, Required, ResponseBuilder,
+        Content, Header, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder,
         path::{Operation, ParameterBuilder, ParameterIn, PathItem},
         schema::{ObjectBuilder, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
@@ -51,6 +53,8 @@ struct Problem {
     errors: Option<Vec<Violation>>,
 }
 
+/// The header of an answer that was given before.
+const REPLAYED: &str = "Idempotency-Replayed";
 /// The name that access tokens have in the document.
 const BEARER: &str = "bearer";
 
@@ -77,6 +81,14 @@ pub(crate) fn describe(modules: OpenApi) -> OpenApi {
         }
     }
     document
+}
+
+/// The paths whose modules say themselves of a POST that it was answered before, and so know its key.
+pub(crate) fn replayed(modules: &OpenApi) -> HashSet<String> {
+    let says = |answer: &RefOr<Response>| matches!(answer, RefOr::T(answer) if answer.headers.contains_key(REPLAYED));
+    let posts = modules.paths.paths.iter().filter_map(|(path, item)| Some((path, item.post.as_ref()?)));
+    let replayed = posts.filter(|(_, post)| post.responses.responses.values().any(says));
+    replayed.map(|(path, _)| path.clone()).collect()
 }
 
 /// An item's operations, and whether each is its POST.
@@ -114,7 +126,7 @@ fn keyed(operation: &mut Operation) {
             let told = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["true"]));
             let mut told = Header::new(told);
             told.description = Some("The request was answered before; this is that answer.".into());
-            response.headers.insert("Idempotency-Replayed".into(), RefOr::T(told));
+            response.headers.insert(REPLAYED.into(), RefOr::T(told));
         }
     }
 }
@@ -125,7 +137,7 @@ fn bearer() -> SecurityScheme {
     SecurityScheme::Http(scheme.build())
 }
 
-fn problem() -> utoipa::openapi::Response {
+fn problem() -> Response {
     let body = Content::new(Some(Ref::from_schema_name("Problem")));
     let told = |about: &str| {
         let mut told = Header::new(ObjectBuilder::new().schema_type(Type::String));

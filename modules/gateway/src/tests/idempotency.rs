@@ -77,6 +77,26 @@ async fn a_name_is_of_one_request_of_one_caller() {
     }
 }
 
+/// The control is every other test here: the same request to a route that does not say so is written down.
+#[tokio::test]
+async fn what_a_module_answers_again_itself_is_kept_nowhere_else() {
+    for shop in Shop::both().await {
+        let ada = shop.bearer(ADA);
+        for (key, replayed) in [("first", ""), ("again", "true")] {
+            let answer = shop.post("/v1/payments", &[&format!("Idempotency-Key: {key}"), &ada], "{}").await;
+            assert_eq!((answer.status, answer.header("idempotency-replayed")), (200, replayed));
+            assert_eq!(answer.body, key, "the key goes on");
+        }
+        let unfit = shop.post("/v1/payments", &["Idempotency-Key: two words", &ada], "{}").await;
+        unfit.is_problem(422, "invalid_input");
+        assert_eq!(rows(&shop).await, 0);
+        shop.post(ORDERS, &["Idempotency-Key: first", &ada], "{}").await;
+        assert_eq!(rows(&shop).await, 1);
+        shop.context.db.close().await;
+        assert_eq!(shop.post("/v1/payments", &[KEY, &ada], "{}").await.status, 200, "nor does it need our database");
+    }
+}
+
 #[tokio::test]
 async fn strangers_with_one_key_are_not_in_each_others_way() {
     for shop in Shop::both().await {

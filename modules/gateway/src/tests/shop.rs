@@ -16,7 +16,7 @@ use axum::{
     routing::{get, post},
 };
 use kernel::{
-    Call, Caller, Context, Edge as _, Role, SignedIn,
+    Call, Caller, Context, Edge as _, IdempotencyKey, Replayed, Role, SignedIn,
     testing::{Answer, Folder, answer, request},
 };
 use serde::Deserialize;
@@ -149,6 +149,7 @@ fn routes(orders: &Arc<Orders>) -> OpenApiRouter {
     let secret = || async { ([(CACHE_CONTROL, "no-store")], Json(json!({ "secret": Uuid::new_v4() }))) };
     OpenApiRouter::new()
         .routes(routes!(sign_in))
+        .routes(kernel::routes!(pay))
         .routes(routes!(echo))
         .route("/v1/orders", post(place))
         .route("/v1/secrets", post(secret).get(|| async { ([(CACHE_CONTROL, "no-store")], "s".repeat(4096)) }))
@@ -162,6 +163,12 @@ fn routes(orders: &Arc<Orders>) -> OpenApiRouter {
 
 async fn bug() -> StatusCode {
     panic!("the password is tiger")
+}
+
+/// Knows its keys itself: whatever is called `again` came before.
+#[utoipa::path(post, path = "/v1/payments", responses((status = OK, body = String)))]
+async fn pay(IdempotencyKey(key): IdempotencyKey) -> (Replayed, Json<String>) {
+    (Replayed(key == "again"), Json(key))
 }
 
 /// Tells what reached it.

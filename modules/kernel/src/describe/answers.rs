@@ -12,7 +12,7 @@ use axum::{
 use utoipa::openapi::ResponseBuilder;
 
 use super::{Answer, Described};
-use crate::{CartToken, SignedIn, Tagged};
+use crate::{CartToken, IDEMPOTENCY_REPLAYED, SignedIn, Tagged};
 
 impl<T> Answer for Tagged<T> {
     fn describe(described: &mut Described) {
@@ -88,6 +88,29 @@ impl IntoResponseParts for NoStore {
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
         parts.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(parts)
+    }
+}
+
+/// Whether this is what came of an earlier request with the same idempotency key.
+///
+/// A route that says so knows its keys itself: the edge keeps neither its keys nor its answers.
+#[derive(Debug)]
+pub struct Replayed(pub bool);
+
+impl Answer for Replayed {
+    fn describe(described: &mut Described) {
+        described.answer_header("2", "Idempotency-Replayed", "The request was answered before.");
+    }
+}
+
+impl IntoResponseParts for Replayed {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Infallible> {
+        if self.0 {
+            parts.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        }
         Ok(parts)
     }
 }

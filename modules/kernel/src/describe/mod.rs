@@ -16,7 +16,7 @@ use utoipa::{
 };
 use utoipa_axum::router::UtoipaMethodRouter;
 
-pub use answers::{Location, NoStore};
+pub use answers::{Location, NoStore, Replayed};
 pub(crate) use module::module;
 
 /// A list of entity tags, or `*` (RFC 9110, section 13.1.1).

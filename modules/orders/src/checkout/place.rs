@@ -26,8 +26,16 @@ const NUMBERS: usize = 8;
 struct Name<'a> {
     owner: &'a str,
     key: &'a str,
+    /// What it is called, unless that is another by now.
+    id: Option<OrderId>,
     /// The order that was placed as this before and came to nothing.
     spent: Option<OrderId>,
+}
+
+impl Name<'_> {
+    fn id(&self) -> OrderId {
+        self.id.filter(|id| Some(*id) != self.spent).unwrap_or_else(OrderId::new)
+    }
 }
 
 impl Checkout {
@@ -38,7 +46,13 @@ impl Checkout {
         Ok(priced.quote(country, &self.settings))
     }
 
-    pub(crate) async fn place(self: &Arc<Self>, caller: Caller, key: String, order: NewOrder) -> Result<Order, Error> {
+    pub(crate) async fn place(
+        self: &Arc<Self>,
+        caller: Caller,
+        key: String,
+        id: Option<OrderId>,
+        order: NewOrder,
+    ) -> Result<Order, Error> {
         let fingerprint = order.fingerprint()?;
         let wish = order.checked(&caller, &self.settings)?;
         let key = key::checked(key)?;
@@ -52,7 +66,7 @@ impl Checkout {
         };
         let (order, driver) = match placed {
             Some(order) => (order, None),
-            None => match self.create(caller, Name { owner: &owner, key: &key, spent }, &fingerprint, wish).await {
+            None => match self.create(caller, Name { owner: &owner, key: &key, id, spent }, &fingerprint, wish).await {
                 Ok((order, driver)) => (order, Some(driver)),
                 // Whoever sent the same request at the same time may have been quicker: then theirs is the answer.
                 Err(error) => {
@@ -93,7 +107,7 @@ impl Checkout {
         let priced = price(&cart, country, method, &self.settings, self.currency)?;
         wish.expects(priced.totals.total)?;
         let created = Created {
-            id: OrderId::new(),
+            id: name.id(),
             number: number(),
             key: name.key.into(),
             fingerprint: fingerprint.into(),

@@ -5,7 +5,9 @@ mod operations;
 use std::sync::Arc;
 
 use axum::{Json, extract::State, http::StatusCode};
-use kernel::{Body, Caller, Condition, IdempotencyKey, Location, NoStore, Page, Path, Problem, Query, Shopper, Tagged};
+use kernel::{
+    Body, Caller, Condition, IdempotencyKey, Location, NoStore, Page, Path, Problem, Query, Replayed, Shopper, Tagged,
+};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -52,11 +54,12 @@ async fn place(
     Shopper(caller): Shopper,
     IdempotencyKey(key): IdempotencyKey,
     Body(order): Body<NewOrder>,
-) -> Result<(StatusCode, Location, Tagged<Order>), Problem<Error>> {
-    let order = orders.place(caller, key, order).await?;
+) -> Result<(StatusCode, Location, Replayed, Tagged<Order>), Problem<Error>> {
+    let id = OrderId::new();
+    let order = orders.place(caller, key, Some(id), order).await?;
     let settled = !matches!(order.status, OrderStatus::Pending | OrderStatus::Cancelling);
     let status = if settled { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    Ok((status, Location(format!("/v1/orders/{}", order.id)), tagged(order)))
+    Ok((status, Location(format!("/v1/orders/{}", order.id)), Replayed(order.id != id), tagged(order)))
 }
 
 /// Lists the caller's orders, the latest first; everybody's to staff.

@@ -232,7 +232,7 @@ async fn sixteen_requests_with_one_key_are_one_order() {
                 shop.context.tasks.spawn(async move { replica.place(&ada, "1", "ok").await })
             })
             .collect();
-        let only = shop.orders.place(ada.clone(), "1".into(), wish("ok")).await.unwrap();
+        let only = shop.orders.place(ada.clone(), "1".into(), None, wish("ok")).await.unwrap();
         for placed in placing {
             assert_eq!(placed.await.unwrap().unwrap(), only);
         }
@@ -277,10 +277,10 @@ async fn what_was_shown_is_what_is_charged() {
         assert_eq!((quote.totals.total, quote.shipping_methods.len()), (eur(3790), 2));
         let mut order = wish("ok");
         (order.shipping_method, order.expected_total) = ("express".into(), Some(eur(3789)));
-        let refused = shop.orders.place(ada.clone(), "1".into(), order.clone()).await;
+        let refused = shop.orders.place(ada.clone(), "1".into(), None, order.clone()).await;
         assert_eq!(refused, Err(Error::TotalChanged { total: quote.totals.total }));
         order.expected_total = Some(quote.totals.total);
-        let placed = shop.orders.place(ada, "2".into(), order).await.unwrap();
+        let placed = shop.orders.place(ada, "2".into(), None, order).await.unwrap();
         assert_eq!((&placed.totals, &placed.lines), (&quote.totals, &quote.lines));
         let charged = shop.world.scene(|scene| scene.payments[&placed.id.0].amount);
         assert_eq!(charged, quote.totals.total);
@@ -296,7 +296,7 @@ async fn everything_that_is_wrong_with_an_order_is_named() {
         order.shipping_address.city = String::new();
         order.shipping_address.line1 = "x".repeat(10_000_000);
         order.payment.method = "\0".into();
-        let refused = shop.orders.place(guest.clone(), "1".into(), order).await.unwrap_err();
+        let refused = shop.orders.place(guest.clone(), "1".into(), None, order).await.unwrap_err();
         let Error::Refusal(Refusal::InvalidInput { errors }) = refused else { panic!("{refused}") };
         let pointers: Vec<_> = errors.iter().map(|error| &*error.pointer).collect();
         assert_eq!(pointers, ["/email", "/shipping_address/line1", "/shipping_address/city", "/payment/method"]);
@@ -309,16 +309,16 @@ async fn everything_that_is_wrong_with_an_order_is_named() {
             let mut order = wish("ok");
             order.email = Some("guest@example.com".into());
             change(&mut order);
-            let refused = shop.orders.place(guest.clone(), "1".into(), order).await.unwrap_err();
+            let refused = shop.orders.place(guest.clone(), "1".into(), None, order).await.unwrap_err();
             let Error::Refusal(Refusal::InvalidInput { errors }) = refused else { panic!("{refused}") };
             assert_eq!(errors[0].pointer, pointer);
         }
         let mut order = wish("ok");
         order.email = Some("guest@example.com".into());
-        assert_eq!(shop.orders.place(Caller::Anonymous, "1".into(), order.clone()).await, Err(Error::CartEmpty));
-        assert_eq!(shop.orders.place(guest.clone(), "1".into(), order.clone()).await, Err(Error::CartEmpty));
+        assert_eq!(shop.orders.place(Caller::Anonymous, "1".into(), None, order.clone()).await, Err(Error::CartEmpty));
+        assert_eq!(shop.orders.place(guest.clone(), "1".into(), None, order.clone()).await, Err(Error::CartEmpty));
         shop.world.fill(&guest, &[("TEA", 1, 100)]);
-        let placed = shop.orders.place(guest.clone(), "1".into(), order).await.unwrap();
+        let placed = shop.orders.place(guest.clone(), "1".into(), None, order).await.unwrap();
         assert_eq!((placed.customer_id, &*placed.email), (None, "guest@example.com"));
         assert_eq!(shop.orders.get(guest, placed.id).await.unwrap(), placed);
     })

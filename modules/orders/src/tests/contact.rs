@@ -38,7 +38,7 @@ async fn a_quote_and_an_order_know_the_same_countries() {
         shop.world.fill(&guest(), &[("TEA", 1, 100)]);
         for country in ["ZZ", "UK", "EU", "XX", "Germany", "", "t\u{131}", "\u{ff24}\u{ff25}"] {
             assert_eq!(flaws(shop.orders.quote(guest(), to(country)).await), flaw("/country", "unknown_country"));
-            let placed = shop.orders.place(guest(), "1".into(), sent_to(country)).await;
+            let placed = shop.orders.place(guest(), "1".into(), None, sent_to(country)).await;
             assert_eq!(flaws(placed), flaw("/shipping_address/country", "unknown_country"), "{country}");
         }
         let capital = shop.orders.quote(guest(), to("DE")).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_quote_and_an_order_know_the_same_countries() {
             assert_eq!(shop.orders.quote(guest(), to(country)).await.unwrap(), capital, "{country}");
         }
         assert!(capital.totals.tax.amount > 0, "Germany's rate, and not everybody else's");
-        let placed = shop.orders.place(guest(), "1".into(), sent_to("de")).await.unwrap();
+        let placed = shop.orders.place(guest(), "1".into(), None, sent_to("de")).await.unwrap();
         assert_eq!((placed.totals, &*placed.shipping_address.country), (capital.totals, "DE"));
     })
     .await;
@@ -93,10 +93,10 @@ async fn an_order_has_an_address_that_mail_can_reach() {
             ("j\u{fc}rgen@example.com", "email_not_ascii"),
             ("ada@example.com\r\nBcc: eve@example.com", "control_character"),
         ] {
-            let placed = shop.orders.place(guest(), "1".into(), order(email)).await;
+            let placed = shop.orders.place(guest(), "1".into(), None, order(email)).await;
             assert_eq!(flaws(placed), flaw("/email", code), "{email}");
         }
-        let placed = shop.orders.place(guest(), "1".into(), order(" Ada@B\u{fc}cher.DE ")).await.unwrap();
+        let placed = shop.orders.place(guest(), "1".into(), None, order(" Ada@B\u{fc}cher.DE ")).await.unwrap();
         assert_eq!(placed.email, "Ada@xn--bcher-kva.de");
     })
     .await;
@@ -117,7 +117,7 @@ async fn an_account_s_address_from_before_there_was_a_rule_is_refused_before_any
                 (refused, Err(code)) => {
                     assert_eq!(flaws(refused), flaw("/email", code), "{then}");
                     let said = NewOrder { email: Some("ada@example.com".into()), ..wish("ok") };
-                    assert!(shop.orders.place(ada, "1".into(), said).await.is_ok());
+                    assert!(shop.orders.place(ada, "1".into(), None, said).await.is_ok());
                 }
                 (refused, Ok(_)) => panic!("{refused:?}"),
             }

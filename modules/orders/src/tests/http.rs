@@ -89,7 +89,7 @@ async fn every_call_may_come_twice_and_crosses_a_wire() {
     tell(|shop| async move {
         let local = Local::new(&shop.context, true, 64, 256);
         let orders = <dyn Orders as Wire>::local(shop.orders.clone() as Arc<dyn Orders>, local);
-        let place = |who: &Caller, key: &str, method: &str| orders.place(who.clone(), key.into(), wish(method));
+        let place = |who: &Caller, key: &str, method: &str| orders.place(who.clone(), key.into(), None, wish(method));
         let (ada, bob) = (shop.ada(), staff());
         let order = place(&ada, "1", "ok").await.unwrap();
         assert_eq!((order.status, order.version), (OrderStatus::Confirmed, 3));

@@ -3,7 +3,7 @@ use futures_util::future::join_all;
 use kernel::{Caller, Condition};
 
 use super::{
-    shop::{Shop, customer, staff, tell},
+    shop::{Shop, customer, staff, tell, wish},
     world::{Mishap, eur, sku},
 };
 use crate::{Error, NewRefund, NewShipment, Order, OrderId, OrderStatus, Orders};
@@ -110,6 +110,37 @@ async fn a_name_that_is_left_by_another_sender_is_not_taken_for_a_second_refund(
         assert_eq!(shop.refund(&eve, id, "1", some(500)).await.unwrap().payment.refunded, eur(500), "once");
         assert_eq!(shop.refund(&bob, id, "1", some(700)).await.unwrap().payment.refunded, eur(1200));
         assert_eq!(shop.refund(&eve, id, "1", some(500)).await.unwrap().payment.refunded, eur(1200));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_called_what_its_caller_says_and_one_that_was_placed_before_is_not() {
+    tell(|shop| async move {
+        let place = async |who: &Caller, key: &str, id| {
+            shop.orders.place(who.clone(), key.into(), Some(id), wish("ok")).await.map(|order| order.id)
+        };
+        let (ada, id) = (shop.ada(), OrderId::new());
+        for _ in 0..2 {
+            assert_eq!(place(&ada, "1", id).await, Ok(id), "also if the first answer is lost");
+        }
+        assert_eq!(place(&ada, "1", OrderId::new()).await, Ok(id));
+
+        // The last cups go to somebody else when the order has just begun, and come back.
+        let (bob, id) = (customer(), OrderId::new());
+        shop.world.fill(&bob, &[("CUP", 1, 500)]);
+        shop.world.mishap("reserve", Mishap::HangsBefore);
+        let placed = place(&bob, "1", id);
+        let sold_out = async {
+            shop.world.hanging().await;
+            shop.world.scene(|scene| scene.stock.insert(sku("CUP"), 0));
+            shop.world.go_on();
+        };
+        assert!(matches!(futures_util::future::join(placed, sold_out).await.0, Err(Error::SoldOut { .. })));
+        shop.world.scene(|scene| scene.stock.insert(sku("CUP"), 3));
+        let placed = place(&bob, "1", id).await.unwrap();
+        assert_ne!(placed, id, "that is the one that came to nothing");
+        assert_eq!(place(&bob, "1", id).await, Ok(placed));
     })
     .await;
 }

@@ -87,13 +87,13 @@ impl Shop {
 
     /// Places an order, however slow the machine that the test runs on.
     pub(crate) async fn place(&self, who: &Caller, key: &str, method: &str) -> Result<Order, Error> {
-        let placing = self.orders.place(who.clone(), key.into(), wish(method));
+        let placing = self.orders.place(who.clone(), key.into(), None, wish(method));
         Call::fresh(Duration::from_mins(1)).scope(placing).await
     }
 
     /// Places an order, and hardly waits for it.
     pub(crate) async fn place_in_a_hurry(&self, who: &Caller, key: &str, method: &str) -> Result<Order, Error> {
-        let placing = self.orders.place(who.clone(), key.into(), wish(method));
+        let placing = self.orders.place(who.clone(), key.into(), None, wish(method));
         Call::fresh(Duration::from_millis(1300)).scope(placing).await
     }
 
