@@ -32,22 +32,20 @@ pub(crate) async fn webhook(
         return Ok(());
     }
     let mut heard = None;
-    let mut moved = false;
     if let Some(news) = notice.news {
-        let payment = store::lock(&mut tx, news.order_id).await?;
+        let payment = store::find(&mut tx, news.order_id).await?;
         // An account may serve several shops; what is not of ours is noted and let be.
-        if let Some(mut payment) = payment.filter(|payment| payment.provider == name) {
-            moved = journal.apply(&mut tx, &mut payment, &Answer::Charge(news.charge)).await?;
-            heard = Some(payment);
+        if let Some(payment) = payment.filter(|payment| payment.provider == name) {
+            heard = Some(journal.apply(&mut tx, &payment, &Answer::Charge(news.charge)).await?);
         }
     }
     reach(webhook::uncommitted);
     tx.commit().await?;
     reach(webhook::committed);
-    if moved {
-        journal.outbox.wake();
-    }
-    if let Some(payment) = heard {
+    if let Some((payment, moved)) = heard {
+        if moved {
+            journal.outbox.wake();
+        }
         compensate(journal, providers, &payment).await;
     }
     Ok(())

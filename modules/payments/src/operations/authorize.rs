@@ -1,6 +1,5 @@
 //! Holding an amount.
 use kernel::Violations;
-use uuid::Uuid;
 
 use super::compensate;
 use crate::failpoints::{authorize, reach};
@@ -21,8 +20,11 @@ pub(crate) async fn authorize(journal: &Journal, providers: &Providers, wish: Au
     checks.ensure(amount >= 0, "/amount", "too_small", "must not be negative");
     checks.ensure(amount <= LARGEST, "/amount", "too_large", "is more than a provider takes");
     checks.finish(Some(()))?;
-    let (payment, attempt) = intend(journal, &wish).await?;
-    let Some(attempt) = attempt else { return payment.authorized() };
+    let (payment, is_open) = intend(journal, &wish).await?;
+    if !is_open {
+        return payment.authorized();
+    }
+    let attempt = journal.attempt(&payment, Command::Authorize);
     let hold = Hold {
         key: Command::Authorize.key(payment.order_id),
         order_id: payment.order_id,
@@ -31,31 +33,23 @@ pub(crate) async fn authorize(journal: &Journal, providers: &Providers, wish: Au
     };
     let answer = providers.timed([authorize::intended, authorize::answered], provider.authorize(hold)).await;
     let answer = answer.map_or_else(Unknown::answer, Answer::Charge);
-    let payment = journal.record(payment.order_id, attempt, &answer).await?;
+    let payment = journal.record(&payment, &attempt, &answer).await?;
     reach(authorize::recorded);
     compensate(journal, providers, &payment).await;
     payment.authorized()
 }
 
-/// Commits the payment before the provider hears of it; no attempt where it is over.
-async fn intend(journal: &Journal, wish: &Authorization) -> Result<(Aggregate, Option<Uuid>), Error> {
-    let now = journal.clock.now();
-    let due = journal.database_time().await?;
-    let mut tx = journal.db.begin().await?;
-    let mut payment = Aggregate::new(wish, now);
-    payment.ask(Command::Authorize, due, journal.reconcile_after);
-    if !store::insert(&mut tx, &payment).await? {
-        payment = store::lock(&mut tx, wish.order_id).await?.ok_or(Error::PaymentNotFound)?;
-        if payment.given_up {
-            return Ok((payment, None));
-        }
-        payment.same_as(wish)?;
-        if payment.status != PaymentStatus::Pending {
-            return Ok((payment, None));
-        }
+/// Commits the payment before the provider hears of it; false where it is over.
+async fn intend(journal: &Journal, wish: &Authorization) -> Result<(Aggregate, bool), Error> {
+    let mut payment = Aggregate::new(wish, journal.clock.now());
+    payment.ask(Command::Authorize, journal.database_time().await?, journal.reconcile_after);
+    if store::insert(&journal.db, &payment).await? {
+        return Ok((payment, true));
     }
-    let key = Command::Authorize.key(wish.order_id);
-    let attempt = store::asked(&mut tx, wish.order_id, Command::Authorize.word(), &key, now).await?;
-    tx.commit().await?;
-    Ok((payment, Some(attempt)))
+    let payment = store::find(&journal.db, wish.order_id).await?.ok_or(Error::PaymentNotFound)?;
+    if !payment.given_up {
+        payment.same_as(wish)?;
+    }
+    let is_open = !payment.given_up && payment.status == PaymentStatus::Pending;
+    Ok((payment, is_open))
 }

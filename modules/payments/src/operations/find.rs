@@ -1,22 +1,21 @@
 //! Asking a provider how a charge stands, where that is not known or a command was refused.
 use kernel::Fault;
-use uuid::Uuid;
 
 use crate::failpoints::{find, reach};
 use crate::{
     Error,
-    payment::{Aggregate, Answer, Charge, ChargeState, Command, Journal, store},
+    payment::{Aggregate, Answer, Attempt, Charge, ChargeState, Command, Journal},
     provider::{Outcome, Providers, Unknown},
 };
 
 /// Asks the provider what became of the authorisation.
 pub(crate) async fn find(journal: &Journal, providers: &Providers, payment: &Aggregate) -> Result<Aggregate, Error> {
     let key = Command::Authorize.key(payment.order_id);
-    let attempt = store::asked(&journal.db, payment.order_id, "find", &key, journal.clock.now()).await?;
+    let attempt = Attempt::new(payment.order_id, "find", key.clone(), journal.clock.now());
     let found = providers.timed([find::intended, find::answered], providers.of(payment)?.find(&key)).await;
     let found = found.map(|charge| charge.map_or(Answer::NotFound, Answer::Charge));
     let answer = found.unwrap_or_else(Unknown::answer);
-    let payment = journal.record(payment.order_id, attempt, &answer).await?;
+    let payment = journal.record(payment, &attempt, &answer).await?;
     reach(find::recorded);
     if answer == Answer::Unknown { Err(Fault::Unavailable.into()) } else { Ok(payment) }
 }
@@ -27,22 +26,21 @@ pub(super) async fn record(
     journal: &Journal,
     providers: &Providers,
     payment: &Aggregate,
-    attempt: Uuid,
+    attempt: &Attempt,
     outcome: Result<Outcome, Unknown>,
     state: ChargeState,
 ) -> Result<(Aggregate, Option<Error>), Error> {
-    let order_id = payment.order_id;
     match outcome {
         Ok(Outcome::Done) => {
             let answer = Answer::Charge(Charge { reference: payment.charge()?, state });
-            Ok((journal.record(order_id, attempt, &answer).await?, None))
+            Ok((journal.record(payment, attempt, &answer).await?, None))
         }
         Ok(Outcome::Declined { reason }) => {
-            let payment = journal.record(order_id, attempt, &Answer::Refused { reason: reason.clone() }).await?;
+            let payment = journal.record(payment, attempt, &Answer::Refused { reason: reason.clone() }).await?;
             Ok((find(journal, providers, &payment).await?, Some(Error::Declined { reason })))
         }
         Err(unknown) => {
-            let payment = journal.record(order_id, attempt, &Answer::Unknown).await?;
+            let payment = journal.record(payment, attempt, &Answer::Unknown).await?;
             Ok((payment, Some(Fault::unavailable(unknown).into())))
         }
     }

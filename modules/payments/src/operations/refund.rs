@@ -7,7 +7,7 @@ use crate::failpoints::{reach, refund};
 use crate::{
     Error, Payment, RefundNote,
     payment::{
-        Aggregate, Journal, next_look,
+        Aggregate, Attempt, Journal, next_look,
         store::{
             self,
             refunds::{self, Refund, Status},
@@ -27,13 +27,11 @@ pub(crate) async fn refund(
     amount: Money,
 ) -> Result<Payment, Error> {
     let key = checked(&key, amount)?;
-    let (payment, refund, attempt) = intend(journal, order_id, &key, amount).await?;
-    match (attempt, refund) {
-        (Some(attempt), refund) => Ok(refund_charge(journal, providers, &payment, refund, attempt).await?.view()),
-        (None, Refund { status: Status::Declined, reason, .. }) => {
-            Err(Error::Declined { reason: reason.unwrap_or_default() })
-        }
-        (None, _) => Ok(payment.view()),
+    let (payment, refund) = intend(journal, order_id, &key, amount).await?;
+    match refund.status {
+        Status::Pending => Ok(refund_charge(journal, providers, &payment, refund).await?.view()),
+        Status::Declined => Err(Error::Declined { reason: refund.reason.unwrap_or_default() }),
+        Status::Done => Ok(payment.view()),
     }
 }
 
@@ -48,29 +46,22 @@ fn not_reserved(key: String) -> Result<String, Violation> {
     if key.starts_with(RESERVED) { Err(Violation::new("reserved", "must not begin with `cancel`")) } else { Ok(key) }
 }
 
-/// Commits the refund before the provider hears of it; no attempt where it is over.
-async fn intend(
-    journal: &Journal,
-    order_id: Uuid,
-    key: &str,
-    amount: Money,
-) -> Result<(Aggregate, Refund, Option<Uuid>), Error> {
+/// Commits the refund before the provider hears of it, unless it is over.
+async fn intend(journal: &Journal, order_id: Uuid, key: &str, amount: Money) -> Result<(Aggregate, Refund), Error> {
     let now = journal.database_time().await?;
     let mut tx = journal.db.begin().await?;
     let payment = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
     let refund = match refunds::find(&mut tx, order_id, key).await? {
         Some(refund) if payment.money(refund.amount) != amount => return Err(Error::KeyReused),
-        Some(refund) if refund.status != Status::Pending => return Ok((payment, refund, None)),
-        Some(refund) => refund,
+        Some(refund) => return Ok((payment, refund)),
         None if !payment.status.taken() => return Err(payment.wrong_state()),
         None if payment.currency != amount.currency => {
             return Err(Violation::new("differs", "is not the payment's").at("/amount/currency").into());
         }
         None => promise(journal, &mut tx, &payment, key.to_owned(), amount.amount, now).await?,
     };
-    let attempt = ask(journal, &mut tx, order_id, &refund.key).await?;
     tx.commit().await?;
-    Ok((payment, refund, Some(attempt)))
+    Ok((payment, refund))
 }
 
 /// The next refund that giving up `payment` takes: one that is still open, or else one of all that is left.
@@ -79,17 +70,13 @@ pub(super) async fn refund_rest(
     tx: &mut Tx,
     payment: &Aggregate,
     now: DateTime<Utc>,
-) -> Result<Option<(Refund, Uuid)>, Error> {
-    let refund = match refunds::first_pending(tx, payment.order_id).await? {
-        Some(refund) => refund,
-        None if payment.left() == 0 => return Ok(None),
-        None => {
-            let number = refunds::count(tx, payment.order_id, RESERVED).await? + 1;
-            promise(journal, tx, payment, format!("{RESERVED}-{number}"), payment.left(), now).await?
-        }
-    };
-    let attempt = ask(journal, tx, payment.order_id, &refund.key).await?;
-    Ok(Some((refund, attempt)))
+) -> Result<Option<Refund>, Error> {
+    let open = refunds::first_pending(tx, payment.order_id).await?;
+    if open.is_some() || payment.left() == 0 {
+        return Ok(open);
+    }
+    let number = refunds::count(tx, payment.order_id, RESERVED).await? + 1;
+    Ok(Some(promise(journal, tx, payment, format!("{RESERVED}-{number}"), payment.left(), now).await?))
 }
 
 async fn promise(
@@ -109,47 +96,32 @@ async fn promise(
     Ok(refund)
 }
 
-/// Writes down in `tx` that the provider is about to be asked.
-async fn ask(journal: &Journal, tx: &mut Tx, order_id: Uuid, key: &str) -> Result<Uuid, Fault> {
-    store::asked(tx, order_id, "refund", &provider_key(order_id, key), journal.clock.now()).await
-}
-
-/// The provider's idempotency key of a refund.
-fn provider_key(order_id: Uuid, key: &str) -> String {
-    format!("{order_id}:refund:{key}")
-}
-
 /// Asks the provider; under the same key it pays once, so asking again is also how to look.
 pub(super) async fn refund_charge(
     journal: &Journal,
     providers: &Providers,
     payment: &Aggregate,
     refund: Refund,
-    attempt: Uuid,
 ) -> Result<Aggregate, Error> {
-    let provider = providers.of(payment)?;
-    let request = Request {
-        key: provider_key(payment.order_id, &refund.key),
-        reference: payment.charge()?,
-        amount: payment.money(refund.amount),
-    };
+    let (provider, order_id) = (providers.of(payment)?, payment.order_id);
+    let key = format!("{order_id}:refund:{}", refund.key);
+    let attempt = Attempt::new(order_id, "refund", key.clone(), journal.clock.now());
+    let request = Request { key, reference: payment.charge()?, amount: payment.money(refund.amount) };
     match providers.timed([refund::intended, refund::answered], provider.refund(request)).await {
-        Ok(Outcome::Done) => refunded(journal, payment.order_id, &refund, attempt).await,
+        Ok(Outcome::Done) => refunded(journal, order_id, &refund, &attempt).await,
         Ok(Outcome::Declined { reason }) => {
-            declined(journal, payment.order_id, &refund, &reason, attempt).await?;
+            declined(journal, order_id, &refund, &reason, &attempt).await?;
             Err(Error::Declined { reason })
         }
         Err(unknown) => {
-            let mut tx = journal.db.begin().await?;
-            store::answered(&mut tx, attempt, "unknown", journal.clock.now()).await?;
-            tx.commit().await?;
+            store::answered(&journal.db, &attempt, "unknown", journal.clock.now()).await?;
             Err(Fault::unavailable(unknown).into())
         }
     }
 }
 
 /// Records a refund that was made; whoever is first moves the payment and tells of it.
-async fn refunded(journal: &Journal, order_id: Uuid, refund: &Refund, attempt: Uuid) -> Result<Aggregate, Error> {
+async fn refunded(journal: &Journal, order_id: Uuid, refund: &Refund, attempt: &Attempt) -> Result<Aggregate, Error> {
     let now = journal.clock.now();
     let mut tx = journal.db.begin().await?;
     let mut payment = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
@@ -173,7 +145,7 @@ async fn declined(
     order_id: Uuid,
     refund: &Refund,
     reason: &str,
-    attempt: Uuid,
+    attempt: &Attempt,
 ) -> Result<(), Error> {
     let now = journal.clock.now();
     let mut tx = journal.db.begin().await?;
@@ -189,11 +161,8 @@ async fn declined(
 
 /// Asks again about a refund whose outcome is not known.
 pub(crate) async fn resume(journal: &Journal, providers: &Providers, order_id: Uuid, key: &str) -> Result<(), Error> {
-    let mut tx = journal.db.begin().await?;
-    let payment = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
-    let refund = refunds::find(&mut tx, order_id, key).await?;
+    let refund = refunds::find(&journal.db, order_id, key).await?;
     let Some(refund) = refund.filter(|refund| refund.status == Status::Pending) else { return Ok(()) };
-    let attempt = ask(journal, &mut tx, order_id, key).await?;
-    tx.commit().await?;
-    refund_charge(journal, providers, &payment, refund, attempt).await.map(drop)
+    let payment = store::find(&journal.db, order_id).await?.ok_or(Error::PaymentNotFound)?;
+    refund_charge(journal, providers, &payment, refund).await.map(drop)
 }

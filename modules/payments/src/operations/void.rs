@@ -24,8 +24,8 @@ const STEPS: usize = 8;
 enum Step {
     Done(Aggregate),
     Find(Aggregate),
-    Void(Aggregate, Uuid),
-    Refund(Aggregate, Refund, Uuid),
+    Void(Aggregate),
+    Refund(Aggregate, Refund),
 }
 
 /// Gives up an order's payment, or does what is left of that.
@@ -34,10 +34,8 @@ pub(crate) async fn void(journal: &Journal, providers: &Providers, order_id: Uui
         match decide(journal, order_id).await? {
             Step::Done(payment) => return Ok(payment.view()),
             Step::Find(payment) => drop(find(journal, providers, &payment).await?),
-            Step::Void(payment, attempt) => void_charge(journal, providers, payment, attempt).await?,
-            Step::Refund(payment, refund, attempt) => {
-                refund_charge(journal, providers, &payment, refund, attempt).await?;
-            }
+            Step::Void(payment) => void_charge(journal, providers, payment).await?,
+            Step::Refund(payment, refund) => drop(refund_charge(journal, providers, &payment, refund).await?),
         }
     }
     Err(Fault::unavailable(format!("giving up the payment of {order_id} does not come to an end")).into())
@@ -77,14 +75,14 @@ async fn decide(journal: &Journal, order_id: Uuid) -> Result<Step, Error> {
         }
         Compensation::Find => Step::Find(payment.clone()),
         Compensation::Void => {
-            let attempt = journal.ask(&mut tx, &mut payment, Command::Void, due).await?;
-            Step::Void(payment.clone(), attempt)
+            payment.ask(Command::Void, due, journal.reconcile_after);
+            Step::Void(payment.clone())
         }
         Compensation::Refund => {
             // From here the refund's own row is what is looked after.
             payment.open = None;
             match refund_rest(journal, &mut tx, &payment, due).await? {
-                Some((refund, attempt)) => Step::Refund(payment.clone(), refund, attempt),
+                Some(refund) => Step::Refund(payment.clone(), refund),
                 None => Step::Done(payment.clone()),
             }
         }
@@ -100,10 +98,11 @@ async fn decide(journal: &Journal, order_id: Uuid) -> Result<Step, Error> {
 }
 
 /// Voids what is held. Refused, it may have been taken in the meantime: then the next step refunds it.
-async fn void_charge(journal: &Journal, providers: &Providers, payment: Aggregate, attempt: Uuid) -> Result<(), Error> {
+async fn void_charge(journal: &Journal, providers: &Providers, payment: Aggregate) -> Result<(), Error> {
+    let attempt = journal.attempt(&payment, Command::Void);
     let request = Request::new(&payment, Command::Void)?;
     let outcome = providers.timed([void::intended, void::answered], providers.of(&payment)?.void(request)).await;
-    let (payment, refusal) = record(journal, providers, &payment, attempt, outcome, ChargeState::Voided).await?;
+    let (payment, refusal) = record(journal, providers, &payment, &attempt, outcome, ChargeState::Voided).await?;
     reach(void::recorded);
     match refusal {
         Some(error) if payment.compensation() == Compensation::Void => Err(error),

@@ -1,9 +1,8 @@
 //! What is written down of a payment before its provider is asked, and after.
 use chrono::{DateTime, Duration, Utc};
 use kernel::{Clock, Context, Currency, Db, Fault, Outbox, Tx};
-use uuid::Uuid;
 
-use super::{Aggregate, Answer, Command, store};
+use super::{Aggregate, Answer, Attempt, Command, store};
 use crate::{Error, PaymentChanged, RefundNote, settings::Settings};
 
 /// Where a payment's decisions and its provider's answers are written down, and told of.
@@ -28,25 +27,21 @@ impl Journal {
         Ok(self.clock.shared(&self.db).await?)
     }
 
-    /// Writes down in `tx` that the provider is about to be asked to `command`, at `now` by the database's clock.
-    pub(crate) async fn ask(
-        &self,
-        tx: &mut Tx,
-        payment: &mut Aggregate,
-        command: Command,
-        now: DateTime<Utc>,
-    ) -> Result<Uuid, Fault> {
-        payment.ask(command, now, self.reconcile_after);
-        store::save(tx, payment).await?;
-        store::asked(tx, payment.order_id, command.word(), &command.key(payment.order_id), self.clock.now()).await
+    /// The provider is about to be asked to `command`.
+    pub(crate) fn attempt(&self, payment: &Aggregate, command: Command) -> Attempt {
+        Attempt::new(payment.order_id, command.word(), command.key(payment.order_id), self.clock.now())
     }
 
-    /// Records what came back, and tells of it where that moved the payment.
-    pub(crate) async fn record(&self, order_id: Uuid, attempt: Uuid, answer: &Answer) -> Result<Aggregate, Error> {
+    /// Records what came back about `asked`, the payment as it was then, and tells of it where that moved it.
+    pub(crate) async fn record(
+        &self,
+        asked: &Aggregate,
+        attempt: &Attempt,
+        answer: &Answer,
+    ) -> Result<Aggregate, Error> {
         let mut tx = self.db.begin().await?;
-        let mut payment = store::lock(&mut tx, order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let (payment, moved) = self.apply(&mut tx, asked, answer).await?;
         store::answered(&mut tx, attempt, answer.word(), self.clock.now()).await?;
-        let moved = self.apply(&mut tx, &mut payment, answer).await?;
         tx.commit().await?;
         if moved {
             self.outbox.wake();
@@ -54,20 +49,38 @@ impl Journal {
         Ok(payment)
     }
 
-    /// Applies an answer to `payment`, which is locked in `tx`; true if there is an event to wake for.
-    pub(crate) async fn apply(&self, tx: &mut Tx, payment: &mut Aggregate, answer: &Answer) -> Result<bool, Fault> {
-        let before = payment.clone();
-        let moved = payment.apply(answer).is_some();
+    /// Applies an answer to a payment that is as it was `seen`, or has moved on since; true if there is an event to wake for.
+    pub(crate) async fn apply(
+        &self,
+        tx: &mut Tx,
+        seen: &Aggregate,
+        answer: &Answer,
+    ) -> Result<(Aggregate, bool), Error> {
+        if let Some(applied) = self.advance(tx, seen, answer).await? {
+            return Ok(applied);
+        }
+        let locked = store::lock(tx, seen.order_id).await?.ok_or(Error::PaymentNotFound)?;
+        let changed = || Fault::internal("a payment changed although it was locked");
+        Ok(self.advance(tx, &locked, answer).await?.ok_or_else(changed)?)
+    }
+
+    /// The same, unless it is not as it was `before`.
+    async fn advance(
+        &self,
+        tx: &mut Tx,
+        before: &Aggregate,
+        answer: &Answer,
+    ) -> Result<Option<(Aggregate, bool)>, Fault> {
+        let mut after = before.clone();
+        let moved = after.apply(answer).is_some();
         if moved {
-            payment.updated_at = self.clock.now();
+            after.updated_at = self.clock.now();
         }
-        if *payment != before {
-            store::save(tx, payment).await?;
-        }
+        let Some(payment) = store::advance(tx, before, &after).await? else { return Ok(None) };
         if moved {
-            self.publish(tx, payment, None).await?;
+            self.publish(tx, &payment, None).await?;
         }
-        Ok(moved)
+        Ok(Some((payment, moved)))
     }
 
     /// Tells of a payment's new status, in the transaction that changes it.

@@ -1,6 +1,7 @@
 //! The rules of a payment: what its provider says moves it, and only forward.
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -36,6 +37,23 @@ impl Command {
             Self::Capture => "capture",
             Self::Void => "void",
         }
+    }
+}
+
+/// A question to a provider, which is kept once it is answered or nobody waits any more: until then the payment's own row says
+/// that somebody asks, or the refund's.
+pub(crate) struct Attempt {
+    id: Uuid,
+    order_id: Uuid,
+    what: &'static str,
+    /// The idempotency key that it is asked under, or about.
+    key: String,
+    asked_at: DateTime<Utc>,
+}
+
+impl Attempt {
+    pub(crate) fn new(order_id: Uuid, what: &'static str, key: String, asked_at: DateTime<Utc>) -> Self {
+        Self { id: Uuid::now_v7(), order_id, what, key, asked_at }
     }
 }
 

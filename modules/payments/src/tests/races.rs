@@ -1,6 +1,9 @@
 //! Many at once. Each race has a control: the same without the guard, which loses.
 use super::*;
-use crate::payment::store::{self, refunds};
+use crate::payment::{
+    Answer, ChargeState, Command,
+    store::{self, refunds},
+};
 
 /// Runs `work` sixteen times at once.
 async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
@@ -130,7 +133,7 @@ async fn a_webhook_that_is_delivered_at_once_has_one_effect() {
     }
 }
 
-/// The control: without the note and the lock, each delivery that looks finds that it is the first.
+/// The control: without the note and the guard, each delivery that looks finds that it is the first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_that_only_looks_first_has_many_effects() {
     for shop in shops().await {
@@ -143,14 +146,44 @@ async fn a_webhook_that_only_looks_first_has_many_effects() {
             async move {
                 let mut payment = store::find(&payments.journal.db, order).await.unwrap().unwrap();
                 barrier.wait().await;
-                let charge = Charge { reference: "x".into(), state: crate::payment::ChargeState::Authorized };
+                let charge = Charge { reference: "x".into(), state: ChargeState::Authorized };
+                payment.apply(&Answer::Charge(charge)).unwrap();
                 let mut tx = payments.journal.db.begin().await.unwrap();
-                payments.journal.apply(&mut tx, &mut payment, &crate::payment::Answer::Charge(charge)).await.unwrap();
+                store::save(&mut tx, &payment).await.unwrap();
+                payments.journal.publish(&mut tx, &payment, None).await.unwrap();
                 tx.commit().await.unwrap();
             }
         })
         .await;
         assert!(shop.events(order).await.len() > 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_answers_about_a_payment_as_it_was_one_is_news() {
+    for shop in shops().await {
+        let order = Uuid::now_v7();
+        shop.authorize(order, "action_required").await.unwrap();
+        let barrier = Arc::new(tokio::sync::Barrier::new(16));
+        let said = at_once(&shop, |payments, number| {
+            let barrier = Arc::clone(&barrier);
+            async move {
+                let (journal, captured) = (&payments.journal, number % 2 == 0);
+                let seen = store::find(&journal.db, order).await.unwrap().unwrap();
+                let state = if captured { ChargeState::Captured } else { ChargeState::Authorized };
+                let answer = Answer::Charge(Charge { reference: "x".into(), state });
+                barrier.wait().await;
+                let attempt = journal.attempt(&seen, Command::Capture);
+                let heard = journal.record(&seen, &attempt, &answer).await.unwrap().status;
+                (captured, heard)
+            }
+        })
+        .await;
+        assert!(said.iter().all(|(captured, heard)| !captured || heard.taken()), "{said:?}");
+        let told = shop.told(order).await;
+        assert!(["action_required authorized captured", "action_required captured"].contains(&&*told), "{told}");
+        let attempts = "SELECT COUNT(*) FROM attempts WHERE order_id = $1 AND what = 'capture'";
+        assert_eq!(shop.context.db.query(attempts).bind(order).fetch_one::<(i64,)>().await.unwrap().0, 16);
     }
 }
 

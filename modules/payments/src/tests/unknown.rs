@@ -2,17 +2,15 @@
 use super::*;
 use crate::{
     operations,
-    payment::{Aggregate, Answer, ChargeState, store},
+    payment::{Aggregate, Answer, ChargeState, Command, store},
 };
 
 /// What a process leaves that ends right after it has committed a payment.
 async fn crash_before_asking(shop: &Shop, order_id: Uuid) {
     let due = shop.payments.journal.database_time().await.unwrap();
     let mut payment = Aggregate::new(&shop.wish(order_id, 1000, "ok"), shop.context.clock.now());
-    payment.ask(crate::payment::Command::Authorize, due, TimeDelta::seconds(5));
-    let mut tx = shop.context.db.begin().await.unwrap();
-    assert!(store::insert(&mut tx, &payment).await.unwrap());
-    tx.commit().await.unwrap();
+    payment.ask(Command::Authorize, due, TimeDelta::seconds(5));
+    assert!(store::insert(&shop.context.db, &payment).await.unwrap());
 }
 
 /// What a process leaves that ends after the provider has charged.
@@ -176,10 +174,14 @@ async fn a_capture_that_beat_the_cancel_is_paid_back() {
 async fn a_capture_whose_answer_comes_after_all_was_paid_back_leaves_no_question() {
     for shop in shops().await {
         let order = shop.paid().await;
+        let journal = &shop.payments.journal;
+        let paid = store::find(&journal.db, order).await.unwrap().unwrap();
+        let asked = Aggregate { status: crate::PaymentStatus::Authorized, open: Some(Command::Capture), ..paid };
         assert_eq!(shop.payments.void(order).await.unwrap().status.word(), "refunded");
         let charge = Charge { reference: "late".into(), state: ChargeState::Captured };
-        let late = shop.payments.journal.record(order, Uuid::now_v7(), &Answer::Charge(charge)).await.unwrap();
-        operations::compensate(&shop.payments.journal, &shop.payments.providers, &late).await;
+        let attempt = journal.attempt(&asked, Command::Capture);
+        let late = journal.record(&asked, &attempt, &Answer::Charge(charge)).await.unwrap();
+        operations::compensate(journal, &shop.payments.providers, &late).await;
         let (asked, sql) = (shop.line.asked(), "SELECT COUNT(*) FROM payments WHERE open IS NOT NULL");
         assert_eq!(shop.context.db.query(sql).fetch_one::<(i64,)>().await.unwrap().0, 0, "nothing is left to ask");
         shop.reconcile_in(60).await;

@@ -5,11 +5,19 @@ use chrono::{DateTime, Utc};
 use kernel::{Db, Executor, Fault, Statement, Tx};
 use uuid::Uuid;
 
-use super::Aggregate;
+use super::{Aggregate, Attempt};
+
+/// What a payment is read from.
+macro_rules! columns {
+    () => {
+        "id, order_id, owner, provider, method, status, given_up, open, due_at, tries, reference, currency,
+         amount, refunded, refunding, reason, action_url, created_at, updated_at"
+    };
+}
 
 /// Keeps a new payment; false where the order has one already.
-pub(crate) async fn insert(tx: &mut Tx, payment: &Aggregate) -> Result<bool, Fault> {
-    let inserted = tx
+pub(crate) async fn insert(executor: impl Executor<'_>, payment: &Aggregate) -> Result<bool, Fault> {
+    let inserted = executor
         .query(
             "INSERT INTO payments (id, order_id, owner, provider, method, status, given_up, open, due_at, tries,
                                    reference, currency, amount, refunded, refunding, created_at, updated_at)
@@ -39,8 +47,8 @@ pub(crate) async fn insert(tx: &mut Tx, payment: &Aggregate) -> Result<bool, Fau
 }
 
 /// The payment of an order.
-pub(crate) async fn find(db: &Db, order_id: Uuid) -> Result<Option<Aggregate>, Fault> {
-    Ok(select(db, order_id).fetch_optional().await?)
+pub(crate) async fn find(executor: impl Executor<'_>, order_id: Uuid) -> Result<Option<Aggregate>, Fault> {
+    Ok(select(executor, order_id).fetch_optional().await?)
 }
 
 /// The payment of an order, which nobody else changes until `tx` ends.
@@ -49,14 +57,55 @@ pub(crate) async fn lock(tx: &mut Tx, order_id: Uuid) -> Result<Option<Aggregate
 }
 
 fn select<'c>(executor: impl Executor<'c>, order_id: Uuid) -> Statement<'c> {
-    executor
-        .query(
-            "SELECT id, order_id, owner, provider, method, status, given_up, open, due_at, tries, reference, currency,
-                    amount, refunded, refunding, reason, action_url, created_at, updated_at
-               FROM payments
-              WHERE order_id = $1",
-        )
+    executor.query(concat!("SELECT ", columns!(), " FROM payments WHERE order_id = $1")).bind(order_id)
+}
+
+/// Notes that what is held is about to be taken, which is looked at again at `due_at`; none where nothing is held, or where
+/// something else was asked that has no answer yet.
+pub(crate) async fn capture(db: &Db, order_id: Uuid, due_at: DateTime<Utc>) -> Result<Option<Aggregate>, Fault> {
+    Ok(db
+        .query(concat!(
+            "UPDATE payments
+                SET open = 'capture', due_at = $2, tries = 0
+              WHERE order_id = $1 AND status = 'authorized' AND NOT given_up AND open IS NULL
+             RETURNING ",
+            columns!()
+        ))
         .bind(order_id)
+        .bind(due_at)
+        .fetch_optional()
+        .await?)
+}
+
+/// Keeps `after`, which an answer has made of `before`; none where somebody else has changed what that depends on.
+///
+/// What refunds have done to it meanwhile is in what is returned.
+pub(crate) async fn advance(tx: &mut Tx, before: &Aggregate, after: &Aggregate) -> Result<Option<Aggregate>, Fault> {
+    let news = (after.updated_at != before.updated_at).then_some(after.updated_at);
+    Ok(tx
+        .query(concat!(
+            "UPDATE payments
+                SET status = $2, open = $3, reference = $4, reason = $5, action_url = $6,
+                    updated_at = COALESCE($7, updated_at)
+              WHERE order_id = $1 AND status = $8 AND given_up = $9 AND tries = $10
+                AND open IS NOT DISTINCT FROM $11 AND reference IS NOT DISTINCT FROM $12
+             RETURNING ",
+            columns!()
+        ))
+        .bind(after.order_id)
+        .bind(after.status)
+        .bind(after.open)
+        .bind(after.reference.clone())
+        .bind(after.reason.clone())
+        .bind(after.action_url.clone())
+        .bind(news)
+        .bind(before.status)
+        .bind(before.given_up)
+        .bind(before.tries)
+        .bind(before.open)
+        .bind(before.reference.clone())
+        .fetch_optional()
+        .await?)
 }
 
 /// Keeps what has changed. `payment` was locked in `tx`; what refunds are promised is theirs to change.
@@ -115,32 +164,24 @@ pub(crate) async fn acquire(db: &Db, order_id: Uuid, now: DateTime<Utc>, until: 
     Ok(acquired == 1)
 }
 
-/// Notes a question before it is asked.
-pub(crate) async fn asked(
+/// Keeps an attempt with what came of it.
+pub(crate) async fn answered(
     executor: impl Executor<'_>,
-    order_id: Uuid,
-    what: &'static str,
-    key: &str,
+    attempt: &Attempt,
+    outcome: &str,
     now: DateTime<Utc>,
-) -> Result<Uuid, Fault> {
-    let id = Uuid::now_v7();
+) -> Result<(), Fault> {
     executor
-        .query("INSERT INTO attempts (id, order_id, what, key, asked_at) VALUES ($1, $2, $3, $4, $5)")
-        .bind(id)
-        .bind(order_id)
-        .bind(what)
-        .bind(key)
-        .bind(now)
-        .execute()
-        .await?;
-    Ok(id)
-}
-
-/// Notes what came back.
-pub(crate) async fn answered(tx: &mut Tx, attempt: Uuid, outcome: &str, now: DateTime<Utc>) -> Result<(), Fault> {
-    tx.query("UPDATE attempts SET outcome = $2, answered_at = $3 WHERE id = $1")
-        .bind(attempt)
+        .query(
+            "INSERT INTO attempts (id, order_id, what, key, outcome, asked_at, answered_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(attempt.id)
+        .bind(attempt.order_id)
+        .bind(attempt.what)
+        .bind(&*attempt.key)
         .bind(outcome)
+        .bind(attempt.asked_at)
         .bind(now)
         .execute()
         .await?;

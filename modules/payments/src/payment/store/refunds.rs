@@ -27,8 +27,8 @@ pub(crate) struct Refund {
 }
 
 /// The refund of an order under `key`.
-pub(crate) async fn find(tx: &mut Tx, order_id: Uuid, key: &str) -> Result<Option<Refund>, Fault> {
-    Ok(tx
+pub(crate) async fn find(executor: impl Executor<'_>, order_id: Uuid, key: &str) -> Result<Option<Refund>, Fault> {
+    Ok(executor
         .query("SELECT key, amount, status, reason FROM refunds WHERE order_id = $1 AND key = $2")
         .bind(order_id)
         .bind(key)
