@@ -135,6 +135,11 @@ impl Sandbox {
     /// Does `what` with a charge, or says again what it said under the same key.
     async fn operate(&self, what: &'static str, request: Request) -> Result<Outcome, Unknown> {
         let mut tx = self.db.begin().await.map_err(Fault::from)?;
+        if store::advance(&mut tx, what, &request).await? {
+            store::note(&mut tx, what, &request, None, self.clock.now()).await?;
+            tx.commit().await.map_err(Fault::from)?;
+            return Ok(Outcome::Done);
+        }
         let Some(mut row) = store::lock(&mut tx, &request.reference).await? else {
             return Ok(Outcome::Declined { reason: "no_such_charge".into() });
         };
@@ -142,7 +147,8 @@ impl Sandbox {
             refused
         } else {
             let refused = row.operate(what, request.amount.amount).err();
-            store::save(&mut tx, &row, what, &request, refused, self.clock.now()).await?;
+            store::save(&mut tx, &row).await?;
+            store::note(&mut tx, what, &request, refused, self.clock.now()).await?;
             refused.map(ToOwned::to_owned)
         };
         tx.commit().await.map_err(Fault::from)?;

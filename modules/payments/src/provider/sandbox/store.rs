@@ -90,27 +90,53 @@ pub(super) async fn repeated(tx: &mut Tx, key: &str) -> Result<Option<Option<Str
     Ok(known.map(|(refused,)| refused))
 }
 
-/// Saves what was done with a charge, and how it stands since.
-pub(super) async fn save(
-    tx: &mut Tx,
-    row: &Row,
-    what: &'static str,
-    request: &Request,
-    refused: Option<&'static str>,
-    now: DateTime<Utc>,
-) -> Result<(), Fault> {
+/// Captures or voids what is held, as most often; false where it takes a closer look.
+pub(super) async fn advance(tx: &mut Tx, what: &'static str, request: &Request) -> Result<bool, Fault> {
+    let state = match what {
+        "capture" => "captured",
+        "void" => "voided",
+        _ => return Ok(false),
+    };
+    let moved = tx
+        .query(
+            "UPDATE test_charges
+                SET state = $2
+              WHERE reference = $1 AND state = 'authorized'
+                AND NOT EXISTS (SELECT 1 FROM test_operations WHERE key = $3)",
+        )
+        .bind(&*request.reference)
+        .bind(state)
+        .bind(&*request.key)
+        .execute()
+        .await?;
+    Ok(moved == 1)
+}
+
+/// Saves how a charge stands.
+pub(super) async fn save(tx: &mut Tx, row: &Row) -> Result<(), Fault> {
     tx.query("UPDATE test_charges SET state = $2, refunded = $3 WHERE reference = $1")
         .bind(&*row.reference)
         .bind(&*row.state)
         .bind(row.refunded)
         .execute()
         .await?;
+    Ok(())
+}
+
+/// Notes what was done, or was refused.
+pub(super) async fn note(
+    tx: &mut Tx,
+    what: &'static str,
+    request: &Request,
+    refused: Option<&'static str>,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
     tx.query(
         "INSERT INTO test_operations (key, reference, what, amount, refused, asked, at)
          VALUES ($1, $2, $3, $4, $5, 1, $6)",
     )
     .bind(&*request.key)
-    .bind(&*row.reference)
+    .bind(&*request.reference)
     .bind(what)
     .bind(request.amount.amount)
     .bind(refused)
