@@ -33,14 +33,19 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
             Ok(body) => body,
             Err(error) => return problem(Fault::internal(error)),
         };
-        let digest = &Digest::of(&body).hex()[..2 * DIGEST];
+        let tag = tag(Some(self.0), &body);
         let mut response = Json(()).into_response();
         *response.body_mut() = body.into();
-        if let Ok(tag) = HeaderValue::try_from(format!("\"{}-{digest}\"", self.0)) {
-            response.headers_mut().insert(ETAG, tag);
-        }
+        response.headers_mut().insert(ETAG, tag);
         response
     }
+}
+
+/// The strong tag of one body: of an entity with its version, of a list, which has none, by the body alone.
+pub(crate) fn tag(version: Option<i64>, body: &[u8]) -> HeaderValue {
+    let version = version.map_or_else(|| "list".into(), |version| version.to_string());
+    let digest = &Digest::of(body).hex()[..2 * DIGEST];
+    HeaderValue::try_from(format!("\"{version}-{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The tags of `If-Match` or `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2).

@@ -8,9 +8,9 @@ use std::{
 };
 
 use axum::http::{StatusCode, header::AUTHORIZATION};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 
-use crate::{Call, CallSemantics, Failure, Fault, Problem, ServiceTokens, given::given, rpc::ANSWER};
+use crate::{Call, CallSemantics, Failure, Fault, Problem, Reply, ServiceTokens, given::given, rpc::ANSWER};
 
 /// Another process that hosts a module.
 #[derive(Debug, Clone)]
@@ -44,7 +44,7 @@ impl Remote {
     }
 
     /// Calls one method there.
-    pub async fn call<T: DeserializeOwned, E: Failure + From<Fault>>(
+    pub async fn call<T: Reply, E: Failure + From<Fault>>(
         &self,
         semantics: CallSemantics,
         path: &str,
@@ -82,12 +82,7 @@ impl Remote {
         unreachable!("the last attempt returns")
     }
 
-    async fn send<T: DeserializeOwned, E: Failure + From<Fault>>(
-        &self,
-        call: Call,
-        path: &str,
-        body: String,
-    ) -> Attempt<T, E> {
+    async fn send<T: Reply, E: Failure + From<Fault>>(&self, call: Call, path: &str, body: String) -> Attempt<T, E> {
         let token = match self.tokens.token(self.module) {
             Ok(token) => token,
             Err(fault) => return Attempt::Undelivered(fault),
@@ -107,7 +102,7 @@ impl Remote {
             Err(error) => return Attempt::Unclear(Fault::unavailable(error)),
         };
         if status.is_success() {
-            return Attempt::Answered(serde_json::from_slice(&bytes).map_err(|error| {
+            return Attempt::Answered(T::read(bytes).map_err(|error| {
                 Fault::internal(format!("{}{path} answered what this release cannot read: {error}", self.base)).into()
             }));
         }

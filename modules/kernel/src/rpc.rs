@@ -2,10 +2,10 @@
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
 
 use axum::{
-    Json, Router,
+    Router,
     body::Bytes,
     extract::DefaultBodyLimit,
-    http::HeaderMap,
+    http::{HeaderMap, header::CONTENT_TYPE},
     response::IntoResponse,
     routing::{MethodRouter, post},
 };
@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::sync::Semaphore;
 
 use crate::{
-    Call, Context, DomainEvent, Failure, Fault, Inbox, Messaging, Outbox, Problem, Remote, Tasks, given::given,
+    Call, Context, DomainEvent, Failure, Fault, Inbox, Messaging, Outbox, Problem, Remote, Tasks, given::given, problem,
 };
 
 /// A module's trait object that can cross a process boundary. [`api!`](crate::api) writes it.
@@ -53,6 +53,29 @@ pub trait Survey {
     fn error<E: Failure>(&mut self, method: &'static str);
     /// It publishes an `E`, which is called `name`.
     fn event<E: DomainEvent>(&mut self, name: &'static str);
+}
+
+/// What a method answers with, and how that crosses: as JSON, read and written; or as bytes that are JSON already, which
+/// is what [`Ready`](crate::Ready) is for.
+pub trait Reply: Sized {
+    /// What its JSON is of.
+    type Of: Serialize + DeserializeOwned;
+    /// As it is sent.
+    fn write(&self) -> serde_json::Result<Bytes>;
+    /// As it arrives.
+    fn read(bytes: Bytes) -> serde_json::Result<Self>;
+}
+
+impl<T: Serialize + DeserializeOwned> Reply for T {
+    type Of = T;
+
+    fn write(&self) -> serde_json::Result<Bytes> {
+        serde_json::to_vec(self).map(Bytes::from)
+    }
+
+    fn read(bytes: Bytes) -> serde_json::Result<Self> {
+        serde_json::from_slice(&bytes)
+    }
 }
 
 /// What may be done to a call: the word before a method of [`api!`](crate::api).
@@ -96,7 +119,7 @@ impl Local {
     pub async fn call<A, T, E, F>(&self, semantics: CallSemantics, args: A, serve: impl Fn(A) -> F) -> Result<T, E>
     where
         A: Serialize + DeserializeOwned,
-        T: Serialize + DeserializeOwned + Send + 'static,
+        T: Reply + Send + 'static,
         E: Failure + From<Fault>,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
@@ -162,8 +185,11 @@ fn sent<A: Serialize + DeserializeOwned>(args: &A) -> Result<A, Fault> {
     read(&given(args).map_err(Fault::internal)?.to_string())
 }
 
-fn round_trip<T: Serialize + DeserializeOwned>(value: &T) -> Result<T, Fault> {
-    read(&serde_json::to_string(value).map_err(Fault::internal)?)
+/// An answer as it arrives in another process, where what it is of can be read.
+fn round_trip<T: Reply>(value: &T) -> Result<T, Fault> {
+    let bytes = value.write().map_err(Fault::internal)?;
+    let of: T::Of = read(&String::from_utf8_lossy(&bytes))?;
+    T::read(of.write().map_err(Fault::internal)?).map_err(Fault::internal)
 }
 
 fn read<T: DeserializeOwned>(text: &str) -> Result<T, Fault> {
@@ -179,7 +205,7 @@ pub(crate) const ANSWER: &str = "x-module-answer";
 pub fn method<A, T, E, F>(serve: impl Fn(A) -> F + Clone + Send + Sync + 'static) -> MethodRouter
 where
     A: DeserializeOwned + Send + 'static,
-    T: Serialize,
+    T: Reply,
     E: Failure + From<Fault>,
     F: Future<Output = Result<T, E>> + Send,
 {
@@ -193,8 +219,9 @@ where
                     Err(Fault::unavailable(format!("arguments that this release cannot read: {error}")).into())
                 }
             };
-            match outcome {
-                Ok(value) => Json(value).into_response(),
+            match outcome.map(|value| value.write()) {
+                Ok(Ok(json)) => ([(CONTENT_TYPE, "application/json")], json).into_response(),
+                Ok(Err(error)) => problem(Fault::internal(error)),
                 Err(error) => ([(ANSWER, "1")], Problem::from(error)).into_response(),
             }
         })
@@ -306,7 +333,7 @@ macro_rules! api {
                     $(survey.event::<$Event>(stringify!($Event));)?
                     $(
                         $(survey.argument::<$ty>(stringify!($method), stringify!($arg));)*
-                        survey.answer::<$Value>(stringify!($method));
+                        survey.answer::<<$Value as $crate::Reply>::Of>(stringify!($method));
                         survey.error::<$Error>(stringify!($method));
                     )*
                 }

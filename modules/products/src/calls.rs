@@ -1,5 +1,5 @@
 //! The module behind its trait: who may do what, and in which room it is done.
-use kernel::{Caller, Condition, Page, PageQuery};
+use kernel::{Caller, Condition, Page, PageQuery, Ready};
 use uuid::Uuid;
 
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 
 #[kernel::async_trait]
 impl Products for Service {
-    async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Page<Product>, Error> {
+    async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Ready<Page<Product>>, Error> {
         catalogue::list(self, &caller, query).await
     }
 
@@ -21,7 +21,7 @@ impl Products for Service {
         catalogue::every(self, page).await
     }
 
-    async fn get(&self, caller: Caller, id_or_slug: String) -> Result<Product, Error> {
+    async fn get(&self, caller: Caller, id_or_slug: String) -> Result<Ready<Product>, Error> {
         catalogue::get(self, &caller, id_or_slug).await
     }
 

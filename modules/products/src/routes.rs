@@ -1,8 +1,12 @@
 //! The public endpoints.
 use std::sync::Arc;
 
-use axum::{Json, extract::State, http::StatusCode};
-use kernel::{Body, Caller, Condition, IdempotencyKey, Location, Page, PageQuery, Path, Problem, Query, Tagged};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header::CACHE_CONTROL},
+};
+use kernel::{Body, Caller, Condition, IdempotencyKey, Location, Page, PageQuery, Path, Problem, Query, Ready, Tagged};
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -40,17 +44,26 @@ impl PartialSchema for Key {
     }
 }
 
+/// What may be kept by whoever is shown it, and by caches on the way if it is for everybody; but not shown again unasked:
+/// prices and stock change, and to ask costs a 304.
+type Kept<T> = ([(HeaderName, &'static str); 1], Ready<T>);
+
+fn kept<T>(everybodys: bool, ready: Ready<T>) -> Kept<T> {
+    ([(CACHE_CONTROL, if everybodys { "public, no-cache" } else { "private, no-cache" })], ready)
+}
+
 /// Lists products.
 #[utoipa::path(get, path = "/v1/products", responses((status = 200, body = Page<Product>)))]
-async fn list(State(api): Api, caller: Caller, Query(query): Query<ProductQuery>) -> Answer<Json<Page<Product>>> {
-    Ok(Json(api.list(caller, query).await?))
+async fn list(State(api): Api, caller: Caller, Query(query): Query<ProductQuery>) -> Answer<Kept<Page<Product>>> {
+    let everybodys = caller == Caller::Anonymous;
+    Ok(kept(everybodys, api.list(caller, query).await?))
 }
 
 /// Looks up a product by its identifier or its slug.
 #[utoipa::path(get, path = "/v1/products/{product}", responses((status = 200, body = Product)))]
-async fn get(State(api): Api, caller: Caller, Path(Key(product)): Path<Key>) -> Answer<Tagged<Product>> {
-    let product = api.get(caller, product).await?;
-    Ok(Tagged(product.version, product))
+async fn get(State(api): Api, caller: Caller, Path(Key(product)): Path<Key>) -> Answer<Kept<Product>> {
+    let everybodys = caller == Caller::Anonymous;
+    Ok(kept(everybodys, api.get(caller, product).await?))
 }
 
 /// Creates a product. Staff.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Settings {
     reservation_minutes: u32,
+    cache_mb: u32,
     pub(crate) demo: bool,
 }
 
@@ -17,6 +18,11 @@ impl Settings {
             return Err("`products.reservation_minutes` must be 1 or more".into());
         }
         Ok(self)
+    }
+
+    /// How many bytes of what customers were shown are kept.
+    pub(crate) fn cache(&self) -> usize {
+        usize::try_from(self.cache_mb).unwrap_or_default() << 20
     }
 
     /// How long stock is kept for an order.

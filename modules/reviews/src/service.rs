@@ -35,6 +35,7 @@ impl Service {
     /// The product that this caller calls so.
     pub(crate) async fn product(&self, caller: Caller, product: String) -> Result<Product, Error> {
         let found = self.products.get(caller, product).await;
+        let found = found.and_then(|product| Ok(product.value()?));
         found.map_err(|error| {
             error.map_own(|own| match own {
                 products::Error::ProductNotFound { product } => Error::ProductNotFound { product },

@@ -12,7 +12,7 @@ use axum::{
 use utoipa::openapi::ResponseBuilder;
 
 use super::{Answer, Described};
-use crate::{CartToken, IDEMPOTENCY_REPLAYED, SignedIn, Tagged};
+use crate::{CartToken, IDEMPOTENCY_REPLAYED, Ready, SignedIn, Tagged};
 
 impl<T> Answer for Tagged<T> {
     fn describe(described: &mut Described) {
@@ -26,6 +26,12 @@ impl<T> Answer for Tagged<T> {
         for status in ["2", "304"] {
             described.answer_header(status, "ETag", "Its version and a digest of the body (RFC 9110, section 8.8.3).");
         }
+    }
+}
+
+impl<T> Answer for Ready<T> {
+    fn describe(described: &mut Described) {
+        Tagged::<T>::describe(described);
     }
 }
 

@@ -2,7 +2,7 @@
 mod changes;
 
 use chrono::{DateTime, Utc};
-use kernel::{Caller, Condition, Money, Page, PageQuery};
+use kernel::{Caller, Condition, Money, Page, PageQuery, Ready};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -168,7 +168,7 @@ pub struct NewCategory {
 }
 
 /// Which products, in which order.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct ProductQuery {
     /// Words of the name, vendor, tags, SKUs, options, bar codes or description; all of them, the first eight.
@@ -300,7 +300,9 @@ kernel::api! {
     /// The catalogue: products, variants, categories, search, and their stock.
     pub trait Products("products") {
         /// Lists products; what is not active only to staff who ask for it.
-        read async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Page<Product>, Error>;
+        ///
+        /// What others than staff are shown may be a second old, here and in `get`; nothing is decided by it.
+        read async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Ready<Page<Product>>, Error>;
 
         /// Lists every product whatever its status, the first created first: what an export takes. Staff.
         ///
@@ -308,7 +310,7 @@ kernel::api! {
         read async fn every(&self, caller: Caller, page: PageQuery) -> Result<Page<Product>, Error>;
 
         /// Looks up one product by its identifier or its slug.
-        read async fn get(&self, caller: Caller, id_or_slug: String) -> Result<Product, Error>;
+        read async fn get(&self, caller: Caller, id_or_slug: String) -> Result<Ready<Product>, Error>;
 
         /// Creates a product. Staff.
         once async fn create(&self, caller: Caller, product: NewProduct) -> Result<Product, Error>;

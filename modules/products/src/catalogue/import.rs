@@ -3,6 +3,7 @@ use kernel::{Patch, Refusal, Tx, Violation, Violations};
 
 use super::{
     apply,
+    cache::Name,
     categories::imported_category,
     change::Change,
     create_as,
@@ -72,6 +73,7 @@ async fn import_one(service: &Service, mut imported: ImportedProduct) -> Result<
     if known.is_none() {
         change.complete()?;
         if create_as(service, &mut tx, ProductId::new(), &change, std::slice::from_ref(&slug)).await? {
+            let _changing = service.shown.changes.of([Name::Lists]);
             tx.commit().await?;
             return Ok(Outcome::Created);
         }
@@ -85,6 +87,7 @@ async fn import_one(service: &Service, mut imported: ImportedProduct) -> Result<
     }
     let changed = apply(service, &mut tx, &row, &change).await?;
     let outcome = if changed { Outcome::Updated } else { Outcome::Unchanged };
+    let _changing = changed.then(|| service.shown.changes.of([Name::Lists, Name::Product(row.id)]));
     tx.commit().await?;
     Ok(outcome)
 }

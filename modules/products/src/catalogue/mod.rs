@@ -1,4 +1,5 @@
 //! What is sold: products, their variants and their categories, and how they are listed, found and changed.
+pub(crate) mod cache;
 pub(crate) mod categories;
 mod change;
 mod fields;
@@ -8,13 +9,14 @@ pub(crate) mod product;
 mod search;
 pub(crate) mod store;
 
-use kernel::{Caller, Condition, Fault, Page, PageQuery, Patch, StartError, Tx, Violation};
+use kernel::{Caller, Condition, Fault, Page, PageQuery, Patch, Ready, StartError, Tx, Violation};
 use uuid::Uuid;
 
 use crate::{
     Error, NewProduct, Offer, Product, ProductId, ProductPatch, ProductQuery, ProductStatus, Rating, Sku, forms::slug,
     service::Service, stock,
 };
+use cache::Name;
 use change::Change;
 use listing::Listing;
 use product::{Details, Draft};
@@ -32,15 +34,36 @@ fn shown(mut product: Product) -> Product {
     product
 }
 
-/// One query for the products of the page, one for all their variants.
-pub(crate) async fn list(service: &Service, caller: &Caller, query: ProductQuery) -> Result<Page<Product>, Error> {
+/// What a product is shown with.
+fn names(product: &Product) -> impl Iterator<Item = Name> {
+    let stock = product.variants.iter().map(|variant| Name::Stock(variant.sku.clone()));
+    std::iter::once(Name::Product(product.id)).chain(stock)
+}
+
+/// Staff reads the database, everybody else what they were shown before, if that is so still.
+pub(crate) async fn list(
+    service: &Service,
+    caller: &Caller,
+    query: ProductQuery,
+) -> Result<Ready<Page<Product>>, Error> {
+    if caller.is_staff() {
+        return Ok(Ready::of(&read_list(service, query).await?)?);
+    }
     if query.status.is_some_and(|status| status != ProductStatus::Active) {
         caller.staff()?;
     }
+    let read = async {
+        let page = read_list(service, query.clone()).await?.map(shown);
+        Ok((Ready::of(&page)?, page.items.iter().flat_map(names).chain([Name::Lists]).collect()))
+    };
+    service.shown.lists.get(query.clone(), read).await
+}
+
+/// One query for the products of the page, one for all their variants.
+async fn read_list(service: &Service, query: ProductQuery) -> Result<Page<Product>, Error> {
     let listing = Listing::read(query)?;
     let rows = store::list(&service.db, &listing).await?;
-    let page = with_variants(service, Page::new(rows, listing.limit, |row| listing.key(row))).await?;
-    Ok(if caller.is_staff() { page } else { page.map(shown) })
+    with_variants(service, Page::new(rows, listing.limit, |row| listing.key(row))).await
 }
 
 pub(crate) async fn every(service: &Service, page: PageQuery) -> Result<Page<Product>, Error> {
@@ -59,25 +82,34 @@ async fn with_variants(service: &Service, page: Page<Row>) -> Result<Page<Produc
 }
 
 /// A product that customers do not see is to them as if it were not there.
-pub(crate) async fn get(service: &Service, caller: &Caller, id_or_slug: String) -> Result<Product, Error> {
-    let found = match Key::parse(&id_or_slug) {
+pub(crate) async fn get(service: &Service, caller: &Caller, id_or_slug: String) -> Result<Ready<Product>, Error> {
+    if caller.is_staff() {
+        return Ok(Ready::of(&read_one(service, &id_or_slug).await?)?);
+    }
+    let read = async {
+        let product = read_one(service, &id_or_slug).await?;
+        if product.status != ProductStatus::Active {
+            return Err(Error::ProductNotFound { product: id_or_slug.clone() });
+        }
+        let product = shown(product);
+        Ok((Ready::of(&product)?, names(&product).collect()))
+    };
+    service.shown.products.get(id_or_slug.clone(), read).await
+}
+
+async fn read_one(service: &Service, id_or_slug: &str) -> Result<Product, Error> {
+    let found = match Key::parse(id_or_slug) {
         Some(key) => store::find(&service.db, &key).await?,
         None => None,
     };
-    let Some(row) = found else { return Err(Error::ProductNotFound { product: id_or_slug }) };
+    let row = found.ok_or_else(|| Error::ProductNotFound { product: id_or_slug.to_owned() })?;
     let variants = variants::of_one(&service.db, row.id, service.currency).await?;
-    let product = row.product(variants);
-    if caller.is_staff() {
-        Ok(product)
-    } else if product.status == ProductStatus::Active {
-        Ok(shown(product))
-    } else {
-        Err(Error::ProductNotFound { product: id_or_slug })
-    }
+    Ok(row.product(variants))
 }
 
 /// Notes a rating, unless a later one has come before.
 pub(crate) async fn rate(service: &Service, id: ProductId, rating: Option<Rating>, version: i64) -> Result<(), Error> {
+    let _changing = service.shown.changes.of([Name::Product(id)]);
     if !store::rate(&service.db, id, rating, version).await? {
         store::find(&service.db, &Key::Id(id)).await?.ok_or(Error::ProductNotFound { product: id.to_string() })?;
     }
@@ -109,6 +141,7 @@ pub(crate) async fn create(service: &Service, product: NewProduct) -> Result<Pro
         return Err(Error::SlugTaken { slug: slugs.into_iter().next().unwrap_or_default() });
     }
     let product = read(service, &mut tx, id).await?;
+    let _changing = service.shown.changes.of([Name::Lists]);
     tx.commit().await?;
     tracing::info!(product.id = %id, slug = product.slug, "a product was created");
     Ok(product)
@@ -133,6 +166,7 @@ pub(crate) async fn update(
     }
     let changed = apply(service, &mut tx, &row, &change).await?;
     let product = read(service, &mut tx, id).await?;
+    let _changing = changed.then(|| service.shown.changes.of([Name::Lists, Name::Product(id)]));
     tx.commit().await?;
     if changed {
         tracing::info!(product.id = %id, slug = product.slug, "a product was changed");
@@ -230,6 +264,7 @@ pub(crate) async fn prepare(service: &Service) -> Result<bool, Error> {
     let rows = store::unprepared(&service.db, BATCH).await?;
     let mut of = variants::of(&service.db, rows.iter().map(|row| row.id), service.currency).await?;
     let mut prepared = 0;
+    let _changing = (!rows.is_empty()).then(|| service.shown.changes.of([Name::Lists]));
     for row in &rows {
         let variants: Vec<_> = of.remove(&row.id).unwrap_or_default().into_iter().map(Draft::from).collect();
         prepared += store::set_words(&service.db, row, Found::of(&row.details(), &variants)).await?;

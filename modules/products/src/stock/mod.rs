@@ -5,7 +5,7 @@ mod store;
 use kernel::{Caller, Condition, Page, PageQuery, Tx, Violation, Violations, line};
 
 use crate::failpoints::{adjust, reach};
-use crate::{Error, Sku, Stock, StockMovement, forms, service::Service};
+use crate::{Error, Sku, Stock, StockMovement, catalogue::cache::Name, forms, service::Service};
 
 pub(crate) use store::{open, set_policy};
 
@@ -24,6 +24,7 @@ pub(crate) async fn set_stock(service: &Service, sku: Sku, on_hand: i64, if_matc
         return Ok(before.of(&sku));
     }
     let after = adjust(service, &mut tx, &sku, before, delta, None, if_match).await?;
+    let _changing = service.shown.changes.of([Name::Stock(sku.clone())]);
     tx.commit().await?;
     tracing::info!(%sku, delta, on_hand, "stock was counted");
     Ok(after)
@@ -53,6 +54,7 @@ pub(crate) async fn adjust_stock(
     fits.map_err(|flaw| Violation::new(&flaw.code, format!("what is on hand then {flaw}")).at("/delta"))?;
     let after = adjust(service, &mut tx, &sku, before, delta, Some(request), if_match).await?;
     reach(adjust::uncommitted);
+    let _changing = service.shown.changes.of([Name::Stock(sku.clone())]);
     tx.commit().await?;
     reach(adjust::committed);
     tracing::info!(%sku, delta, on_hand = after.on_hand, "stock was adjusted");

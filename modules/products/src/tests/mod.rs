@@ -8,6 +8,7 @@ mod races;
 mod ratings;
 mod reservations;
 mod routes;
+mod shown;
 mod stock;
 
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use kernel::{
 use uuid::Uuid;
 
 use crate::{
-    Module, NewProduct, NewVariant, OptionValue, Product, Products, Service, Sku, Stock, StockLine, VariantPatch,
-    stock::reservations::expire,
+    Error, Module, NewProduct, NewVariant, OptionValue, Product, ProductQuery, Products, Service, Sku, Stock,
+    StockLine, VariantPatch, stock::reservations::expire,
 };
 
 /// One engine's shop, and what keeps its files.
@@ -47,6 +48,14 @@ async fn shops() -> Vec<Shop> {
 }
 
 impl Shop {
+    async fn get(&self, caller: Caller, id_or_slug: String) -> Result<Product, Error> {
+        Ok(self.service.get(caller, id_or_slug).await?.value()?)
+    }
+
+    async fn list(&self, caller: Caller, query: ProductQuery) -> Result<Page<Product>, Error> {
+        Ok(self.service.list(caller, query).await?.value()?)
+    }
+
     /// A product with one variant, of which so many are on hand.
     async fn stocked(&self, sku: &str, on_hand: i64) -> Sku {
         self.create(staff(), NewProduct { variants: vec![variant(sku, 1999, on_hand)], ..product(sku) }).await.unwrap();

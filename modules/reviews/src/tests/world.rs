@@ -1,7 +1,7 @@
 //! A shop whose catalogue is one cup in two sizes and one jug, and that hears of orders as they are told to it.
 use std::sync::{Arc, Mutex};
 
-use kernel::{Caller, Context, Local, Module as _, Money, Tx, Wire, testing::Folder};
+use kernel::{Caller, Context, Local, Module as _, Money, Ready, Tx, Wire, testing::Folder};
 use orders::{Order, OrderLine};
 use products::{Product, ProductId, ProductStatus, Rating, Variant};
 use serde_json::json;
@@ -51,11 +51,11 @@ fn product(slug: &str, skus: &[(&str, bool)]) -> Product {
 
 #[kernel::async_trait]
 impl products::Double for Catalogue {
-    async fn get(&self, caller: Caller, key: String) -> Result<Product, products::Error> {
+    async fn get(&self, caller: Caller, key: String) -> Result<Ready<Product>, products::Error> {
         let found = self.products.iter().find(|product| product.slug == key || product.id.to_string() == key);
         let mut product = found.cloned().ok_or(products::Error::ProductNotFound { product: key })?;
         product.variants.retain(|variant| variant.on_sale || caller.is_staff());
-        Ok(product)
+        Ok(Ready::of(&product)?)
     }
 
     async fn rate(&self, id: ProductId, rating: Option<Rating>, version: i64) -> Result<(), products::Error> {

@@ -41,6 +41,7 @@ pub(crate) async fn reserve(service: &Service, order_id: Uuid, lines: Vec<StockL
         }
         store::set(&mut tx, order_id, State::Reserved, expires_at).await?;
     }
+    let _changing = service.changing(&lines);
     reach(reserve::uncommitted);
     tx.commit().await?;
     reach(reserve::committed);
@@ -63,6 +64,8 @@ pub(crate) async fn commit(service: &Service, order_id: Uuid) -> Result<(), Erro
         stock::commit(&mut tx, line, order_id, service.clock.now()).await?;
     }
     store::set(&mut tx, order_id, State::Committed, expires_at).await?;
+    // What is sold as it was reserved leaves as many as before.
+    let _changing = (state == State::Expired).then(|| service.changing(&lines));
     reach(commit::uncommitted);
     tx.commit().await?;
     reach(commit::committed);
@@ -77,7 +80,8 @@ pub(crate) async fn release(service: &Service, order_id: Uuid) -> Result<(), Err
         return Ok(tx.commit().await?);
     }
     let (state, expires_at) = store::lock(&mut tx, order_id).await?.ok_or_else(|| vanished(order_id))?;
-    for line in &held(&mut tx, order_id).await? {
+    let lines = held(&mut tx, order_id).await?;
+    for line in &lines {
         match state {
             State::Reserved => stock::release(&mut tx, line).await?,
             State::Committed => stock::restock(&mut tx, line, order_id, now).await?,
@@ -86,6 +90,7 @@ pub(crate) async fn release(service: &Service, order_id: Uuid) -> Result<(), Err
         }
     }
     store::set(&mut tx, order_id, State::Released, expires_at).await?;
+    let _changing = service.changing(&lines);
     reach(release::uncommitted);
     tx.commit().await?;
     reach(release::committed);
@@ -108,9 +113,11 @@ async fn expire_one(service: &Service, order_id: Uuid, now: DateTime<Utc>) -> Re
     let mut tx = service.db.begin().await?;
     // It may have been renewed, committed or released since we looked.
     if store::expire(&mut tx, order_id, now).await? {
-        for line in &held(&mut tx, order_id).await? {
+        let lines = held(&mut tx, order_id).await?;
+        for line in &lines {
             stock::release(&mut tx, line).await?;
         }
+        let _changing = service.changing(&lines);
         tx.commit().await?;
         metrics::counter!("stoa_reservations_expired_total").increment(1);
         tracing::info!(order.id = %order_id, "its reservation expired");
