@@ -47,8 +47,9 @@ async fn expand_tables(db: &Db) -> sqlx::Result<()> {
         Db::Sqlite { writer, .. } => {
             let ours = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE '%VIRTUAL%' \
                         AND name NOT LIKE 'sqlite%' AND name NOT LIKE '%\\_fts\\_%' ESCAPE '\\' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
-            for (table,) in sqlx::query_as::<_, (String,)>(ours).fetch_all(writer).await? {
-                sqlx::query(added(&table)).execute(writer).await?;
+            let mut file = writer.another().await?;
+            for (table,) in sqlx::query_as::<_, (String,)>(ours).fetch_all(&mut file).await? {
+                sqlx::query(added(&table)).execute(&mut file).await?;
             }
         }
         Db::Postgres(primary) => {

@@ -176,31 +176,6 @@ async fn a_transaction_that_is_dropped_is_rolled_back() {
     }
 }
 
-/// As SQLite does by itself where a disk is full or fails; the control is sqlx, which takes it for open.
-#[tokio::test]
-async fn a_transaction_that_the_engine_rolled_back_is_not_the_last() {
-    for (context, _folder) in contexts().await {
-        let db = &context.db;
-        if let Db::Sqlite { writer, .. } = db {
-            let options = writer.connect_options().as_ref().clone();
-            let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await.unwrap();
-            let naive = Db::Sqlite { writer: pool.clone(), reader: pool };
-            rolled_back_by_the_engine(&naive).await;
-            assert!(naive.begin().await.is_err(), "sqlx has learned to see it");
-            naive.close().await;
-            rolled_back_by_the_engine(db).await;
-        }
-        db.begin().await.expect("it can begin").commit().await.expect("it can commit");
-        assert_eq!(counter(db, 2).await, 0);
-    }
-}
-
-async fn rolled_back_by_the_engine(db: &Db) {
-    let mut tx = db.begin().await.unwrap();
-    tx.query("UPDATE counters SET n = 1 WHERE id = 2").execute().await.unwrap();
-    tx.query("INSERT OR ROLLBACK INTO counters (id, n) VALUES (1, 0)").execute().await.unwrap_err();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_that_is_exhausted_is_unavailable_in_time() {
     join_all(contexts().await.into_iter().map(async |(context, _folder)| {

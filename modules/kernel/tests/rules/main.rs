@@ -7,6 +7,7 @@ mod bus;
 mod contract;
 mod database;
 mod deadline;
+mod group;
 mod lifetime;
 mod marks;
 mod outbox;

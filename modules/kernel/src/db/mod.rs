@@ -1,4 +1,7 @@
 //! One database handle over SQLite and PostgreSQL: one SQL text, each engine's own column types.
+mod failed;
+mod group;
+
 use std::{
     borrow::Cow,
     path::Path,
@@ -7,8 +10,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use sqlx::{
-    Arguments, AssertSqlSafe, ConnectOptions, Connection, Encode, FromRow, PgConnection, Postgres, Sqlite,
-    SqliteConnection, SqlitePool, Transaction, Type,
+    Arguments, AssertSqlSafe, ConnectOptions, Connection, Encode, FromRow, PgConnection, Postgres, Sqlite, SqlitePool,
+    Transaction, Type,
     error::BoxDynError,
     migrate::{Migration, Migrator},
     postgres::{PgArguments, PgConnectOptions, PgRow},
@@ -17,6 +20,7 @@ use sqlx::{
     },
 };
 
+use self::group::{Member, Writer};
 use crate::{Primary, StartError};
 
 /// A value that both engines store.
@@ -30,10 +34,10 @@ impl<T: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unp
 /// A module's own database: a SQLite file, or a PostgreSQL schema.
 #[derive(Debug, Clone)]
 pub enum Db {
-    /// One connection writes, so that writers queue here and not at the file's lock; many read.
+    /// One connection writes, so that writers queue here and not at the file's lock, and share a commit; many read.
     Sqlite {
         /// For everything but `SELECT`.
-        writer: SqlitePool,
+        writer: Writer,
         /// For `SELECT` outside a transaction.
         reader: SqlitePool,
     },
@@ -44,8 +48,8 @@ pub enum Db {
 /// A transaction; dropping it rolls it back.
 #[derive(Debug)]
 pub enum Tx {
-    /// Holds the file's write lock.
-    Sqlite(Transaction<'static, Sqlite>),
+    /// Has the file's one writer.
+    Sqlite(Member),
     /// Read committed: guard every read-then-write with a condition or [`Query::for_update`].
     Postgres(Transaction<'static, Postgres>),
 }
@@ -60,12 +64,12 @@ impl<'c> Executor<'c> for &'c Db {
     fn query(self, sql: &'static str) -> Query<'c> {
         let on = match self {
             Db::Sqlite { writer, reader } => {
-                let pool = if is_select(sql) { reader } else { writer };
-                On::SqlitePool(pool, SqliteArguments::default())
+                let args = SqliteArguments::default();
+                if is_select(sql) { On::SqliteReader(reader, args) } else { On::SqliteWriter(writer, args) }
             }
             Db::Postgres(primary) => On::PgPool(primary, PgArguments::default()),
         };
-        Query { commits: !is_select(sql), ..Query::new(sql, on) }
+        Query::new(sql, on)
     }
 }
 
@@ -89,13 +93,12 @@ pub struct Query<'c> {
     sql: Cow<'static, str>,
     on: On<'c>,
     bound: Result<(), BoxDynError>,
-    /// It is a transaction of its own that may change something.
-    commits: bool,
 }
 
 enum On<'c> {
-    SqlitePool(&'c SqlitePool, SqliteArguments),
-    SqliteTx(&'c mut SqliteConnection, SqliteArguments),
+    SqliteReader(&'c SqlitePool, SqliteArguments),
+    SqliteWriter(&'c Writer, SqliteArguments),
+    SqliteTx(&'c mut Member, SqliteArguments),
     PgPool(&'c Primary, PgArguments),
     PgTx(&'c mut PgConnection, PgArguments),
 }
@@ -112,20 +115,35 @@ fn synced(did: bool) {
     }
 }
 
-/// Repeats `$body` for each engine and executor; only their types differ.
+/// Repeats `$body` for each engine and executor, as only their types differ; `$changed` says of what it gave whether a
+/// statement that is a transaction of its own has changed something.
 macro_rules! run {
-    ($query:expr, |$sql:ident, $args:ident, $on:ident| $body:expr) => {{
+    ($query:expr, |$sql:ident, $args:ident, $on:ident| $body:expr, |$given:ident| $changed:expr) => {{
         $query.bound.map_err(sqlx::Error::Encode)?;
         count("stoa_database_statements_total");
         // Every text is a literal of ours; what is added to it are placeholders.
         let $sql = AssertSqlSafe($query.sql.into_owned());
         match $query.on {
-            On::SqlitePool($on, $args) => $body,
-            On::SqliteTx($on, $args) => $body,
+            On::SqliteReader($on, $args) => $body,
+            On::SqliteWriter(writer, $args) => {
+                let mut member = writer.begin().await?;
+                let $on = member.connection()?;
+                let $given = $body?;
+                member.commit($changed).await?;
+                Ok($given)
+            }
+            On::SqliteTx(member, $args) => {
+                let $on = member.connection()?;
+                let done = $body;
+                member.note(done)
+            }
             On::PgPool(primary, $args) => {
+                let commits = !is_select($sql.0.as_str());
                 let mut connection = primary.acquire().await?;
                 let $on = &mut *connection;
-                $body
+                let $given = $body?;
+                synced(commits && $changed);
+                Ok($given)
             }
             On::PgTx($on, $args) => $body,
         }
@@ -134,13 +152,15 @@ macro_rules! run {
 
 impl<'c> Query<'c> {
     fn new(sql: &'static str, on: On<'c>) -> Self {
-        Self { sql: sql.into(), on, bound: Ok(()), commits: false }
+        Self { sql: sql.into(), on, bound: Ok(()) }
     }
 
     /// Binds the next placeholder, counting from `$1`.
     pub fn bind(mut self, value: impl Bind) -> Self {
         let bound = match &mut self.on {
-            On::SqlitePool(_, args) | On::SqliteTx(_, args) => Arguments::add(args, value),
+            On::SqliteReader(_, args) | On::SqliteWriter(_, args) | On::SqliteTx(_, args) => {
+                Arguments::add(args, value)
+            }
             On::PgPool(_, args) | On::PgTx(_, args) => args.add(value),
         };
         self.bound = self.bound.and(bound);
@@ -178,68 +198,54 @@ impl<'c> Query<'c> {
 
     fn len(&self) -> usize {
         match &self.on {
-            On::SqlitePool(_, args) | On::SqliteTx(_, args) => args.len(),
+            On::SqliteReader(_, args) | On::SqliteWriter(_, args) | On::SqliteTx(_, args) => args.len(),
             On::PgPool(_, args) | On::PgTx(_, args) => args.len(),
         }
     }
 
     /// The one row there must be.
     pub async fn fetch_one<R: Record>(self) -> sqlx::Result<R> {
-        let commits = self.commits;
-        let row = run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_one(on).await)?;
-        synced(commits);
-        Ok(row)
+        run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_one(on).await, |row| true)
     }
 
     /// The row, if there is one.
     pub async fn fetch_optional<R: Record>(self) -> sqlx::Result<Option<R>> {
-        let commits = self.commits;
-        let row: Option<R> = run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_optional(on).await)?;
-        synced(commits && row.is_some());
-        Ok(row)
+        run!(self, |sql, args, on| sqlx::query_as_with::<_, R, _>(sql, args).fetch_optional(on).await, |row| row
+            .is_some())
     }
 
     /// Every row.
     pub async fn fetch_all<R: Record>(self) -> sqlx::Result<Vec<R>> {
-        let commits = self.commits;
-        let rows: Vec<R> = run!(self, |sql, args, on| sqlx::query_as_with(sql, args).fetch_all(on).await)?;
-        synced(commits && !rows.is_empty());
-        Ok(rows)
+        run!(self, |sql, args, on| sqlx::query_as_with::<_, R, _>(sql, args).fetch_all(on).await, |rows| !rows
+            .is_empty())
     }
 
     /// The time that the statement asks for, and since when it was asked; none on SQLite, which has no clock of its own.
     pub(crate) async fn time(self) -> sqlx::Result<Option<(DateTime<Utc>, Instant)>> {
-        if let On::SqlitePool(..) | On::SqliteTx(..) = self.on {
+        if let On::SqliteReader(..) | On::SqliteWriter(..) | On::SqliteTx(..) = self.on {
             return Ok(None);
         }
-        run!(self, |sql, args, on| {
-            // Not before there is a connection, for which one may wait.
-            let asked = Instant::now();
-            let (told,) = sqlx::query_as_with::<_, (DateTime<Utc>,), _>(sql, args).fetch_one(on).await?;
-            Ok(Some((told, asked)))
-        })
+        let ask = run!(
+            self,
+            |sql, args, on| {
+                // Not before there is a connection, for which one may wait.
+                let asked = Instant::now();
+                let told = sqlx::query_as_with::<_, (DateTime<Utc>,), _>(sql, args).fetch_one(on).await;
+                told.map(|(told,)| (told, asked))
+            },
+            |told| false
+        );
+        ask.map(Some)
     }
 
     /// How many rows the statement changed.
     pub async fn execute(self) -> sqlx::Result<u64> {
-        let commits = self.commits;
-        let changed =
-            run!(self, |sql, args, on| sqlx::query_with(sql, args).execute(on).await.map(|done| done.rows_affected()))?;
-        synced(commits && changed > 0);
-        Ok(changed)
+        run!(
+            self,
+            |sql, args, on| sqlx::query_with(sql, args).execute(on).await.map(|done| done.rows_affected()),
+            |rows| rows > 0
+        )
     }
-}
-
-/// Whether a connection may go back to its pool: its transaction is over.
-///
-/// Where a disk is full SQLite has rolled back by itself; sqlx's own rollback fails then, and it counts that
-/// transaction as open for ever after (0.9): the only connection that writes could not begin another one.
-async fn has_ended(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
-    if connection.is_in_transaction() {
-        // Answered after the rollback that is on its way.
-        connection.ping().await?;
-    }
-    Ok(!connection.is_in_transaction())
 }
 
 /// Statements slower than this are logged.
@@ -258,20 +264,15 @@ impl Db {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .log_slow_statements(tracing::log::LevelFilter::Warn, SLOW);
-        let pool = || {
-            SqlitePoolOptions::new()
-                .test_before_acquire(false)
-                .acquire_timeout(Duration::from_secs(5))
-                .min_connections(1)
-        };
-        let opened = pool()
-            .max_connections(1)
-            .after_release(|connection, _| Box::pin(has_ended(connection)))
-            .connect_with(options.clone())
-            .await;
+        let opened = Writer::open(options.clone()).await;
         let writer = opened.map_err(|error| format!("cannot open the database file {}: {error}", path.display()))?;
-        let reader =
-            pool().max_connections(readers).connect_with(options.read_only(true).create_if_missing(false)).await?;
+        let reader = SqlitePoolOptions::new()
+            .test_before_acquire(false)
+            .acquire_timeout(Duration::from_secs(5))
+            .min_connections(1)
+            .max_connections(readers)
+            .connect_with(options.read_only(true).create_if_missing(false))
+            .await?;
         Ok(Self::Sqlite { writer, reader })
     }
 
@@ -309,7 +310,11 @@ impl Db {
         // A newer release may have migrated already; the older one still serves on its schema.
         mine.set_ignore_missing(true);
         match self {
-            Self::Sqlite { writer, .. } => mine.run(writer).await?,
+            Self::Sqlite { writer, .. } => {
+                let mut connection = writer.another().await?;
+                mine.run(&mut connection).await?;
+                connection.close().await?;
+            }
             Self::Postgres(primary) => mine.run(&primary.pool()).await?,
         }
         Ok(())
@@ -319,7 +324,7 @@ impl Db {
     pub async fn begin(&self) -> sqlx::Result<Tx> {
         count("stoa_database_transactions_total");
         Ok(match self {
-            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Sqlite { writer, .. } => Tx::Sqlite(writer.begin().await?),
             Self::Postgres(primary) => {
                 // A `begin()` that is cancelled half-way returns a connection with an open transaction to
                 // the pool (sqlx 0.9). In a task of its own it is never cancelled, and what nobody waits
@@ -353,11 +358,13 @@ impl Tx {
     /// Makes it so.
     pub async fn commit(self) -> sqlx::Result<()> {
         match self {
-            Self::Sqlite(tx) => tx.commit().await,
-            Self::Postgres(tx) => tx.commit().await,
-        }?;
-        count("stoa_database_commits_total");
-        synced(true);
-        Ok(())
+            Self::Sqlite(member) => member.commit(true).await,
+            Self::Postgres(tx) => {
+                tx.commit().await?;
+                count("stoa_database_commits_total");
+                synced(true);
+                Ok(())
+            }
+        }
     }
 }
