@@ -23,7 +23,6 @@ use payments::Payments;
 use products::Products;
 use service::Service;
 use sqlx::migrate::Migrator;
-use tokio::sync::Notify;
 use users::Users;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -53,10 +52,9 @@ impl kernel::Module for Module {
     async fn start(context: Context, deps: Deps) -> Result<Arc<dyn Orders>, StartError> {
         let payments = Arc::clone(&deps.3);
         let service = Arc::new(Service::new(&context, deps)?);
-        let wake = Arc::new(Notify::new());
-        let subscriber = PaymentSubscriber { journal: service.journal.clone(), wake: Arc::clone(&wake) };
+        let subscriber = PaymentSubscriber::new(service.journal.clone(), Arc::clone(&service.checkout.leases.due));
         context.subscribe(&payments, Arc::new(subscriber));
-        reconciler::start(&context.tasks, Arc::clone(&service.checkout), wake);
+        reconciler::start(&context.tasks, Arc::clone(&service.checkout));
         operations::watch(&context.tasks, context.db.clone());
         Ok(service)
     }

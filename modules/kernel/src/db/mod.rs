@@ -180,6 +180,18 @@ impl<'c> Query<'c> {
         self
     }
 
+    /// Binds a table of two columns, `column1` and `column2`, where the statement says `(VALUES $*)`; it comes last.
+    pub fn bind_pairs(mut self, pairs: impl IntoIterator<Item = (impl Bind, impl Bind)>) -> Self {
+        let mut rows = String::new();
+        for (one, other) in pairs {
+            self = self.bind(one).bind(other);
+            let (separator, last) = (if rows.is_empty() { "" } else { ", " }, self.len());
+            rows += &format!("{separator}(${}, ${last})", last - 1);
+        }
+        self.sql = self.sql.replacen("$*", &rows, 1).into();
+        self
+    }
+
     /// Locks the rows read until the transaction ends. SQLite's transaction holds the lock already.
     pub fn for_update(mut self) -> Self {
         if let On::PgTx(..) = self.on {

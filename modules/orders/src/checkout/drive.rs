@@ -9,11 +9,11 @@ use tokio::{
 
 use super::{
     Checkout,
-    lease::{Lease, Seize, needs_operator},
+    lease::{Lease, Seize},
 };
 use crate::{
     Error, Order, OrderId,
-    order::{Aggregate, event::Event, journal::Decision},
+    order::{Aggregate, event::Event, journal::Decision, store},
 };
 
 /// What a whole drive may take; each of its steps is bounded by its lease.
@@ -46,8 +46,8 @@ impl Checkout {
                 return Ok(order);
             }
             let news = self.news.notified();
-            let needs_operator = needs_operator(&self.journal.db, id).await?;
-            let order = self.journal.find(id).await?;
+            let found = store::find_with_saga(&self.journal.db, id).await?;
+            let (order, needs_operator) = found.ok_or(Error::OrderNotFound)?;
             if needs_operator.unwrap_or(true) || Instant::now() >= until {
                 return Ok(order);
             }

@@ -2,10 +2,14 @@
 //!
 //! Times are the database's own: all replicas share its clock. A fence names one lease; each new lease has another,
 //! and what is written under an older one is refused by the same transaction that would have written it.
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Clock, Db, Executor, Fault, Tx};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{Error, OrderId, order::journal::Guard};
@@ -38,6 +42,8 @@ pub(crate) struct Lease {
     pub(crate) fence: Uuid,
     /// Failures since the last decision.
     pub(crate) attempts: i64,
+    /// Whether the saga's row tells of none.
+    pub(crate) is_clean: bool,
     /// Whether nobody has driven the order before.
     pub(crate) is_first: bool,
     pub(crate) until: DateTime<Utc>,
@@ -70,8 +76,20 @@ impl Guard for Seize<'_> {
 impl Guard for Effect<'_> {
     type Refusal = Stop;
 
+    /// Of a lease that is only kept nothing is written, so its fence is looked at with the order's version; the others look
+    /// at it as they write to the saga. It is not locked: whoever takes the saga over in the same moment finds that the order
+    /// has moved on, at the latest with their own decision.
+    fn fence(self) -> Option<Uuid> {
+        if let Self::Keep(lease) = self { Some(lease.fence) } else { None }
+    }
+
+    fn fenced() -> Stop {
+        Stop::Fenced
+    }
+
     async fn pass(self, tx: &mut Tx) -> Result<(), Stop> {
         match self {
+            Self::Keep(lease) if lease.is_clean => Ok(()),
             Self::Keep(lease) => keep(tx, lease).await,
             Self::Release(lease, until) => release(tx, lease, until).await,
             Self::End(lease) => end(tx, lease).await,
@@ -85,6 +103,8 @@ pub(crate) struct Leases {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) length: Duration,
+    /// Told when an order has become due, or will be soon.
+    pub(crate) due: Arc<Notify>,
 }
 
 impl Leases {
@@ -97,20 +117,20 @@ impl Leases {
     pub(crate) async fn issue(&self, order_id: OrderId, is_first: bool) -> Result<Lease, Fault> {
         let renewed = Instant::now();
         let until = self.now().await? + self.length;
-        Ok(Lease { order_id, fence: Uuid::now_v7(), attempts: 0, is_first, until, renewed })
+        Ok(Lease { order_id, fence: Uuid::now_v7(), attempts: 0, is_clean: true, is_first, until, renewed })
     }
 
     /// The lease of an order that is due and that nobody drives. If it is lost, so is not that the order was due.
     pub(crate) async fn acquire(&self, order_id: OrderId) -> Result<Option<Lease>, Fault> {
         let mut lease = self.issue(order_id, false).await?;
-        let acquired: Option<(i64,)> = self
+        let acquired: Option<(i64, bool)> = self
             .db
             .query(
                 "UPDATE sagas
                     SET fence = $2, lease_until = $3, due_at = $3, woken = FALSE
                   WHERE order_id = $1 AND NOT needs_operator
                     AND (woken OR due_at <= $4) AND (lease_until IS NULL OR lease_until <= $4)
-                RETURNING attempts",
+                RETURNING attempts, last_error IS NULL",
             )
             .bind(order_id)
             .bind(lease.fence)
@@ -118,28 +138,40 @@ impl Leases {
             .bind(lease.until - self.length)
             .fetch_optional()
             .await?;
-        Ok(acquired.map(|(attempts,)| {
-            lease.attempts = attempts;
+        Ok(acquired.map(|(attempts, is_clean)| {
+            (lease.attempts, lease.is_clean) = (attempts, attempts == 0 && is_clean);
             lease
         }))
     }
 
-    /// The order that has been due for longest, of those that nobody drives.
-    pub(crate) async fn due(&self) -> Result<Option<OrderId>, Fault> {
-        let due: Option<(OrderId,)> = self
+    /// The order that is due first, and in how long: one whose time has come has been due for longest.
+    ///
+    /// One that somebody drives is due when the lease runs out, which it does where that process has died.
+    pub(crate) async fn next(&self) -> Result<Option<(OrderId, TimeDelta)>, Fault> {
+        let now = self.now().await?;
+        let next: Option<(OrderId, DateTime<Utc>)> = self
             .db
             .query(
-                "SELECT order_id
+                "SELECT order_id,
+                        CASE WHEN lease_until IS NOT NULL AND (woken OR due_at < lease_until) THEN lease_until
+                             WHEN woken AND due_at > $1                                       THEN $1
+                             ELSE due_at END AS time
                    FROM sagas
                   WHERE NOT needs_operator
-                    AND (woken OR due_at <= $1) AND (lease_until IS NULL OR lease_until <= $1)
-                  ORDER BY due_at
+                  ORDER BY time
                   LIMIT 1",
             )
-            .bind(self.now().await?)
+            .bind(now)
             .fetch_optional()
             .await?;
-        Ok(due.map(|(id,)| id))
+        Ok(next.map(|(id, time)| (id, time - now)))
+    }
+
+    /// Makes an order due at once; one that is being driven, once more after that.
+    pub(crate) async fn wake(&self, id: OrderId) -> Result<(), Fault> {
+        wake(&self.db, id).await?;
+        self.due.notify_one();
+        Ok(())
     }
 
     /// Whether a lease that was renewed so long ago has to be renewed before another step.
@@ -258,17 +290,17 @@ fn fenced(held: sqlx::Result<u64>) -> Result<(), Stop> {
     if held.map_err(Fault::from)? == 1 { Ok(()) } else { Err(Stop::Fenced) }
 }
 
-/// Makes an order due at once; one that is being driven, once more after that.
-pub(crate) async fn wake(db: impl Executor<'_>, id: OrderId) -> Result<(), Fault> {
-    db.query("UPDATE sagas SET woken = TRUE, attempts = 0, needs_operator = FALSE WHERE order_id = $1")
+/// Makes an order due at once, or once more after whoever drives it; true where nobody does.
+pub(crate) async fn wake(db: impl Executor<'_>, id: OrderId) -> Result<bool, Fault> {
+    let woken: Option<(bool,)> = db
+        .query(
+            "UPDATE sagas
+                SET woken = TRUE, attempts = 0, needs_operator = FALSE
+              WHERE order_id = $1
+            RETURNING lease_until IS NULL",
+        )
         .bind(id)
-        .execute()
+        .fetch_optional()
         .await?;
-    Ok(())
-}
-
-/// Whether an order waits for a person; none where its saga has ended.
-pub(crate) async fn needs_operator(db: impl Executor<'_>, id: OrderId) -> Result<Option<bool>, Fault> {
-    let query = db.query("SELECT needs_operator FROM sagas WHERE order_id = $1");
-    Ok(query.bind(id).fetch_optional().await?.map(|(needs,)| needs))
+    Ok(woken.is_some_and(|(idle,)| idle))
 }

@@ -47,7 +47,8 @@ impl Checkout {
         journal: Journal,
         settings: Settings,
     ) -> Self {
-        let leases = Leases { db: context.db.clone(), clock: context.clock.clone(), length: settings.lease() };
+        let (db, clock) = (context.db.clone(), context.clock.clone());
+        let leases = Leases { db, clock, length: settings.lease(), due: Arc::default() };
         let (tasks, currency) = (context.tasks.clone(), context.currency);
         Self { products, users, carts, payments, journal, leases, settings, currency, tasks, news: Notify::new() }
     }

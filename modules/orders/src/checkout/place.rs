@@ -60,20 +60,20 @@ impl Checkout {
             return Err(Refusal::Forbidden.into());
         }
         let owner = caller.owner().ok_or(Error::CartEmpty)?.to_string();
-        let (spent, placed) = match self.placed(&owner, &key).await? {
-            Some(order) if order.came_to_nothing() => (Some(order.created.id), None),
-            other => (None, other),
-        };
-        let (order, driver) = match placed {
-            Some(order) => (order, None),
-            None => match self.create(caller, Name { owner: &owner, key: &key, id, spent }, &fingerprint, wish).await {
-                Ok((order, driver)) => (order, Some(driver)),
-                // Whoever sent the same request at the same time may have been quicker: then theirs is the answer.
-                Err(error) => {
-                    let theirs = self.placed(&owner, &key).await?;
-                    (theirs.filter(|order| Some(order.created.id) != spent).ok_or(error)?, None)
-                }
-            },
+        let mut spent = None;
+        let (order, driver) = loop {
+            let name = Name { owner: &owner, key: &key, id, spent };
+            let error = match self.create(caller.clone(), name, &fingerprint, wish.clone()).await {
+                Ok((order, driver)) => break (order, Some(driver)),
+                Err(error) => error,
+            };
+            // Whatever is in the way now, the same request may have been done before, or by somebody quicker.
+            let placed = self.placed(&owner, &key).await?;
+            match placed.filter(|order| Some(order.created.id) != spent) {
+                Some(order) if spent.is_some() || !order.came_to_nothing() => break (order, None),
+                Some(order) if error == Error::KeyReused => spent = Some(order.created.id),
+                _ => return Err(error),
+            }
         };
         if order.created.fingerprint != fingerprint {
             return Err(Error::KeyReused);

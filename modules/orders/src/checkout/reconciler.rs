@@ -1,8 +1,12 @@
 //! Goes on with orders that nobody drives: their process died, or they have waited long enough.
 use std::{sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use kernel::{Call, Fault, Tasks};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::timeout,
+};
 
 use super::{Checkout, drive::DRIVE, lease::Lease};
 use crate::{
@@ -13,38 +17,47 @@ use crate::{
 
 /// How many orders one process picks up at a time.
 const AT_ONCE: usize = 16;
-/// How often it looks.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often it looks for what others have left behind: each lease is seen once before it runs out.
+const LOOK: Duration = Duration::from_secs(10);
 
-/// Looks for orders that are due until the process stops; `wake` makes it look at once.
-pub(crate) fn start(tasks: &Tasks, checkout: Arc<Checkout>, wake: Arc<Notify>) {
+/// Goes on with orders once they are due, until the process stops. In between it sleeps: until the next one is due, until
+/// it is told of one, or until it is time to look for those of others.
+pub(crate) fn start(tasks: &Tasks, checkout: Arc<Checkout>) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let own = tasks.clone();
+    let next = watch::Sender::new(TimeDelta::MAX);
+    let (due, look) = (Arc::clone(&checkout.leases.due), LOOK.min(checkout.leases.step()));
+    let (own, left) = (tasks.clone(), next.subscribe());
     let step = move || {
-        let (tasks, checkout, places) = (own.clone(), Arc::clone(&checkout), Arc::clone(&places));
+        let (tasks, checkout, places, next) = (own.clone(), Arc::clone(&checkout), Arc::clone(&places), next.clone());
         async move {
-            let outcome = step(&tasks, &checkout, places).await;
-            outcome.inspect_err(|error| tracing::warn!(%error, "cannot look for orders to go on with")).unwrap_or(false)
+            let looked = step(&tasks, &checkout, places).await;
+            let left = looked.inspect_err(|error| tracing::warn!(%error, "cannot look for orders to go on with"));
+            let left = left.unwrap_or(TimeDelta::MAX);
+            next.send_replace(left);
+            left <= TimeDelta::zero()
         }
     };
     let woken = move || {
-        let wake = Arc::clone(&wake);
-        async move { wake.notified().await }
+        let (due, left) = (Arc::clone(&due), left.borrow().to_std().unwrap_or_default());
+        async move { timeout(left, due.notified()).await.unwrap_or_default() }
     };
-    tasks.repeat(LOOK, step, woken);
+    tasks.repeat(look, step, woken);
 }
 
-/// Picks up the order that is due for longest; true if there was one.
-async fn step(tasks: &Tasks, checkout: &Arc<Checkout>, places: Arc<Semaphore>) -> Result<bool, Error> {
+/// Picks up the order that is due for longest, or says how long that is still to come.
+async fn step(tasks: &Tasks, checkout: &Arc<Checkout>, places: Arc<Semaphore>) -> Result<TimeDelta, Error> {
     let place = places.acquire_owned().await.map_err(Fault::internal)?;
-    let Some(id) = checkout.leases.due().await? else { return Ok(false) };
+    let Some((id, left)) = checkout.leases.next().await? else { return Ok(TimeDelta::MAX) };
+    if left > TimeDelta::zero() {
+        return Ok(left);
+    }
     // Another replica may have been quicker: then there may be more.
     if let Some(lease) = checkout.leases.acquire(id).await? {
         reach(resume::claimed);
         let order = checkout.journal.find(id).await?;
         tasks.spawn(drive(Arc::clone(checkout), lease, order, place));
     }
-    Ok(true)
+    Ok(TimeDelta::zero())
 }
 
 async fn drive(checkout: Arc<Checkout>, lease: Lease, order: Aggregate, _place: OwnedSemaphorePermit) {

@@ -133,15 +133,18 @@ impl Checkout {
         }
         let due_at = self.leases.now().await? + left;
         let asks = |order: &Aggregate| order.await_customer(action.clone());
-        match self.decide(order, Effect::Release(lease, due_at), asks).await? {
-            Decision::Recorded(order) => Ok(Next::Rest(order)),
+        let order = match self.decide(order, Effect::Release(lease, due_at), asks).await? {
+            Decision::Recorded(order) => order,
             // It was asked for before.
             Decision::Moot(order) if order.awaits_customer() => {
                 lease::release(&self.leases.db, lease, due_at).await?;
-                Ok(Next::Rest(order))
+                order
             }
-            Decision::Moot(order) => Ok(Next::On(order)),
-        }
+            Decision::Moot(order) => return Ok(Next::On(order)),
+        };
+        // There may have been news in the meantime.
+        self.leases.due.notify_one();
+        Ok(Next::Rest(order))
     }
 
     /// Turns back, which only a refusal before the pivot may.
@@ -250,6 +253,7 @@ impl Checkout {
         let (id, attempts) = (lease.order_id, lease.attempts + 1);
         // If this fails too, the lease runs out by itself.
         let waits = self.leases.fail(lease, pause(lease.attempts), reason.clone(), exhausted).await.unwrap_or(false);
+        self.leases.due.notify_one();
         if waits {
             metrics::counter!("stoa_sagas_exhausted_total").increment(1);
             tracing::error!(order.id = %id, attempts, reason, "order needs an operator");

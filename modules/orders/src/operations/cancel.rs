@@ -5,7 +5,7 @@ use kernel::{Caller, Condition, Role};
 
 use crate::{
     Error, Order, OrderId, OrderStatus, Outcome,
-    checkout::{Checkout, lease},
+    checkout::Checkout,
     order::{Aggregate, event::Reason},
 };
 
@@ -32,7 +32,7 @@ pub(crate) async fn force(
     let Outcome::Cancel = outcome;
     let order = checkout.journal.find(id).await?;
     if order.status == OrderStatus::Cancelling {
-        lease::wake(&checkout.journal.db, id).await?;
+        checkout.leases.wake(id).await?;
     }
     let forced = checkout.cancel(order, if_match, Aggregate::force).await?;
     tracing::warn!(order.id = %id, operator = ?caller.account().ok(), "order was forced to turn back");

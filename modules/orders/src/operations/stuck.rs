@@ -5,7 +5,7 @@ use kernel::{Caller, Db, Page, PageQuery, Tasks};
 use uuid::Uuid;
 
 use super::store;
-use crate::{Error, Order, OrderId, StuckOrder, checkout::lease, order::journal::Journal};
+use crate::{Error, Order, OrderId, StuckOrder, checkout::Checkout};
 
 /// How often they are counted.
 const COUNT: Duration = Duration::from_secs(15);
@@ -18,12 +18,12 @@ pub(crate) async fn stuck(db: &Db, caller: &Caller, page: &PageQuery) -> Result<
 }
 
 /// It changes nothing but when: whoever goes on decides as ever.
-pub(crate) async fn retry(journal: &Journal, caller: &Caller, id: OrderId) -> Result<Order, Error> {
+pub(crate) async fn retry(checkout: &Checkout, caller: &Caller, id: OrderId) -> Result<Order, Error> {
     caller.staff()?;
-    journal.find(id).await?;
-    lease::wake(&journal.db, id).await?;
+    let order = checkout.journal.find(id).await?;
+    checkout.leases.wake(id).await?;
     tracing::info!(order.id = %id, operator = ?caller.account().ok(), "order is to be gone on with");
-    Ok(journal.find(id).await?.view())
+    Ok(order.view())
 }
 
 /// Shows in the metrics how many there are, until the process stops.

@@ -116,7 +116,7 @@ impl Aggregate {
 
     /// Whether `caller` placed it.
     pub(crate) fn is_of(&self, caller: &Caller) -> bool {
-        caller.owner().is_some_and(|owner| Some(owner) == self.created.payer.owner())
+        self.created.is_of(caller)
     }
 
     /// Whether nothing happens until its customer acts.

@@ -93,6 +93,13 @@ pub(crate) struct Correction {
     pub(crate) by: Option<Uuid>,
 }
 
+impl Created {
+    /// Whether `caller` placed it.
+    pub(crate) fn is_of(&self, caller: &Caller) -> bool {
+        caller.owner().is_some_and(|owner| Some(owner) == self.payer.owner())
+    }
+}
+
 impl Event {
     /// Its name.
     pub(crate) fn kind(&self) -> &'static str {

@@ -2,6 +2,7 @@
 use std::future::Future;
 
 use kernel::{Clock, Db, Fault, Outbox, Tx};
+use uuid::Uuid;
 
 use super::{
     Aggregate,
@@ -25,6 +26,16 @@ pub(crate) struct Journal {
 pub(crate) trait Guard: Copy + Send + Sync {
     /// Why a decision is not written.
     type Refusal: From<Error> + From<Fault>;
+
+    /// The lease without which the order stays as it is.
+    fn fence(self) -> Option<Uuid> {
+        None
+    }
+
+    /// What is said of an order that stayed as it is.
+    fn fenced() -> Self::Refusal {
+        Fault::internal("an order stayed as it is, and nobody holds it").into()
+    }
 
     /// Does it, or says why nothing may be written.
     fn pass(self, tx: &mut Tx) -> impl Future<Output = Result<(), Self::Refusal>> + Send;
@@ -93,13 +104,17 @@ impl Journal {
             let mut tx = self.db.begin().await.map_err(Fault::from)?;
             // The saga's row before the order's, always: two transactions cannot wait for each other.
             guard.pass(&mut tx).await?;
-            if let Some(next) = self.append(&mut tx, &order, &event).await? {
+            if let Some(next) = self.append_if(&mut tx, &order, &event, guard.fence()).await? {
                 commit(tx, &next, &event).await?;
                 self.outbox.wake();
                 return Ok(Decision::Recorded(next));
             }
             drop(tx);
+            let before = order.version;
             order = self.find(order.created.id).await?;
+            if order.version == before {
+                return Err(G::fenced());
+            }
         }
     }
 
@@ -110,9 +125,20 @@ impl Journal {
         order: &Aggregate,
         event: &Event,
     ) -> Result<Option<Aggregate>, Fault> {
+        self.append_if(tx, order, event, None).await
+    }
+
+    /// The same, if the saga still has that `fence`.
+    async fn append_if(
+        &self,
+        tx: &mut Tx,
+        order: &Aggregate,
+        event: &Event,
+        fence: Option<Uuid>,
+    ) -> Result<Option<Aggregate>, Fault> {
         let at = self.clock.now();
         let next = order.clone().after(event, at);
-        if !store::update(tx, &next).await? {
+        if !store::update(tx, &next, fence).await? {
             return Ok(None);
         }
         store::append(tx, next.created.id, next.version, event, at).await?;

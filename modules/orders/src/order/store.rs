@@ -17,6 +17,16 @@ pub(crate) async fn find(db: impl Executor<'_>, id: OrderId) -> Result<Option<Ag
     Ok(row.map(|(Json(state),)| state))
 }
 
+/// The order `id`, and whether it waits for a person; none where its saga has ended.
+pub(crate) async fn find_with_saga(
+    db: impl Executor<'_>,
+    id: OrderId,
+) -> Result<Option<(Aggregate, Option<bool>)>, Fault> {
+    let query = db.query("SELECT state, needs_operator FROM orders LEFT JOIN sagas ON order_id = id WHERE id = $1");
+    let row: Option<(Json<Aggregate>, Option<bool>)> = query.bind(id).fetch_optional().await?;
+    Ok(row.map(|(Json(state), needs_operator)| (state, needs_operator)))
+}
+
 /// The order that `owner` placed with `key`.
 pub(crate) async fn find_by_key(db: impl Executor<'_>, owner: &str, key: &str) -> Result<Option<Aggregate>, Fault> {
     let query = db.query("SELECT state FROM orders WHERE owner = $1 AND key = $2");
@@ -103,14 +113,20 @@ pub(crate) async fn free_key(tx: &mut Tx, id: OrderId, key: &str) -> Result<(), 
     Ok(())
 }
 
-/// Moves an order's row on to `order`; false where somebody else has moved it on before.
-pub(crate) async fn update(tx: &mut Tx, order: &Aggregate) -> Result<bool, Fault> {
+/// Moves an order's row on to `order`; false where somebody else has moved it on before, or has its saga by now.
+pub(crate) async fn update(tx: &mut Tx, order: &Aggregate, fence: Option<Uuid>) -> Result<bool, Fault> {
     let moved = tx
-        .query("UPDATE orders SET status = $3, version = $2, state = $4 WHERE id = $1 AND version = $2 - 1")
+        .query(
+            "UPDATE orders
+                SET status = $3, version = $2, state = $4
+              WHERE id = $1 AND version = $2 - 1
+                AND ($5 IS NULL OR EXISTS (SELECT 1 FROM sagas WHERE order_id = $1 AND fence = $5))",
+        )
         .bind(order.created.id)
         .bind(order.version)
         .bind(order.status)
         .bind(Json(order.clone()))
+        .bind(fence)
         .execute()
         .await?;
     Ok(moved == 1)

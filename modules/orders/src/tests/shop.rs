@@ -1,7 +1,7 @@
 //! A shop to tell stories in: orders over a world that is played by hand.
 use std::{future::Future, sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{
     Call, Caller, CloudEvent, Context, Executor, Role,
     testing::{contexts, envelope, hear, until},
@@ -108,7 +108,10 @@ impl Shop {
     /// Goes on with every order that is due, as the reconciler does.
     pub(crate) async fn go_on(&self) {
         let checkout = &self.orders.checkout;
-        while let Some(id) = checkout.leases.due().await.unwrap() {
+        while let Some((id, left)) = checkout.leases.next().await.unwrap() {
+            if left > TimeDelta::zero() {
+                break;
+            }
             let Some(lease) = checkout.leases.acquire(id).await.unwrap() else { continue };
             checkout.drive(lease, checkout.journal.find(id).await.unwrap()).await;
         }
@@ -143,7 +146,7 @@ impl Shop {
         let refund = refund.map(|(key, amount)| RefundNote { key: key.into(), amount: super::world::eur(amount) });
         let payment = self.world.scene(|scene| scene.payments[&order_id.0].clone());
         let news = envelope(&happened(PaymentChanged { payment, refund }));
-        let subscriber = PaymentSubscriber { journal: self.orders.journal.clone(), wake: Arc::default() };
+        let subscriber = PaymentSubscriber::new(self.orders.journal.clone(), Arc::default());
         hear(&self.context, &subscriber, &news).await.unwrap();
     }
 

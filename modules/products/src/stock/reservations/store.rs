@@ -56,14 +56,14 @@ pub(crate) async fn set(tx: &mut Tx, order: Uuid, state: State, expires_at: Date
 }
 
 pub(crate) async fn add_lines(tx: &mut Tx, order: Uuid, lines: &[StockLine]) -> Result<(), Fault> {
-    for line in lines {
-        tx.query("INSERT INTO reservation_lines (order_id, sku, quantity) VALUES ($1, $2, $3)")
-            .bind(order)
-            .bind(line.sku.clone())
-            .bind(line.quantity)
-            .execute()
-            .await?;
-    }
+    tx.query(
+        "INSERT INTO reservation_lines (order_id, sku, quantity)
+         SELECT $1, column1, column2 FROM (VALUES $*) AS lines",
+    )
+    .bind(order)
+    .bind_pairs(lines.iter().map(|line| (line.sku.clone(), line.quantity)))
+    .execute()
+    .await?;
     Ok(())
 }
 
