@@ -46,9 +46,9 @@ impl Kind {
         self != Self::Cancelled || !matches!(reason, Some("declined" | "sold_out"))
     }
 
-    /// Whether the customer wants it. What is about their money is not theirs to decline.
-    pub(crate) fn is_wanted(self, preferences: &Preferences) -> bool {
-        self != Self::Shipped || preferences.order_updates
+    /// Whether a customer may want to hear nothing of it. What is about their money is not theirs to decline.
+    pub(crate) fn can_be_declined(self) -> bool {
+        self == Self::Shipped
     }
 }
 
@@ -60,14 +60,6 @@ pub(crate) fn pause(attempt: i64) -> TimeDelta {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_news_of_the_parcel_can_be_declined() {
-        let nothing = Preferences { order_updates: false, marketing: false };
-        let wanted = |kind: Kind| kind.is_wanted(&nothing);
-        assert!(wanted(Kind::Confirmed) && wanted(Kind::Cancelled) && wanted(Kind::Refunded));
-        assert!(!wanted(Kind::Shipped) && Kind::Shipped.is_wanted(&DEFAULT));
-    }
 
     #[test]
     fn the_pauses_grow_and_are_four_hours_in_all() {

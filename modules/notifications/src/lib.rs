@@ -4,6 +4,7 @@ mod channel;
 mod domain;
 mod email;
 mod error;
+mod outgoing;
 mod resend;
 mod routes;
 mod sender;
@@ -18,8 +19,8 @@ use std::sync::Arc;
 
 use kernel::{Context, StartError};
 use orders::Orders;
+use outgoing::Outgoing;
 use settings::Settings;
-use tokio::sync::Notify;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use api::*;
@@ -44,11 +45,11 @@ impl kernel::Module for Module {
     async fn start(context: Context, orders: Self::Deps) -> Result<Arc<dyn Notifications>, StartError> {
         let settings = context.config::<Settings>()?.checked()?;
         let mailbox = channel::Mailbox::open(context.data_dir.join("mailbox"), settings.sender()?).await?;
-        let wake = Arc::new(Notify::new());
-        sender::Sender::new(&context, Arc::new(mailbox)).run(&context, Arc::clone(&wake));
+        let outgoing = Arc::new(Outgoing::default());
+        sender::Sender::new(&context, Arc::new(mailbox), Arc::clone(&outgoing)).run(&context.tasks);
         let templates = email::Templates::new(settings.shop)?;
-        let service = Arc::new(service::Service::new(&context, Arc::clone(&orders), Arc::clone(&wake)));
-        let subscriber = subscriber::OrderSubscriber::new(&context, templates, wake);
+        let service = Arc::new(service::Service::new(&context, Arc::clone(&orders), Arc::clone(&outgoing)));
+        let subscriber = subscriber::OrderSubscriber::new(&context, templates, outgoing);
         context.subscribe(&orders, Arc::new(subscriber));
         Ok(service)
     }

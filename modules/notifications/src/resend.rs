@@ -1,10 +1,10 @@
 //! Sending a message again, to where mail about its order goes by now.
 use kernel::{Caller, Db, Failure};
 use orders::{OrderId, Orders};
-use tokio::sync::Notify;
 
 use crate::{
     Delivery, DeliveryStatus, Error, NotificationId,
+    outgoing::Outgoing,
     store::{find, queue},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) async fn resend(
     db: &Db,
     orders: &dyn Orders,
-    wake: &Notify,
+    outgoing: &Outgoing,
     caller: &Caller,
     id: NotificationId,
 ) -> Result<Delivery, Error> {
@@ -37,7 +37,7 @@ pub(crate) async fn resend(
     tx.commit().await?;
     if queued {
         tracing::info!(notification.id = %id, operator = ?caller.account().ok(), "message is to be sent again");
-        wake.notify_one();
+        outgoing.due.notify_one();
     }
     find(db, id).await?.ok_or(Error::DeliveryNotFound)
 }

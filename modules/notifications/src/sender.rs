@@ -1,109 +1,176 @@
-//! Hands over what is queued: leases it for a while, sends, and notes what became of it.
+//! Hands over what is queued: leased for a while, sent, and noted.
 //!
-//! A sender that dies midway leaves a lease that runs out, and the message is sent again; the channel
-//! sees to it that it arrives once.
+//! Whoever writes a message leases it to the own process, whose senders take it from memory. What they did not get to (a
+//! process died, a message failed, or there were too many) is leased anew by whoever looks once it is due; the channel sees
+//! to it that it arrives once.
 use std::{sync::Arc, time::Duration};
 
-use chrono::TimeDelta;
-use futures_util::future::join_all;
-use kernel::{Clock, Context, Db, Fault};
-use tokio::sync::Notify;
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use kernel::{Clock, Context, Db, Executor, Fault, Tasks};
+use tokio::{sync::watch, time::timeout};
 
 use crate::failpoints::{reach, send};
 use crate::{
     channel::{Channel, Message, Undelivered},
     domain::{ATTEMPTS, pause},
+    outgoing::Outgoing,
     store::queue,
 };
 
-/// How many messages are leased at a time.
-const BATCH: i64 = 16;
+/// How many batches of a process are sent at a time.
+const LANES: usize = 4;
+/// How many messages are in one.
+const BATCH: usize = 32;
 /// How long one may take to hand over.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a lease lasts: twice what a message can take. It is what a mail is late if its sender dies, or if the
 /// database goes away before the mail is noted as sent.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
-/// How often to look without being woken: for pauses that are over, and other replicas' news.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often to look for what others have left behind.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// Until when a message that is leased now is its sender's, by the clock that all replicas share.
+pub(crate) async fn lease(clock: &Clock, on: impl Executor<'_>) -> Result<DateTime<Utc>, Fault> {
+    Ok(clock.shared(on).await? + LEASE)
+}
 
 #[derive(Clone)]
 pub(crate) struct Sender {
     db: Db,
     clock: Clock,
     channel: Arc<dyn Channel>,
+    outgoing: Arc<Outgoing>,
 }
 
 impl Sender {
-    pub(crate) fn new(context: &Context, channel: Arc<dyn Channel>) -> Self {
-        Self { db: context.db.clone(), clock: context.clock.clone(), channel }
+    pub(crate) fn new(context: &Context, channel: Arc<dyn Channel>, outgoing: Arc<Outgoing>) -> Self {
+        Self { db: context.db.clone(), clock: context.clock.clone(), channel, outgoing }
     }
 
-    /// Sends whatever there is until shutdown, woken by `wake`.
-    pub(crate) fn run(self, context: &Context, wake: Arc<Notify>) {
-        let step = move || {
+    /// Sends until shutdown.
+    pub(crate) fn run(&self, tasks: &Tasks) {
+        for _ in 0..LANES {
             let sender = self.clone();
-            async move { sender.step().await.unwrap_or(false) }
-        };
-        let woken = move || {
-            let wake = Arc::clone(&wake);
-            async move { wake.notified().await }
-        };
-        context.tasks.repeat(LOOK, step, woken);
-    }
-
-    /// Sends one batch, side by side: one that is slow, or cannot be noted, holds up no other. False if there was none.
-    pub(crate) async fn step(&self) -> Result<bool, Fault> {
-        let messages = self.acquire().await?;
-        let delivered = join_all(messages.iter().map(|message| self.deliver(message))).await;
-        delivered.into_iter().collect::<Result<(), Fault>>()?;
-        Ok(!messages.is_empty())
-    }
-
-    /// Sends a message that was leased, and notes it.
-    pub(crate) async fn deliver(&self, message: &Message) -> Result<(), Fault> {
-        reach(send::claimed);
-        let sent = self.hand_over(message).await;
-        reach(send::handed_over);
-        self.note(message, sent).await?;
-        reach(send::noted);
-        Ok(())
-    }
-
-    pub(crate) async fn hand_over(&self, message: &Message) -> Result<(), Undelivered> {
-        let sent = tokio::time::timeout(PATIENCE, self.channel.send(message)).await;
-        sent.unwrap_or_else(|_| Err(Undelivered::ForNow("it took too long".into())))
-    }
-
-    /// Leases a batch by the database's clock, which all replicas share.
-    pub(crate) async fn acquire(&self) -> Result<Vec<Message>, Fault> {
-        let now = self.clock.shared(&self.db).await?;
-        let mut tx = self.db.begin().await?;
-        let lost = queue::give_up(&mut tx, ATTEMPTS, now).await?;
-        if lost > 0 {
-            tracing::error!(lost, "gave up messages whose every sender died");
+            let step = move || {
+                let sender = sender.clone();
+                async move { logged(sender.send_own().await).unwrap_or(false) }
+            };
+            let outgoing = Arc::clone(&self.outgoing);
+            let ready = move || {
+                let outgoing = Arc::clone(&outgoing);
+                async move { outgoing.ready.notified().await }
+            };
+            tasks.repeat(LOOK, step, ready);
         }
+        self.look(tasks);
+    }
+
+    /// Sends what is due until shutdown; in between it sleeps until something is, is told so, or it is time to look.
+    fn look(&self, tasks: &Tasks) {
+        let next = watch::Sender::new(TimeDelta::MAX);
+        let (sender, outgoing, left) = (self.clone(), Arc::clone(&self.outgoing), next.subscribe());
+        let step = move || {
+            let (sender, next) = (sender.clone(), next.clone());
+            async move {
+                let left = logged(sender.send_due().await).unwrap_or(TimeDelta::MAX);
+                next.send_replace(left);
+                left <= TimeDelta::zero()
+            }
+        };
+        let due = move || {
+            let (outgoing, left) = (Arc::clone(&outgoing), left.borrow().to_std().unwrap_or_default());
+            async move { timeout(left, outgoing.due.notified()).await.unwrap_or_default() }
+        };
+        tasks.repeat(LOOK, step, due);
+    }
+
+    /// Sends a batch of what this process has written; false if there is none.
+    pub(crate) async fn send_own(&self) -> Result<bool, Fault> {
+        let ids = self.outgoing.take(BATCH);
+        if ids.is_empty() {
+            return Ok(false);
+        }
+        // What is to be late may be somebody else's before it is handed over.
+        let until = self.clock.shared(&self.db).await? + PATIENCE;
+        let messages = queue::own(&self.db, &ids, until).await?;
+        self.deliver(&messages).await.map(|()| true)
+    }
+
+    /// Sends a batch of what is due, or says how long that is still to come.
+    pub(crate) async fn send_due(&self) -> Result<TimeDelta, Fault> {
+        let now = self.clock.shared(&self.db).await?;
+        match queue::next(&self.db).await? {
+            None => return Ok(TimeDelta::MAX),
+            Some((due_at, _)) if due_at > now => return Ok(due_at - now),
+            Some((_, attempts)) if attempts >= ATTEMPTS => {
+                let lost = queue::give_up(&self.db, ATTEMPTS, now).await?;
+                tracing::error!(lost, "gave up messages whose every sender died");
+            }
+            Some(_) => self.deliver(&self.acquire(now).await?).await?,
+        }
+        Ok(TimeDelta::zero())
+    }
+
+    /// Leases a batch of what is due at `now`.
+    pub(crate) async fn acquire(&self, now: DateTime<Utc>) -> Result<Vec<Message>, Fault> {
+        let mut tx = self.db.begin().await?;
         let messages = queue::acquire(&mut tx, BATCH, now, now + LEASE).await?;
         tx.commit().await?;
         Ok(messages)
     }
 
-    async fn note(&self, message: &Message, sent: Result<(), Undelivered>) -> Result<(), Fault> {
-        let &Message { id, attempts, .. } = message;
-        match sent {
-            Ok(()) => {
-                tracing::debug!(notification.id = %id, "sent");
-                queue::set_sent(&self.db, message, self.clock.now()).await?;
-            }
-            Err(Undelivered::ForNow(reason)) if attempts < ATTEMPTS => {
-                tracing::warn!(notification.id = %id, attempts, reason, "not sent; trying again later");
-                let due_at = self.clock.shared(&self.db).await? + pause(attempts);
-                queue::set_due(&self.db, id, attempts, due_at, &reason).await?;
-            }
-            Err(Undelivered::ForNow(reason) | Undelivered::ForGood(reason)) => {
-                tracing::error!(notification.id = %id, attempts, reason, "not sent; given up");
-                queue::set_failed(&self.db, message, &reason).await?;
+    /// Sends what was leased, side by side, and notes what has come of it, of all that is sent by then at once: one that is
+    /// slow, or cannot be noted, holds up no other.
+    pub(crate) async fn deliver(&self, messages: &[Message]) -> Result<(), Fault> {
+        let sending = messages.iter().map(async |message| {
+            reach(send::claimed);
+            let sent = self.hand_over(message).await;
+            reach(send::handed_over);
+            (message, sent)
+        });
+        let mut sent = sending.collect::<FuturesUnordered<_>>().ready_chunks(BATCH);
+        let mut outcome = Ok(());
+        while let Some(some) = sent.next().await {
+            outcome = outcome.and(self.note(some).await);
+            reach(send::noted);
+        }
+        outcome
+    }
+
+    pub(crate) async fn hand_over(&self, message: &Message) -> Result<(), Undelivered> {
+        let sent = timeout(PATIENCE, self.channel.send(message)).await;
+        sent.unwrap_or_else(|_| Err(Undelivered::ForNow("it took too long".into())))
+    }
+
+    async fn note(&self, handed_over: Vec<(&Message, Result<(), Undelivered>)>) -> Result<(), Fault> {
+        let (mut sent, mut outcome) = (Vec::new(), Ok(()));
+        for (message, result) in handed_over {
+            match result {
+                Ok(()) => sent.push(message),
+                Err(reason) => outcome = outcome.and(self.note_failure(message, reason).await),
             }
         }
-        Ok(())
+        queue::set_sent(&self.db, &sent, self.clock.now()).await?;
+        outcome
     }
+
+    async fn note_failure(&self, message: &Message, failure: Undelivered) -> Result<(), Fault> {
+        let &Message { id, attempts, .. } = message;
+        match failure {
+            Undelivered::ForNow(reason) if attempts < ATTEMPTS => {
+                tracing::warn!(notification.id = %id, attempts, reason, "not sent; trying again later");
+                let due_at = self.clock.shared(&self.db).await? + pause(attempts);
+                queue::set_due(&self.db, id, attempts, due_at, &reason).await
+            }
+            Undelivered::ForNow(reason) | Undelivered::ForGood(reason) => {
+                tracing::error!(notification.id = %id, attempts, reason, "not sent; given up");
+                queue::set_failed(&self.db, message, &reason).await
+            }
+        }
+    }
+}
+
+fn logged<T>(outcome: Result<T, Fault>) -> Result<T, Fault> {
+    outcome.inspect_err(|fault| tracing::warn!(%fault, "cannot send mail; trying again"))
 }

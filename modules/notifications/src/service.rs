@@ -3,24 +3,25 @@ use std::sync::Arc;
 
 use kernel::{Caller, Clock, Context, Db, Page, PageQuery};
 use orders::Orders;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::{Delivery, DeliveryQuery, Error, Notification, NotificationId, Notifications, Preferences, resend, store};
+use crate::{
+    Delivery, DeliveryQuery, Error, Notification, NotificationId, Notifications, Preferences, outgoing::Outgoing,
+    resend, store,
+};
 
 /// Notifications.
 pub(crate) struct Service {
     db: Db,
     clock: Clock,
     orders: Arc<dyn Orders>,
-    /// Wakes the sender.
-    wake: Arc<Notify>,
+    outgoing: Arc<Outgoing>,
 }
 
 impl Service {
-    pub(crate) fn new(context: &Context, orders: Arc<dyn Orders>, wake: Arc<Notify>) -> Self {
+    pub(crate) fn new(context: &Context, orders: Arc<dyn Orders>, outgoing: Arc<Outgoing>) -> Self {
         let (db, clock) = (context.db.clone(), context.clock.clone());
-        Self { db, clock, orders, wake }
+        Self { db, clock, orders, outgoing }
     }
 }
 
@@ -48,7 +49,7 @@ impl Notifications for Service {
     }
 
     async fn resend(&self, caller: Caller, id: NotificationId) -> Result<Delivery, Error> {
-        resend::resend(&self.db, &*self.orders, &self.wake, &caller, id).await
+        resend::resend(&self.db, &*self.orders, &self.outgoing, &caller, id).await
     }
 
     async fn preferences(&self, caller: Caller) -> Result<Preferences, Error> {

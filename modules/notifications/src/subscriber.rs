@@ -3,13 +3,14 @@ use std::sync::Arc;
 
 use kernel::{Clock, CloudEvent, Context, Fault, HandlingError, Subscriber, Tx};
 use orders::{Order, OrderChanged, OrderEvent};
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
-    DeliveryStatus,
-    domain::{DEFAULT, Kind},
+    NotificationId,
+    domain::Kind,
     email::Templates,
+    outgoing::Outgoing,
+    sender::lease,
     store::{self, queue, queue::NewDelivery},
 };
 
@@ -17,12 +18,12 @@ use crate::{
 pub(crate) struct OrderSubscriber {
     clock: Clock,
     templates: Templates,
-    wake: Arc<Notify>,
+    outgoing: Arc<Outgoing>,
 }
 
 impl OrderSubscriber {
-    pub(crate) fn new(context: &Context, templates: Templates, wake: Arc<Notify>) -> Self {
-        Self { clock: context.clock.clone(), templates, wake }
+    pub(crate) fn new(context: &Context, templates: Templates, outgoing: Arc<Outgoing>) -> Self {
+        Self { clock: context.clock.clone(), templates, outgoing }
     }
 
     /// Writes the message that something happened to an order.
@@ -31,8 +32,13 @@ impl OrderSubscriber {
             return Ok(());
         }
         let email = self.templates.render(kind, order).map_err(HandlingError::reject)?;
-        let status = status(tx, kind, order).await?;
-        queue::enqueue(tx, NewDelivery { event_id, kind, order, email, status }, self.clock.now()).await?;
+        let wanted = is_wanted(tx, kind, order).await?;
+        let lease = if wanted { Some(lease(&self.clock, &mut *tx).await?) } else { None };
+        let id = NotificationId::new();
+        let delivery = NewDelivery { event_id, kind, order, email, lease };
+        if queue::enqueue(tx, id, delivery, self.clock.now()).await? {
+            self.outgoing.write(id);
+        }
         Ok(())
     }
 }
@@ -52,15 +58,14 @@ impl Subscriber<OrderEvent> for OrderSubscriber {
     }
 
     fn committed(&self) {
-        self.wake.notify_one();
+        self.outgoing.commit();
     }
 }
 
 /// Whether it is to be sent, as the customer wants it now.
-async fn status(tx: &mut Tx, kind: Kind, order: &Order) -> Result<DeliveryStatus, Fault> {
-    let preferences = match order.customer_id {
-        Some(id) => store::preferences(tx, id).await?,
-        None => DEFAULT,
-    };
-    Ok(if kind.is_wanted(&preferences) { DeliveryStatus::Queued } else { DeliveryStatus::Suppressed })
+async fn is_wanted(tx: &mut Tx, kind: Kind, order: &Order) -> Result<bool, Fault> {
+    match order.customer_id {
+        Some(id) if kind.can_be_declined() => Ok(store::preferences(tx, id).await?.order_updates),
+        _ => Ok(true),
+    }
 }

@@ -1,6 +1,7 @@
 //! E-mail into a folder: one `.eml` file a message (RFC 5322), which any mail program opens.
 use std::{
-    io,
+    fs::{self, File},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,10 +14,7 @@ use lettre::{
         header::{HeaderName, HeaderValue},
     },
 };
-use tokio::{
-    fs::{self, File},
-    io::AsyncWriteExt,
-};
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use super::{Channel, Message, Undelivered};
@@ -31,7 +29,7 @@ pub(crate) struct Mailbox {
 impl Mailbox {
     pub(crate) async fn open(folder: PathBuf, from: Sender) -> Result<Self, StartError> {
         let refused = |error| format!("the mailbox {} in `data_dir` cannot be used: {error}", folder.display());
-        fs::create_dir_all(&folder).await.map_err(refused)?;
+        tokio::fs::create_dir_all(&folder).await.map_err(refused)?;
         Ok(Self { folder, from })
     }
 }
@@ -40,8 +38,9 @@ impl Mailbox {
 impl Channel for Mailbox {
     async fn send(&self, message: &Message) -> Result<(), Undelivered> {
         let bytes = compose(&self.from, message)?.formatted();
-        let path = self.folder.join(format!("{}.eml", message.id));
-        put(&self.folder, &path, &bytes).await.map_err(|error| Undelivered::ForNow(error.to_string()))
+        let (folder, path) = (self.folder.clone(), self.folder.join(format!("{}.eml", message.id)));
+        let put = spawn_blocking(move || put(&folder, &path, &bytes)).await.map_err(io::Error::from);
+        put.flatten().map_err(|error| Undelivered::ForNow(error.to_string()))
     }
 }
 
@@ -80,14 +79,14 @@ fn one_line(text: &str) -> String {
 }
 
 /// Writes a file that appears whole or not at all, replaces the one that is there, and outlives the machine.
-async fn put(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn put(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let unfinished = path.with_extension(format!("{}.tmp", Uuid::new_v4().simple()));
-    let mut file = File::create(&unfinished).await?;
-    file.write_all(bytes).await?;
-    file.sync_all().await?;
+    let mut file = File::create(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
     reach(mail::unfinished);
-    fs::rename(&unfinished, path).await?;
-    File::open(folder).await?.sync_all().await
+    fs::rename(&unfinished, path)?;
+    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! The messages that are to be sent, and what became of them.
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Fault, Tx};
+use kernel::{Db, Executor, Fault, Tx};
 use orders::Order;
 use uuid::Uuid;
 
-use crate::{DeliveryStatus, NotificationId, channel::Message, domain::Kind, email::Email};
+use crate::{
+    DeliveryStatus, NotificationId,
+    channel::Message,
+    domain::{ATTEMPTS, Kind},
+    email::Email,
+};
 
 /// A message to keep.
 pub(crate) struct NewDelivery<'a> {
@@ -12,19 +17,28 @@ pub(crate) struct NewDelivery<'a> {
     pub(crate) kind: Kind,
     pub(crate) order: &'a Order,
     pub(crate) email: Email,
-    pub(crate) status: DeliveryStatus,
+    /// Until when it is leased to this process; none where it is not to be sent.
+    pub(crate) lease: Option<DateTime<Utc>>,
 }
 
-/// Queues a message, unless its event was told before or its order confirmed.
-pub(crate) async fn enqueue(tx: &mut Tx, delivery: NewDelivery<'_>, now: DateTime<Utc>) -> Result<(), Fault> {
-    let NewDelivery { event_id, kind, order, email, status } = delivery;
-    tx.query(
+/// Keeps a message, leased as if it had been claimed, unless its event was told before or its order confirmed; true if it is
+/// to be sent.
+pub(crate) async fn enqueue(
+    tx: &mut Tx,
+    id: NotificationId,
+    delivery: NewDelivery<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let NewDelivery { event_id, kind, order, email, lease } = delivery;
+    let written = tx
+        .query(
         "INSERT INTO deliveries (id, event_id, channel, kind, order_id, customer_id, recipient, subject, text, html,
                                  status, attempts, due_at, created_at)
-         VALUES ($1, $2, 'email', $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12)
+         VALUES ($1, $2, 'email', $3, $4, $5, COALESCE((SELECT recipient FROM corrections WHERE order_id = $4), $6),
+                 $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT DO NOTHING",
     )
-    .bind(NotificationId::new())
+    .bind(id)
     .bind(event_id)
     .bind(kind.name())
     .bind(order.id)
@@ -33,13 +47,13 @@ pub(crate) async fn enqueue(tx: &mut Tx, delivery: NewDelivery<'_>, now: DateTim
     .bind(email.subject)
     .bind(email.text)
     .bind(email.html)
-    .bind(status)
-    // Not the time now: it is the sender's database that tells whether a message is due.
-    .bind(DateTime::UNIX_EPOCH)
+    .bind(if lease.is_some() { DeliveryStatus::Queued } else { DeliveryStatus::Suppressed })
+    .bind(i64::from(lease.is_some()))
+    .bind(lease.unwrap_or_default())
     .bind(now)
     .execute()
     .await?;
-    Ok(())
+    Ok(written == 1 && lease.is_some())
 }
 
 /// Notes where mail about an order goes since it was corrected, and what is not sent yet goes there; an older event does
@@ -84,10 +98,41 @@ pub(crate) async fn resend(tx: &mut Tx, id: NotificationId, recipient: &str) -> 
     Ok(queued == 1)
 }
 
+/// Those of the messages that this process has written with these `ids` which are there, and which nobody else sends before
+/// `until`. One whose order was corrected by an event of before is left to whoever leases it once it is due.
+pub(crate) async fn own(db: &Db, ids: &[NotificationId], until: DateTime<Utc>) -> Result<Vec<Message>, Fault> {
+    Ok(db
+        .query(
+            "SELECT id, subject, text, html, created_at, attempts, recipient
+               FROM deliveries
+              WHERE status = 'queued' AND attempts = 1 AND due_at >= $1
+                AND NOT EXISTS (SELECT 1 FROM corrections AS c
+                                 WHERE c.order_id = deliveries.order_id AND c.recipient <> deliveries.recipient)
+                AND id IN ($*)",
+        )
+        .bind(until)
+        .bind_list(padded(ids).copied())
+        .fetch_all()
+        .await?)
+}
+
+/// As many as a power of two, the last one several times: a statement of few lengths is prepared a few times.
+fn padded<T>(list: &[T]) -> impl Iterator<Item = &T> {
+    list.iter().chain(list.last().into_iter().cycle()).take(list.len().next_power_of_two())
+}
+
+/// When the next message is due, and how often it was leased.
+pub(crate) async fn next(db: &Db) -> Result<Option<(DateTime<Utc>, i64)>, Fault> {
+    Ok(db
+        .query("SELECT due_at, attempts FROM deliveries WHERE status = 'queued' ORDER BY due_at, id LIMIT 1")
+        .fetch_optional()
+        .await?)
+}
+
 /// Leases up to `limit` messages that are due at `now`, until `until`.
 pub(crate) async fn acquire(
     tx: &mut Tx,
-    limit: i64,
+    limit: usize,
     now: DateTime<Utc>,
     until: DateTime<Utc>,
 ) -> Result<Vec<Message>, Fault> {
@@ -97,12 +142,13 @@ pub(crate) async fn acquire(
                     COALESCE((SELECT c.recipient FROM corrections c WHERE c.order_id = deliveries.order_id),
                              recipient) AS recipient
                FROM deliveries
-              WHERE status = 'queued' AND due_at <= $1
+              WHERE status = 'queued' AND due_at <= $1 AND attempts < $3
               ORDER BY due_at, id
               LIMIT $2",
         )
         .bind(now)
-        .bind(limit)
+        .bind(i64::try_from(limit).map_err(Fault::internal)?)
+        .bind(ATTEMPTS)
         .for_update_skip_locked()
         .fetch_all()
         .await?;
@@ -125,8 +171,8 @@ pub(crate) async fn acquire(
 }
 
 /// Gives up messages whose last lease has run out; how many there were.
-pub(crate) async fn give_up(tx: &mut Tx, attempts: i64, now: DateTime<Utc>) -> Result<u64, Fault> {
-    Ok(tx
+pub(crate) async fn give_up(db: &Db, attempts: i64, now: DateTime<Utc>) -> Result<u64, Fault> {
+    Ok(db
         .query(
             "UPDATE deliveries
                 SET status = 'failed', last_error = 'every sender stopped midway'
@@ -138,17 +184,21 @@ pub(crate) async fn give_up(tx: &mut Tx, attempts: i64, now: DateTime<Utc>) -> R
         .await?)
 }
 
-/// Notes that a message was handed over, whoever has leased it since: it was. One whose address was corrected meanwhile was
-/// not: it went elsewhere, and is due again when its lease is over.
-pub(crate) async fn set_sent(db: impl Executor<'_>, message: &Message, now: DateTime<Utc>) -> Result<(), Fault> {
+/// Notes that messages were handed over, whoever has leased them since: they were. One whose address was corrected meanwhile
+/// was not: it went elsewhere, and is due again when its lease is over.
+pub(crate) async fn set_sent(db: &Db, messages: &[&Message], now: DateTime<Utc>) -> Result<(), Fault> {
+    if messages.is_empty() {
+        return Ok(());
+    }
     db.query(
         "UPDATE deliveries
-            SET status = 'sent', sent_at = $2, last_error = NULL
-          WHERE id = $1 AND recipient = $3 AND status IN ('queued', 'failed')",
+            SET status = 'sent', sent_at = $1, last_error = NULL
+           FROM (VALUES $*) AS handed_over
+          WHERE deliveries.id = handed_over.column1 AND deliveries.recipient = handed_over.column2
+            AND deliveries.status IN ('queued', 'failed')",
     )
-    .bind(message.id)
     .bind(now)
-    .bind(&*message.recipient)
+    .bind_pairs(padded(messages).map(|message| (message.id, &*message.recipient)))
     .execute()
     .await?;
     Ok(())

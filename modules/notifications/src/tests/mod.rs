@@ -11,25 +11,29 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use chrono::DateTime;
-use kernel::{Caller, Context, Executor, HandlingError, Local, PageQuery, Refusal, Role, Wire, testing::Folder};
+use chrono::{DateTime, TimeDelta, Utc};
+use kernel::{
+    Caller, Context, Executor, HandlingError, Local, PageQuery, Refusal, Role, Subscriber, Wire, testing::Folder,
+};
 use serde_json::json;
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 use self::paper::{Archive, Broken, CANCELLED, CONFIRMED, CORRECTED, Happened, REFUNDED, SHIPPED, event, later, order};
 use crate::{
     Delivery, DeliveryQuery, DeliveryStatus, Error, Module, Notifications, Preferences,
-    channel::Mailbox,
+    channel::{Mailbox, Message},
     email::{Shop, Templates},
+    outgoing::Outgoing,
     sender::Sender,
     service::Service,
+    store::queue,
     subscriber::OrderSubscriber,
 };
 
 struct Post {
     context: Context,
     subscriber: Arc<OrderSubscriber>,
+    outgoing: Arc<Outgoing>,
     sender: Sender,
     api: Arc<dyn Notifications>,
     archive: Arc<Archive>,
@@ -44,12 +48,13 @@ async fn posts() -> Vec<Post> {
     for (context, folder) in kernel::testing::contexts("notifications", &<Module as kernel::Module>::MIGRATIONS).await {
         let from = "Stoa <shop@example.com>".parse().unwrap();
         let mailbox = Mailbox::open(folder.0.join("mailbox"), from).await.unwrap();
-        let subscriber = OrderSubscriber::new(&context, templates(), Arc::new(Notify::new()));
-        let sender = Sender::new(&context, Arc::new(mailbox));
+        let outgoing = Arc::new(Outgoing::default());
+        let subscriber = OrderSubscriber::new(&context, templates(), Arc::clone(&outgoing));
+        let sender = Sender::new(&context, Arc::new(mailbox), Arc::clone(&outgoing));
         let archive = Arc::new(Archive(Mutex::default()));
-        let api = Arc::new(Service::new(&context, archive.clone(), Arc::new(Notify::new())));
+        let api = Arc::new(Service::new(&context, archive.clone(), Arc::clone(&outgoing)));
         let api = hosted(api, &context);
-        posts.push(Post { context, subscriber: Arc::new(subscriber), sender, api, archive, folder });
+        posts.push(Post { context, subscriber: Arc::new(subscriber), outgoing, sender, api, archive, folder });
     }
     posts
 }
@@ -89,7 +94,31 @@ impl Post {
 
     /// Sends until there is nothing to send.
     async fn send(&self) {
-        while self.sender.step().await.unwrap() {}
+        while self.step(&self.sender).await {}
+    }
+
+    /// Sends a batch of what was just written, or else of what is due; false if there is none.
+    async fn step(&self, sender: &Sender) -> bool {
+        sender.send_own().await.unwrap() || sender.send_due().await.unwrap() <= TimeDelta::zero()
+    }
+
+    /// Those that this process has just written.
+    async fn own(&self) -> Vec<Message> {
+        let (ids, now) = (self.outgoing.take(32), self.now().await);
+        queue::own(&self.context.db, &ids, now).await.unwrap()
+    }
+
+    /// Those that are due.
+    async fn acquire(&self) -> Vec<Message> {
+        self.sender.acquire(self.now().await).await.unwrap()
+    }
+
+    async fn now(&self) -> DateTime<Utc> {
+        self.context.clock.shared(&self.context.db).await.unwrap()
+    }
+
+    fn broken(&self) -> Sender {
+        Sender::new(&self.context, Arc::new(Broken), Arc::clone(&self.outgoing))
     }
 
     /// Lets every lease and every pause run out.
@@ -260,7 +289,7 @@ async fn only_who_may_sees_anything() {
 async fn a_sender_that_dies_after_sending_leaves_one_mail() {
     for post in posts().await {
         post.hear(&event(CONFIRMED, order(None))).await.unwrap();
-        let leased = post.sender.acquire().await.unwrap();
+        let leased = post.own().await;
         post.sender.hand_over(&leased[0]).await.unwrap();
         assert_eq!(post.mails().len(), 1, "sent, and not noted");
         post.send().await;
@@ -277,17 +306,17 @@ async fn a_sender_that_dies_after_sending_leaves_one_mail() {
 async fn a_message_that_cannot_be_sent_waits_and_is_given_up_after_ten_attempts() {
     for post in posts().await {
         post.hear(&event(CONFIRMED, order(None))).await.unwrap();
-        let broken = Sender::new(&post.context, Arc::new(Broken));
+        let broken = post.broken();
         for attempt in 1..=10 {
-            assert!(broken.step().await.unwrap());
+            assert!(post.step(&broken).await);
             let delivery = post.delivery().await;
             let status = if attempt < 10 { DeliveryStatus::Queued } else { DeliveryStatus::Failed };
             assert_eq!((delivery.notification.status, delivery.attempts), (status, attempt));
             assert_eq!(delivery.last_error.as_deref(), Some("out of stamps"));
-            assert!(!broken.step().await.unwrap(), "it waits");
+            assert!(!post.step(&broken).await, "it waits");
             post.wait().await;
         }
-        assert!(!broken.step().await.unwrap());
+        assert!(!post.step(&broken).await);
         assert!(post.mails().is_empty());
     }
 }
@@ -296,11 +325,14 @@ async fn a_message_that_cannot_be_sent_waits_and_is_given_up_after_ten_attempts(
 async fn a_message_whose_every_sender_dies_is_given_up() {
     for post in posts().await {
         post.hear(&event(CONFIRMED, order(None))).await.unwrap();
-        for _ in 0..10 {
-            assert_eq!(post.sender.acquire().await.unwrap().len(), 1);
+        assert_eq!(post.own().await.len(), 1);
+        post.wait().await;
+        for _ in 1..10 {
+            assert_eq!(post.acquire().await.len(), 1);
             post.wait().await;
         }
-        assert!(post.sender.acquire().await.unwrap().is_empty());
+        assert!(post.acquire().await.is_empty());
+        post.send().await;
         assert_eq!(post.delivery().await.notification.status, DeliveryStatus::Failed);
     }
 }
@@ -309,13 +341,35 @@ async fn a_message_whose_every_sender_dies_is_given_up() {
 async fn a_sender_that_is_late_cannot_undo_what_another_did() {
     for post in posts().await {
         post.hear(&event(CONFIRMED, order(None))).await.unwrap();
-        let late = Sender::new(&post.context, Arc::new(Broken));
-        let leased = late.acquire().await.unwrap().remove(0);
+        let leased = post.own().await;
         post.wait().await;
         post.send().await;
-        late.deliver(&leased).await.unwrap();
+        post.broken().deliver(&leased).await.unwrap();
         let delivery = post.delivery().await;
         assert_eq!((delivery.notification.status, delivery.last_error), (DeliveryStatus::Sent, None));
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_is_sent_if_it_is_committed_and_by_whoever_looks_if_there_was_no_room() {
+    for post in posts().await {
+        let mut tx = post.context.db.begin().await.unwrap();
+        let undone = event(CONFIRMED, order(None));
+        post.subscriber.handle(&mut tx, undone.read().unwrap().unwrap(), &undone).await.unwrap();
+        drop(tx);
+        let missed = event(CONFIRMED, order(None));
+        post.hear(&missed).await.unwrap();
+        assert_eq!(post.own().await.len(), 1, "what was undone is not there");
+        for _ in 0..70 {
+            post.hear(&event(CONFIRMED, order(None))).await.unwrap();
+        }
+        post.send().await;
+        assert_eq!(post.mails().len(), 70, "what another has taken is leased");
+        post.wait().await;
+        post.send().await;
+        assert_eq!((post.mails().len(), post.deliveries().await.len()), (71, 20));
+        let again = post.context.db.query("SELECT COUNT(*) FROM deliveries WHERE status = 'sent' AND attempts = 2");
+        assert_eq!(again.fetch_one::<(i64,)>().await.unwrap().0, 1, "and nothing else is sent again");
     }
 }
 

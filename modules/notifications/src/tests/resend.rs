@@ -28,9 +28,9 @@ impl Post {
 
     /// Lets the only message fail as often as it may.
     async fn fail(&self) {
-        let broken = Sender::new(&self.context, Arc::new(Broken));
+        let broken = self.broken();
         for _ in 0..10 {
-            assert!(broken.step().await.unwrap());
+            assert!(self.step(&broken).await);
             self.wait().await;
         }
         assert_eq!(self.delivery().await.notification.status, DeliveryStatus::Failed);
@@ -99,7 +99,7 @@ async fn a_mail_on_its_way_to_the_former_address_is_sent_again_to_the_new_one() 
     for post in posts().await {
         let order = order(None);
         post.confirm(&order).await;
-        let leased = post.sender.acquire().await.unwrap().remove(0);
+        let leased = post.own().await;
         post.hear(&post.publish(CORRECTED, moved(&order, "new@example.com", 4))).await.unwrap();
         post.sender.deliver(&leased).await.unwrap();
         assert_eq!(post.shown().await, (DeliveryStatus::Queued, "new@example.com".into()), "it went elsewhere");
