@@ -1,8 +1,13 @@
 //! Work that outlives the call that asked for it, and is awaited at shutdown.
-use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use chrono::TimeDelta;
 use futures_util::FutureExt;
-use tokio::task::JoinHandle;
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The tasks of this process.
@@ -57,6 +62,29 @@ impl Tasks {
                 }
             }
         });
+    }
+
+    /// Runs `step`, which does what is due and says in how long there is more, as soon as there is, or once it is `told`;
+    /// `look` later at the latest, for what others have left behind.
+    pub fn repeat_due<S>(&self, look: Duration, step: impl Fn() -> S + Send + Sync + 'static, told: Arc<Notify>)
+    where
+        S: Future<Output = TimeDelta> + Send,
+    {
+        let next = watch::Sender::new(TimeDelta::MAX);
+        let left = next.subscribe();
+        let step = move || {
+            let (running, next) = (step(), next.clone());
+            async move {
+                let left = running.await;
+                next.send_replace(left);
+                left <= TimeDelta::zero()
+            }
+        };
+        let due = move || {
+            let (told, left) = (Arc::clone(&told), left.borrow().to_std().unwrap_or_default());
+            async move { timeout(left, told.notified()).await.unwrap_or_default() }
+        };
+        self.repeat(look, step, due);
     }
 
     /// Done once shutdown has begun.

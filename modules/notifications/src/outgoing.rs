@@ -2,7 +2,7 @@
 use std::{
     collections::VecDeque,
     mem::take,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::sync::Notify;
@@ -19,7 +19,7 @@ pub(crate) struct Outgoing {
     /// Told when there is something to take.
     pub(crate) ready: Notify,
     /// Told when something is due that is not in here.
-    pub(crate) due: Notify,
+    pub(crate) due: Arc<Notify>,
 }
 
 #[derive(Default)]

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use kernel::{Clock, Context, Db, Executor, Fault, Tasks};
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
 use crate::failpoints::{reach, send};
 use crate::{
@@ -63,26 +63,12 @@ impl Sender {
             };
             tasks.repeat(LOOK, step, ready);
         }
-        self.look(tasks);
-    }
-
-    /// Sends what is due until shutdown; in between it sleeps until something is, is told so, or it is time to look.
-    fn look(&self, tasks: &Tasks) {
-        let next = watch::Sender::new(TimeDelta::MAX);
-        let (sender, outgoing, left) = (self.clone(), Arc::clone(&self.outgoing), next.subscribe());
+        let sender = self.clone();
         let step = move || {
-            let (sender, next) = (sender.clone(), next.clone());
-            async move {
-                let left = logged(sender.send_due().await).unwrap_or(TimeDelta::MAX);
-                next.send_replace(left);
-                left <= TimeDelta::zero()
-            }
+            let sender = sender.clone();
+            async move { logged(sender.send_due().await).unwrap_or(TimeDelta::MAX) }
         };
-        let due = move || {
-            let (outgoing, left) = (Arc::clone(&outgoing), left.borrow().to_std().unwrap_or_default());
-            async move { timeout(left, outgoing.due.notified()).await.unwrap_or_default() }
-        };
-        tasks.repeat(LOOK, step, due);
+        tasks.repeat_due(LOOK, step, Arc::clone(&self.outgoing.due));
     }
 
     /// Sends a batch of what this process has written; false if there is none.

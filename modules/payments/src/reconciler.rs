@@ -1,8 +1,8 @@
 //! Looking after payments and refunds whose outcome is unknown: a process crashed, an answer or a webhook
 //! got lost, or a void overtook what it voids.
-use std::{future::pending, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use kernel::{Call, Tasks, call::DEFAULT_TIMEOUT};
 use uuid::Uuid;
 
@@ -10,21 +10,21 @@ use crate::{
     Error, operations,
     payment::{
         Command, Journal, next_look,
-        store::{self, refunds},
+        store::{self, Open, refunds},
     },
     provider::Providers,
     service::Service,
 };
 
-/// How often it looks for what is due.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How often it looks for what another replica, or one that crashed, has left behind.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// How many it takes up at a time.
 const BATCH: i64 = 50;
 
-/// Reconciles until shutdown; on each replica, which share the work by leasing it.
+/// Reconciles until shutdown, whenever something is due; on each replica, which share the work by leasing it.
 pub(crate) fn start(tasks: &Tasks, service: Arc<Service>) {
-    let stopping = tasks.clone();
+    let (stopping, unknown) = (tasks.clone(), Arc::clone(&service.journal.unknown));
     let step = move || {
         let (service, tasks) = (Arc::clone(&service), stopping.clone());
         async move {
@@ -34,37 +34,39 @@ pub(crate) fn start(tasks: &Tasks, service: Arc<Service>) {
             };
             outcome
                 .inspect_err(|error| tracing::warn!(%error, "cannot look for payments that are due"))
-                .unwrap_or(false)
+                .unwrap_or(TimeDelta::MAX)
         }
     };
-    tasks.repeat(PAUSE, step, pending);
+    tasks.repeat_due(LOOK, step, unknown);
 }
 
-/// Looks after all that is due at `now`, by the database's clock; true if there may be more.
+/// Looks after all that is due at `now`, by the database's clock, or says how long that is still to come.
 pub(crate) async fn reconcile(
     journal: &Journal,
     providers: &Providers,
     tasks: &Tasks,
     now: DateTime<Utc>,
-) -> Result<bool, Error> {
-    let (db, after) = (&journal.db, journal.reconcile_after);
-    let payments = store::due(db, now, BATCH).await?;
-    let refunds = refunds::due(db, now, BATCH).await?;
-    let more = payments.len() + refunds.len() >= usize::try_from(BATCH).unwrap_or_default();
-    for (order_id, tries) in payments {
-        let until = next_look(now, after, tries + 1);
-        if !tasks.is_stopping() && store::acquire(db, order_id, now, until).await? {
-            note(order_id, Call::fresh(DEFAULT_TIMEOUT).scope(resume(journal, providers, order_id)).await);
+) -> Result<TimeDelta, Error> {
+    let mut left = TimeDelta::MAX;
+    for Open { order_id, key, tries, due_at } in store::open(&journal.db, BATCH).await? {
+        left = left.min(due_at - now);
+        if due_at > now || tasks.is_stopping() {
+            break;
+        }
+        let (db, call) = (&journal.db, Call::fresh(DEFAULT_TIMEOUT));
+        let until = next_look(now, journal.reconcile_after, tries + 1);
+        match key {
+            None if store::acquire(db, order_id, now, until).await? => {
+                note(order_id, call.scope(resume(journal, providers, order_id)).await);
+            }
+            Some(key) if refunds::acquire(db, order_id, &key, now, until).await? => {
+                note(order_id, call.scope(operations::resume(journal, providers, order_id, &key)).await);
+            }
+            // Another replica was quicker.
+            _ => {}
         }
     }
-    for (order_id, key, tries) in refunds {
-        let until = next_look(now, after, tries + 1);
-        if !tasks.is_stopping() && refunds::acquire(db, order_id, &key, now, until).await? {
-            let resumed = operations::resume(journal, providers, order_id, &key);
-            note(order_id, Call::fresh(DEFAULT_TIMEOUT).scope(resumed).await);
-        }
-    }
-    Ok(more)
+    Ok(left)
 }
 
 /// Finds out how one payment stands. It takes nothing on its own: what turns out to be held is told, so

@@ -115,6 +115,7 @@ pub(super) async fn refund_charge(
         }
         Err(unknown) => {
             store::answered(&journal.db, &attempt, "unknown", journal.clock.now()).await?;
+            journal.unknown.notify_one();
             Err(Fault::unavailable(unknown).into())
         }
     }

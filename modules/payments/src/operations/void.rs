@@ -47,6 +47,7 @@ pub(crate) async fn compensate(journal: &Journal, providers: &Providers, payment
         && let Err(error) = void(journal, providers, payment.order_id).await
     {
         tracing::warn!(order.id = %payment.order_id, %error, "a voided payment still holds money");
+        journal.unknown.notify_one();
     }
 }
 

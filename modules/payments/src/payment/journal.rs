@@ -1,6 +1,9 @@
 //! What is written down of a payment before its provider is asked, and after.
+use std::sync::Arc;
+
 use chrono::{DateTime, Duration, Utc};
 use kernel::{Clock, Context, Currency, Db, Fault, Outbox, Tx};
+use tokio::sync::Notify;
 
 use super::{Aggregate, Answer, Attempt, Command, store};
 use crate::{Error, PaymentChanged, RefundNote, settings::Settings};
@@ -13,12 +16,15 @@ pub(crate) struct Journal {
     pub(crate) currency: Currency,
     /// When the reconciler first looks after what is unknown.
     pub(crate) reconcile_after: Duration,
+    /// Told when an outcome stays unknown: the reconciler is to look when it is due.
+    pub(crate) unknown: Arc<Notify>,
 }
 
 impl Journal {
     pub(crate) fn new(context: &Context, settings: &Settings) -> Self {
         let (db, outbox, clock) = (context.db.clone(), context.outbox.clone(), context.clock.clone());
-        Self { db, outbox, clock, currency: context.currency, reconcile_after: settings.reconcile_after() }
+        let (currency, reconcile_after) = (context.currency, settings.reconcile_after());
+        Self { db, outbox, clock, currency, reconcile_after, unknown: Arc::default() }
     }
 
     /// The clock that all replicas share: what one of them is to look at later must not be late by
@@ -45,6 +51,9 @@ impl Journal {
         tx.commit().await?;
         if moved {
             self.outbox.wake();
+        }
+        if payment.open.is_some() {
+            self.unknown.notify_one();
         }
         Ok(payment)
     }

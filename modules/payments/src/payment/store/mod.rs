@@ -131,18 +131,29 @@ pub(crate) async fn save(tx: &mut Tx, payment: &Aggregate) -> Result<(), Fault> 
     Ok(())
 }
 
-/// The orders whose payments wait for an answer that is due at `now`, by the database's clock, and how often
-/// it was asked for.
-pub(crate) async fn due(db: &Db, now: DateTime<Utc>, limit: i64) -> Result<Vec<(Uuid, i64)>, Fault> {
+/// A payment that waits for an answer, or a refund.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Open {
+    pub(crate) order_id: Uuid,
+    /// Of a refund.
+    pub(crate) key: Option<String>,
+    /// How often the answer was asked for.
+    pub(crate) tries: i64,
+    /// When it is to be asked for again, by the database's clock.
+    pub(crate) due_at: DateTime<Utc>,
+}
+
+/// What waits for an answer, the first that is due first.
+pub(crate) async fn open(db: &Db, limit: i64) -> Result<Vec<Open>, Fault> {
     Ok(db
         .query(
-            "SELECT order_id, tries
-               FROM payments
-              WHERE open IS NOT NULL AND due_at <= $1
+            "SELECT order_id, key, tries, due_at
+               FROM (SELECT order_id, NULL AS key, tries, due_at FROM payments WHERE open IS NOT NULL
+                     UNION ALL
+                     SELECT order_id, key, tries, due_at FROM refunds WHERE status = 'pending') AS open
               ORDER BY due_at
-              LIMIT $2",
+              LIMIT $1",
         )
-        .bind(now)
         .bind(limit)
         .fetch_all()
         .await?)

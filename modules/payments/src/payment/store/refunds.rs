@@ -143,22 +143,6 @@ pub(crate) async fn save(tx: &mut Tx, payment: &Aggregate) -> Result<(), Fault> 
     Ok(())
 }
 
-/// The refunds whose outcome is due at `now`, by the database's clock, and how often it was asked for.
-pub(crate) async fn due(db: &Db, now: DateTime<Utc>, limit: i64) -> Result<Vec<(Uuid, String, i64)>, Fault> {
-    Ok(db
-        .query(
-            "SELECT order_id, key, tries
-               FROM refunds
-              WHERE status = 'pending' AND due_at <= $1
-              ORDER BY due_at
-              LIMIT $2",
-        )
-        .bind(now)
-        .bind(limit)
-        .fetch_all()
-        .await?)
-}
-
 /// Leases a due refund to this replica until `until`; false where another has, or it has ended.
 pub(crate) async fn acquire(
     db: &Db,
