@@ -15,12 +15,14 @@ mod subscriber;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc, time::Duration};
 
-use kernel::{Context, StartError};
+use chrono::TimeDelta;
+use kernel::{Context, Fault, StartError};
 use orders::Orders;
 use outgoing::Outgoing;
 use settings::Settings;
+use store::retention;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use api::*;
@@ -30,6 +32,26 @@ mod failpoints {
     pub(crate) use kernel::failpoint::reach;
 
     kernel::failpoints! { "notifications": send => { claimed, handed_over, noted } mail => { unfinished } }
+}
+
+/// How often what is old is forgotten.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// Forgets what is older than `kept`, a little at a time.
+fn sweep(context: &Context, kept: TimeDelta) {
+    let (db, clock) = (context.db.clone(), context.clock.clone());
+    let step = move || {
+        let (db, cutoff) = (db.clone(), clock.now() - kept);
+        async move {
+            let forgotten = async {
+                let messages = retention::forget(&db, cutoff).await?;
+                Ok::<_, Fault>(retention::forget_corrections(&db, cutoff).await? || messages)
+            };
+            let logged = |fault: &Fault| tracing::warn!(%fault, "cannot forget old messages; trying again");
+            forgotten.await.inspect_err(logged).unwrap_or(false)
+        }
+    };
+    context.tasks.repeat(SWEEP, step, pending);
 }
 
 /// Tells customers what happened.
@@ -47,6 +69,9 @@ impl kernel::Module for Module {
         let mailbox = channel::Mailbox::open(context.data_dir.join("mailbox"), settings.sender()?).await?;
         let outgoing = Arc::new(Outgoing::default());
         sender::Sender::new(&context, Arc::new(mailbox), Arc::clone(&outgoing)).run(&context.tasks);
+        if let Some(kept) = settings.kept() {
+            sweep(&context, kept);
+        }
         let templates = email::Templates::new(settings.shop)?;
         let service = Arc::new(service::Service::new(&context, Arc::clone(&orders), Arc::clone(&outgoing)));
         let subscriber = subscriber::OrderSubscriber::new(&context, templates, outgoing);

@@ -1,16 +1,21 @@
 //! Who mail comes from, and what it says of the shop.
 use std::fmt::Display;
 
+use chrono::TimeDelta;
 use kernel::{EmailAddress, StartError, Violation, line};
 use lettre::{address::AddressError, message::Mailbox};
 use serde::Deserialize;
 
 use crate::{channel, email::Shop};
 
+/// A message is what an event is not told by a second time: it is kept for longer than any event comes again.
+const LEAST_DAYS: u32 = 30;
+
 /// The section `[notifications]`.
 #[derive(Deserialize)]
 pub(crate) struct Settings {
     pub(crate) from: String,
+    pub(crate) keep_days: u32,
     #[serde(flatten)]
     pub(crate) shop: Shop,
 }
@@ -24,7 +29,15 @@ impl Settings {
             return Err("`notifications.shop_url` must begin with https:// or http://".into());
         }
         self.sender()?;
+        if (1..LEAST_DAYS).contains(&self.keep_days) {
+            return Err(format!("`notifications.keep_days` must be 0, for ever, or at least {LEAST_DAYS}").into());
+        }
         Ok(self)
+    }
+
+    /// How long messages are kept that nobody is to send any more; none for ever.
+    pub(crate) fn kept(&self) -> Option<TimeDelta> {
+        (self.keep_days > 0).then(|| TimeDelta::days(self.keep_days.into()))
     }
 
     /// A name and an address that is one by the same rule as any customer's.

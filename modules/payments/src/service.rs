@@ -17,10 +17,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// The service, without what works in the background.
+    /// The service, without what reconciles.
     pub(crate) fn new(context: &Context) -> Result<Self, StartError> {
         let settings = context.config::<Settings>()?.checked(context.mode)?;
         let providers = Providers::new(context, &settings)?;
+        webhooks::sweep(context, settings.webhooks_kept());
         Ok(Self { journal: Journal::new(context, &settings), providers })
     }
 }

@@ -1,5 +1,8 @@
 //! What providers tell of their own accord. It comes late, twice and in any order.
-use kernel::{Violation, Violations, line};
+use std::{future::pending, time::Duration};
+
+use chrono::TimeDelta;
+use kernel::{Context, Fault, Violation, Violations, line};
 
 use crate::failpoints::{reach, webhook};
 use crate::{
@@ -49,6 +52,22 @@ pub(crate) async fn webhook(
         compensate(journal, providers, &payment).await;
     }
     Ok(())
+}
+
+/// How often what no provider sends again is forgotten.
+const SWEEP: Duration = Duration::from_hours(1);
+
+/// Forgets, a little at a time, what came longer ago than it is `kept`.
+pub(crate) fn sweep(context: &Context, kept: TimeDelta) {
+    let (db, clock) = (context.db.clone(), context.clock.clone());
+    let step = move || {
+        let (db, before) = (db.clone(), clock.now() - kept);
+        async move {
+            let logged = |fault: &Fault| tracing::warn!(%fault, "cannot forget old webhooks; trying again");
+            store::forget_webhooks(&db, before).await.inspect_err(logged).unwrap_or(false)
+        }
+    };
+    context.tasks.repeat(SWEEP, step, pending);
 }
 
 /// Even who signs well may send what cannot be kept.

@@ -1,5 +1,6 @@
 //! What people see of their messages, and what they want to be told.
 pub(crate) mod queue;
+pub(crate) mod retention;
 
 use chrono::{DateTime, Utc};
 use kernel::{Executor, Fault};

@@ -26,7 +26,7 @@ use crate::{
     outgoing::Outgoing,
     sender::Sender,
     service::Service,
-    store::queue,
+    store::{queue, retention},
     subscriber::OrderSubscriber,
 };
 
@@ -370,6 +370,28 @@ async fn what_was_written_is_sent_if_it_is_committed_and_by_whoever_looks_if_the
         assert_eq!((post.mails().len(), post.deliveries().await.len()), (71, 20));
         let again = post.context.db.query("SELECT COUNT(*) FROM deliveries WHERE status = 'sent' AND attempts = 2");
         assert_eq!(again.fetch_one::<(i64,)>().await.unwrap().0, 1, "and nothing else is sent again");
+    }
+}
+
+#[tokio::test]
+async fn what_is_old_is_forgotten_with_its_address_but_for_what_is_still_to_be_sent() {
+    for post in posts().await {
+        let (sent, queued) = (order(None), order(None));
+        post.hear(&event(CONFIRMED, sent.clone())).await.unwrap();
+        post.send().await;
+        post.hear(&event(CONFIRMED, queued.clone())).await.unwrap();
+        for order in [&sent, &queued] {
+            post.hear(&event(CORRECTED, order.clone())).await.unwrap();
+        }
+        let (db, now) = (&post.context.db, post.context.clock.now());
+        let corrected = async || db.query("SELECT order_id FROM corrections").fetch_all::<(Uuid,)>().await.unwrap();
+        for cutoff in [now - TimeDelta::days(1), now + TimeDelta::days(1)] {
+            assert_eq!((post.deliveries().await.len(), corrected().await.len()), (2, 2), "nothing is old");
+            assert!(!retention::forget(db, cutoff).await.unwrap());
+            assert!(!retention::forget_corrections(db, cutoff).await.unwrap());
+        }
+        assert_eq!(post.delivery().await.notification.status, DeliveryStatus::Queued);
+        assert_eq!(corrected().await, [(serde_json::from_value(queued["id"].clone()).unwrap(),)]);
     }
 }
 

@@ -2,6 +2,7 @@
 use kernel::{Mode, Refusal, StartError};
 
 use super::*;
+use crate::payment::store;
 
 fn pointer(outcome: Result<impl std::fmt::Debug, Error>) -> String {
     match outcome {
@@ -202,6 +203,27 @@ async fn a_webhook_needs_a_signature_a_known_provider_and_sense() {
         told.signature = "t=1,v1=00".into();
         assert_eq!(shop.webhook(&told).await, Err(Error::BadSignature), "even of what was told before");
         assert_eq!(shop.told(order).await, "action_required authorized");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_is_forgotten_once_no_provider_sends_it_again_and_would_be_no_news() {
+    for shop in shops().await {
+        let order = Uuid::now_v7();
+        shop.authorize(order, "action_required").await.unwrap();
+        let told = shop.line.act(&shop.reference(order).await, true).await.unwrap();
+        shop.webhook(&told).await.unwrap();
+        let known = async || {
+            let sql = "SELECT COUNT(*) FROM webhook_events WHERE order_id = $1";
+            shop.context.db.query(sql).bind(order).fetch_one::<(i64,)>().await.unwrap().0
+        };
+        let (db, now) = (&shop.context.db, shop.context.clock.now());
+        assert!(!store::forget_webhooks(db, now - TimeDelta::days(1)).await.unwrap());
+        assert_eq!(known().await, 1);
+        assert!(!store::forget_webhooks(db, now + TimeDelta::days(1)).await.unwrap());
+        assert_eq!(known().await, 0);
+        shop.webhook(&told).await.unwrap();
+        assert_eq!((known().await, &*shop.told(order).await), (1, "action_required authorized"));
     }
 }
 

@@ -199,6 +199,24 @@ pub(crate) async fn answered(
     Ok(())
 }
 
+/// Forgets some of the webhook events that came `before`; true if there may be more.
+pub(crate) async fn forget_webhooks(db: &Db, before: DateTime<Utc>) -> Result<bool, Fault> {
+    const BITE: u64 = 500;
+    let forgotten = db
+        .query(
+            "DELETE FROM webhook_events
+              WHERE (provider, event_id) IN (SELECT provider, event_id
+                                               FROM webhook_events
+                                              WHERE received_at < $1
+                                              ORDER BY received_at
+                                              LIMIT 500)",
+        )
+        .bind(before)
+        .execute()
+        .await?;
+    Ok(forgotten == BITE)
+}
+
 /// Notes a webhook event; false where it came before.
 pub(crate) async fn received(
     tx: &mut Tx,
