@@ -34,12 +34,14 @@ pub(crate) struct Line {
     pub(crate) sku: Sku,
     pub(crate) quantity: i64,
     pub(crate) snapshot: Snapshot,
+    /// When it was first put in.
+    pub(crate) added_at: DateTime<Utc>,
 }
 
 impl Line {
     /// The line at today's price. What is not on sale is shown as it was, and costs nothing.
     fn priced(self, offer: Option<&Offer>) -> Result<CartItem, MoneyError> {
-        let Self { sku, quantity, snapshot } = self;
+        let Self { sku, quantity, snapshot, .. } = self;
         let on_sale = offer.is_some();
         let available = offer.map_or(0, |offer| offer.available);
         let stock_policy = offer.map(|offer| offer.stock_policy).unwrap_or_default();
@@ -144,13 +146,11 @@ pub(crate) fn fresh(version: i64, if_match: &Condition) -> Result<(), Error> {
     if if_match.holds(Some(version)) { Ok(()) } else { Err(Error::Stale { version }) }
 }
 
-/// How many of each line are left once `ordered` is taken out.
-pub(crate) fn left<'a>(lines: &'a [Line], ordered: &[OrderedItem]) -> Vec<(&'a Sku, i64)> {
-    let taken = |sku: &Sku| {
-        let taken = ordered.iter().filter(|item| item.sku == *sku);
-        taken.fold(0_i64, |sum, item| sum.saturating_add(item.quantity.max(0)))
-    };
-    lines.iter().map(|line| (&line.sku, line.quantity.saturating_sub(taken(&line.sku)).max(0))).collect()
+/// How many of a line are left once `ordered` is taken out.
+pub(crate) fn left(line: &Line, ordered: &[OrderedItem]) -> i64 {
+    let taken = ordered.iter().filter(|item| item.sku == line.sku);
+    let taken = taken.fold(0_i64, |sum, item| sum.saturating_add(item.quantity.max(0)));
+    line.quantity.saturating_sub(taken).max(0)
 }
 
 #[cfg(test)]
@@ -172,7 +172,7 @@ mod tests {
     fn line(name: &str, quantity: i64) -> Line {
         let snapshot =
             Snapshot { name: name.into(), variant: String::new(), slug: name.into(), image: None, price: eur(100) };
-        Line { sku: sku(name), quantity, snapshot }
+        Line { sku: sku(name), quantity, snapshot, added_at: DateTime::UNIX_EPOCH }
     }
 
     fn offer(name: &str, price: Money) -> Offer {
@@ -252,10 +252,9 @@ mod tests {
 
     #[test]
     fn what_was_put_in_since_is_left() {
-        let lines = [line("A", 3), line("B", 1), line("C", 2)];
         let ordered = [("A", 2), ("B", 5), ("X", 1)].map(|(name, quantity)| OrderedItem { sku: sku(name), quantity });
-        let left: Vec<_> = left(&lines, &ordered).into_iter().map(|(sku, n)| (sku.as_str(), n)).collect();
-        assert_eq!(left, [("A", 1), ("B", 0), ("C", 2)]);
+        let lines = [line("A", 3), line("B", 1), line("C", 2)];
+        assert_eq!(lines.each_ref().map(|line| left(line, &ordered)), [1, 0, 2]);
     }
 
     #[test]

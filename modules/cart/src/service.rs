@@ -9,10 +9,10 @@ use uuid::Uuid;
 use crate::failpoints::{close, reach};
 use crate::{
     Added, Cart, CartId, Carts, Error, NewItem, OrderedItem,
-    contents::{self, Contents, Snapshot},
+    contents::{self, Contents, Line, Snapshot},
     forms::LINES,
     settings::Settings,
-    store::{self, Locked, State, guests},
+    store::{self, Changed, Locked, guests},
     token::Token,
 };
 
@@ -53,69 +53,79 @@ impl Service {
         Ok(contents.priced(&known, self.currency).map_err(Fault::from)?)
     }
 
-    /// The owner to put something in for; whoever brings no token of ours becomes a guest with a new one.
-    async fn admit(
-        &self,
-        tx: &mut Tx,
-        owner: Option<Owner>,
-        now: DateTime<Utc>,
-    ) -> Result<(Owner, Option<String>), Fault> {
-        let known = match owner {
-            Some(Owner::Guest(hash)) => guests::touch(tx, &hash, now).await?.then_some(Owner::Guest(hash)),
-            other => other,
-        };
-        if let Some(owner) = known {
-            return Ok((owner, None));
+    /// The owner to put something in for, where they are known.
+    async fn known(&self, tx: &mut Tx, owner: Option<Owner>, now: DateTime<Utc>) -> Result<Option<Owner>, Fault> {
+        match owner {
+            Some(Owner::Guest(hash)) if !guests::touch(tx, &hash, now).await? => Ok(None),
+            known => Ok(known),
         }
-        let token = Token::new();
-        guests::create(tx, &token.hash(), now).await?;
-        Ok((Owner::Guest(token.hash()), Some(token.reveal())))
     }
 
     /// Locks the cart that there is.
-    async fn lock(&self, tx: &mut Tx, owner: Option<&Owner>, now: DateTime<Utc>) -> Result<Option<Locked>, Fault> {
-        let Some(owner) = owner else { return Ok(None) };
-        if let Owner::Guest(hash) = owner
-            && !guests::touch(tx, hash, now).await?
-        {
-            return Ok(None);
+    async fn lock(&self, tx: &mut Tx, owner: Option<Owner>, now: DateTime<Utc>) -> Result<Option<Locked>, Fault> {
+        match self.known(tx, owner, now).await? {
+            Some(owner) => store::lock_open(tx, &owner).await,
+            None => Ok(None),
         }
-        store::lock_open(tx, owner).await
     }
 
-    /// Ends an open cart; what is left of it goes on in the owner's next.
+    /// Closes a cart; nothing is done where a guest is to be locked first, who is the answer.
+    ///
+    /// That is where something is left and goes on in a new cart, which a sign-in at the same time must find.
     async fn end(
         &self,
-        tx: &mut Tx,
-        owner: &Owner,
-        cart: CartId,
-        order_id: Uuid,
+        (id, order_id): (CartId, Uuid),
         ordered: &[OrderedItem],
-    ) -> Result<(), Fault> {
+        first: Option<&str>,
+    ) -> Result<Option<String>, Error> {
         let now = self.clock.now();
-        store::close(tx, cart, order_id, now).await?;
-        let lines = store::lines(tx, cart).await?;
-        let mut left = contents::left(&lines, ordered);
-        left.retain(|&(_, quantity)| quantity > 0);
-        if !left.is_empty() {
-            let next = store::open(tx, owner, now).await?.id;
-            for (sku, quantity) in left {
-                store::move_line(tx, cart, next, sku, quantity).await?;
-            }
-            store::touch(tx, next, now).await?;
+        let mut tx = self.db.begin().await?;
+        if let Some(guest) = first {
+            guests::touch(&mut tx, guest, now).await?;
         }
-        store::clear(tx, cart).await.map(drop)
+        let Some(closed) = store::close(&mut tx, id, order_id, now).await? else {
+            return match store::order(&mut tx, id).await? {
+                Some(other) if other != order_id => {
+                    Err(Fault::internal(format!("cart {id} was ordered by {other} and {order_id}")).into())
+                }
+                Some(_) => Ok(None),
+                None => {
+                    tracing::warn!(cart.id = %id, order.id = %order_id, "the cart of an order is gone");
+                    Ok(None)
+                }
+            };
+        };
+        if let Some(into) = closed.merged_into {
+            self.take_out(&mut tx, into, ordered).await?;
+        } else {
+            let lines = store::take(&mut tx, id).await?.into_iter();
+            let left = lines.map(|line| Line { quantity: contents::left(&line, ordered), ..line });
+            let left: Vec<_> = left.filter(|line| line.quantity > 0).collect();
+            if let (false, Some(owner)) = (left.is_empty(), closed.owner()) {
+                if let (Owner::Guest(guest), None) = (&owner, first) {
+                    return Ok(Some(guest.clone()));
+                }
+                let next = store::change(&mut tx, &owner, now).await?.id;
+                for line in left {
+                    store::add(&mut tx, next, &line).await?;
+                }
+            }
+        }
+        reach(close::uncommitted);
+        tx.commit().await?;
+        reach(close::committed);
+        Ok(None)
     }
 
     /// Takes what was ordered out of the cart that its lines have gone to, if that is still open.
     async fn take_out(&self, tx: &mut Tx, cart: CartId, ordered: &[OrderedItem]) -> Result<(), Fault> {
-        if store::lock(tx, cart).await?.is_none_or(|cart| cart.state != State::Open) {
+        if store::lock(tx, cart).await?.is_none() {
             return Ok(());
         }
-        let lines = store::lines(tx, cart).await?;
-        for ((sku, left), line) in contents::left(&lines, ordered).into_iter().zip(&lines) {
+        for line in store::lines(tx, cart).await? {
+            let left = contents::left(&line, ordered);
             if left != line.quantity {
-                store::set_quantity(tx, cart, sku, left).await?;
+                store::set_quantity(tx, cart, &line.sku, left).await?;
             }
         }
         store::touch(tx, cart, self.clock.now()).await
@@ -141,20 +151,32 @@ impl Carts for Service {
         };
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let (owner, token) = self.admit(&mut tx, owner, now).await?;
-        let version = store::lock_open(&mut tx, &owner).await?.map_or(contents::EMPTY, |cart| cart.version);
-        contents::fresh(version, &if_match)?;
-        let cart = store::open(&mut tx, &owner, now).await?.id;
-        if !store::add(&mut tx, cart, &sku, quantity, &Snapshot::from(offer), now).await? {
+        // Whoever brings no token of ours becomes a guest with a new one, who has no cart yet.
+        let (owner, token, made) = if let Some(owner) = self.known(&mut tx, owner, now).await? {
+            (owner, None, None)
+        } else {
+            let token = Token::new();
+            guests::create(&mut tx, &token.hash(), now).await?;
+            let owner = Owner::Guest(token.hash());
+            let made = store::create(&mut tx, &owner, now).await?;
+            (owner, Some(token.reveal()), made)
+        };
+        let Changed { id, version, is_new } = match made {
+            Some(made) => made,
+            None => store::change(&mut tx, &owner, now).await?,
+        };
+        contents::fresh(if is_new { contents::EMPTY } else { version - 1 }, &if_match)?;
+        let line = Line { sku, quantity, snapshot: Snapshot::from(offer), added_at: now };
+        if !store::add(&mut tx, id, &line).await? {
             return Err(contents::too_many());
         }
-        if store::count(&mut tx, cart).await? > LINES {
+        let lines = if is_new { vec![line] } else { store::lines(&mut tx, id).await? };
+        if i64::try_from(lines.len()).is_ok_and(|lines| lines > LINES) {
             return Err(Error::CartFull { limit: LINES });
         }
-        store::touch(&mut tx, cart, now).await?;
-        let contents = store::contents(&mut tx, &owner).await?;
         tx.commit().await?;
-        Ok(Added { cart: self.priced(contents, offers).await?, token })
+        let contents = Contents { id, version, updated_at: now, lines };
+        Ok(Added { cart: self.priced(Some(contents), offers).await?, token })
     }
 
     async fn set_quantity(
@@ -169,28 +191,31 @@ impl Carts for Service {
         let sku: Sku = sku.parse().map_err(|_| Error::SkuNotFound { sku })?;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let cart = self.lock(&mut tx, owner.as_ref(), now).await?;
-        let line = match &cart {
-            Some(cart) => store::quantity(&mut tx, cart.id, &sku).await?,
-            None => None,
+        let cart = self.lock(&mut tx, owner, now).await?;
+        let mut lines = match &cart {
+            Some(cart) => store::lines(&mut tx, cart.id).await?,
+            None => Vec::new(),
         };
+        let line = lines.iter_mut().find(|line| line.sku == sku);
         let version = cart.as_ref().map_or(contents::EMPTY, |cart| cart.version);
-        let changes = contents::changes(&sku, line, wished, version, &if_match)?;
-        let (Some(owner), Some(cart)) = (owner, cart) else { return Ok(contents::empty(self.currency)) };
-        if changes {
-            store::set_quantity(&mut tx, cart.id, &sku, wished).await?;
-            store::touch(&mut tx, cart.id, now).await?;
+        let changes = contents::changes(&sku, line.as_ref().map(|line| line.quantity), wished, version, &if_match)?;
+        let Some(Locked { id, mut version, mut updated_at }) = cart else { return Ok(contents::empty(self.currency)) };
+        if let (true, Some(line)) = (changes, line) {
+            store::set_quantity(&mut tx, id, &sku, wished).await?;
+            store::touch(&mut tx, id, now).await?;
+            line.quantity = wished;
+            (version, updated_at) = (version + 1, now);
         }
-        let contents = store::contents(&mut tx, &owner).await?;
         tx.commit().await?;
-        self.priced(contents, Vec::new()).await
+        lines.retain(|line| line.quantity > 0);
+        self.priced(Some(Contents { id, version, updated_at, lines }), Vec::new()).await
     }
 
     async fn clear(&self, caller: Caller, if_match: Condition) -> Result<(), Error> {
         let owner = contents::owner(&caller)?;
         let now = self.clock.now();
         let mut tx = self.db.begin().await?;
-        let cart = self.lock(&mut tx, owner.as_ref(), now).await?;
+        let cart = self.lock(&mut tx, owner, now).await?;
         let Some(cart) = cart else { return Ok(()) };
         if store::clear(&mut tx, cart.id).await? > 0 {
             contents::fresh(cart.version, &if_match)?;
@@ -206,44 +231,21 @@ impl Carts for Service {
             return Ok(());
         }
         if let Some(from) = store::lock_open(&mut tx, &Owner::Guest(guest)).await? {
-            let into = store::open(&mut tx, &Owner::User(user), now).await?.id;
-            store::merge(&mut tx, from.id, into).await?;
-            let dropped = store::trim(&mut tx, into, LINES).await?;
+            let into = store::change(&mut tx, &Owner::User(user), now).await?;
+            store::merge(&mut tx, from.id, into.id).await?;
+            let dropped = if into.is_new { 0 } else { store::trim(&mut tx, into.id, LINES).await? };
             if dropped > 0 {
                 tracing::warn!(customer.id = %user, dropped, "two carts had more lines than one can hold");
             }
-            store::touch(&mut tx, into, now).await?;
-            store::set_merged(&mut tx, from.id, into, now).await?;
+            store::set_merged(&mut tx, from.id, into.id, now).await?;
         }
         Ok(tx.commit().await?)
     }
 
     async fn close(&self, id: CartId, order_id: Uuid, ordered: Vec<OrderedItem>) -> Result<(), Error> {
-        let mut tx = self.db.begin().await?;
-        let owner = store::owner(&mut tx, id).await?;
-        if let Some(Owner::Guest(hash)) = &owner {
-            guests::touch(&mut tx, hash, self.clock.now()).await?;
+        if let Some(guest) = self.end((id, order_id), &ordered, None).await? {
+            self.end((id, order_id), &ordered, Some(&guest)).await?;
         }
-        let (Some(owner), Some(cart)) = (owner, store::lock(&mut tx, id).await?) else {
-            tracing::warn!(cart.id = %id, order.id = %order_id, "the cart of an order is gone");
-            return Ok(());
-        };
-        match (cart.state, cart.order_id) {
-            (_, Some(earlier)) if earlier == order_id => return Ok(()),
-            (_, Some(earlier)) => {
-                return Err(Fault::internal(format!("cart {id} was ordered by {earlier} and {order_id}")).into());
-            }
-            (State::Merged, None) => {
-                store::close(&mut tx, id, order_id, self.clock.now()).await?;
-                if let Some(into) = cart.merged_into {
-                    self.take_out(&mut tx, into, &ordered).await?;
-                }
-            }
-            (State::Open | State::Ordered, None) => self.end(&mut tx, &owner, id, order_id, &ordered).await?,
-        }
-        reach(close::uncommitted);
-        tx.commit().await?;
-        reach(close::committed);
         Ok(())
     }
 }

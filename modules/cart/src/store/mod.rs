@@ -16,23 +16,38 @@ use crate::{
     forms::MOST,
 };
 
-/// A cart whose row is locked until the transaction ends.
+/// An open cart whose row is locked until the transaction ends.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub(crate) struct Locked {
     pub(crate) id: CartId,
     pub(crate) version: i64,
-    pub(crate) state: State,
-    pub(crate) order_id: Option<Uuid>,
+    pub(crate) updated_at: DateTime<Utc>,
+}
+
+/// An open cart that is locked and counted as changed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Changed {
+    pub(crate) id: CartId,
+    /// Its version from now on.
+    pub(crate) version: i64,
+    /// Whether it has just been made, and so has no lines.
+    pub(crate) is_new: bool,
+}
+
+/// A cart that has just been ended with an order.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct Closed {
+    user_id: Option<Uuid>,
+    guest: Option<String>,
+    /// The account's cart that its lines had gone to.
     pub(crate) merged_into: Option<CartId>,
 }
 
-/// How far a cart is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub(crate) enum State {
-    Open,
-    Ordered,
-    Merged,
+impl Closed {
+    /// Whose it was.
+    pub(crate) fn owner(self) -> Option<Owner> {
+        self.user_id.map(Owner::User).or(self.guest.map(Owner::Guest))
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -43,13 +58,15 @@ struct Row {
     sku: Option<Sku>,
     quantity: Option<i64>,
     label: Option<Json<Snapshot>>,
+    added_at: Option<DateTime<Utc>>,
 }
 
 /// The owner's open cart, in one statement: cart and lines are of one moment.
 pub(crate) async fn contents(db: impl Executor<'_>, owner: &Owner) -> Result<Option<Contents>, Fault> {
     let rows: Vec<Row> = db
         .query(
-            "SELECT carts.id, carts.version, carts.updated_at, cart_items.sku, cart_items.quantity, cart_items.label
+            "SELECT carts.id, carts.version, carts.updated_at,
+                    cart_items.sku, cart_items.quantity, cart_items.label, cart_items.added_at
                FROM carts
                LEFT JOIN cart_items ON cart_items.cart_id = carts.id
               WHERE carts.state = 'open' AND (carts.user_id = $1 OR carts.guest = $2)
@@ -62,63 +79,62 @@ pub(crate) async fn contents(db: impl Executor<'_>, owner: &Owner) -> Result<Opt
     let Some(&Row { id, version, updated_at, .. }) = rows.first() else { return Ok(None) };
     let lines = rows.into_iter().filter_map(|row| {
         let Json(snapshot) = row.label?;
-        Some(Line { sku: row.sku?, quantity: row.quantity?, snapshot })
+        Some(Line { sku: row.sku?, quantity: row.quantity?, snapshot, added_at: row.added_at? })
     });
     Ok(Some(Contents { id, version, updated_at, lines: lines.collect() }))
 }
 
-/// Whose a cart is.
-pub(crate) async fn owner(tx: &mut Tx, id: CartId) -> Result<Option<Owner>, Fault> {
-    let row: Option<(Option<Uuid>, Option<String>)> =
-        tx.query("SELECT user_id, guest FROM carts WHERE id = $1").bind(id).fetch_optional().await?;
-    Ok(row.and_then(|(user, guest)| user.map(Owner::User).or(guest.map(Owner::Guest))))
-}
-
-/// Locks a cart.
+/// Locks a cart, if it is open.
 pub(crate) async fn lock(tx: &mut Tx, id: CartId) -> Result<Option<Locked>, Fault> {
-    Ok(tx
-        .query("SELECT id, version, state, order_id, merged_into FROM carts WHERE id = $1")
-        .bind(id)
-        .for_update()
-        .fetch_optional()
-        .await?)
+    let locked = tx.query("SELECT id, version, updated_at FROM carts WHERE id = $1 AND state = 'open'");
+    Ok(locked.bind(id).for_update().fetch_optional().await?)
 }
 
 /// Locks the owner's open cart.
 pub(crate) async fn lock_open(tx: &mut Tx, owner: &Owner) -> Result<Option<Locked>, Fault> {
-    Ok(tx
-        .query(
-            "SELECT id, version, state, order_id, merged_into
-           FROM carts
-          WHERE state = 'open' AND (user_id = $1 OR guest = $2)",
-        )
-        .bind(owner.user())
-        .bind(owner.guest().map(ToOwned::to_owned))
-        .for_update()
-        .fetch_optional()
-        .await?)
+    let locked =
+        tx.query("SELECT id, version, updated_at FROM carts WHERE state = 'open' AND (user_id = $1 OR guest = $2)");
+    let locked = locked.bind(owner.user()).bind(owner.guest().map(ToOwned::to_owned));
+    Ok(locked.for_update().fetch_optional().await?)
 }
 
-/// Locks the owner's open cart, and makes it where there is none.
-pub(crate) async fn open(tx: &mut Tx, owner: &Owner, now: DateTime<Utc>) -> Result<Locked, Fault> {
-    // One that was found may have been closed before the lock was had; then there is a newer one, or none.
+/// Locks the owner's open cart and counts a change of it; makes it where there is none.
+pub(crate) async fn change(tx: &mut Tx, owner: &Owner, now: DateTime<Utc>) -> Result<Changed, Fault> {
+    // One that is waited for may have been closed by then; then there is a newer one, or none.
     for _ in 0..8 {
-        if let Some(cart) = lock_open(tx, owner).await? {
-            return Ok(cart);
+        let open = tx.query(
+            "UPDATE carts
+                SET version = version + 1, updated_at = $3
+              WHERE state = 'open' AND (user_id = $1 OR guest = $2)
+              RETURNING id, version",
+        );
+        let open = open.bind(owner.user()).bind(owner.guest().map(ToOwned::to_owned)).bind(now);
+        if let Some((id, version)) = open.fetch_optional().await? {
+            return Ok(Changed { id, version, is_new: false });
         }
-        tx.query(
+        if let Some(made) = create(tx, owner, now).await? {
+            return Ok(made);
+        }
+    }
+    Err(Fault::unavailable("a cart is closed again and again"))
+}
+
+/// Makes the owner's open cart; none where there is one.
+pub(crate) async fn create(tx: &mut Tx, owner: &Owner, now: DateTime<Utc>) -> Result<Option<Changed>, Fault> {
+    let made: Option<(CartId, i64)> = tx
+        .query(
             "INSERT INTO carts (id, user_id, guest, state, version, updated_at)
-             SELECT $1, $2, $3, 'open', COALESCE(MAX(version), 0), $4 FROM carts WHERE user_id = $2 OR guest = $3
-             ON CONFLICT DO NOTHING",
+             SELECT $1, $2, $3, 'open', COALESCE(MAX(version), 0) + 1, $4 FROM carts WHERE user_id = $2 OR guest = $3
+             ON CONFLICT DO NOTHING
+             RETURNING id, version",
         )
         .bind(CartId::new())
         .bind(owner.user())
         .bind(owner.guest().map(ToOwned::to_owned))
         .bind(now)
-        .execute()
+        .fetch_optional()
         .await?;
-    }
-    Err(Fault::unavailable("a cart is closed again and again"))
+    Ok(made.map(|(id, version)| Changed { id, version, is_new: true }))
 }
 
 /// Counts a change of a locked cart.
@@ -128,20 +144,28 @@ pub(crate) async fn touch(tx: &mut Tx, id: CartId, now: DateTime<Utc>) -> Result
     Ok(())
 }
 
-/// Ends a locked cart with an order.
-pub(crate) async fn close(tx: &mut Tx, id: CartId, order_id: Uuid, now: DateTime<Utc>) -> Result<(), Fault> {
-    tx.query(
+/// Ends a cart with an order; none where it has been, or is gone.
+pub(crate) async fn close(
+    tx: &mut Tx,
+    id: CartId,
+    order_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<Closed>, Fault> {
+    let closed = tx.query(
         "UPDATE carts
             SET state = CASE state WHEN 'open' THEN 'ordered' ELSE state END, order_id = $2,
                 version = version + 1, updated_at = $3
-          WHERE id = $1",
-    )
-    .bind(id)
-    .bind(order_id)
-    .bind(now)
-    .execute()
-    .await?;
-    Ok(())
+          WHERE id = $1 AND order_id IS NULL
+          RETURNING user_id, guest, merged_into",
+    );
+    Ok(closed.bind(id).bind(order_id).bind(now).fetch_optional().await?)
+}
+
+/// The order that ended a cart.
+pub(crate) async fn order(tx: &mut Tx, id: CartId) -> Result<Option<Uuid>, Fault> {
+    let row: Option<(Option<Uuid>,)> =
+        tx.query("SELECT order_id FROM carts WHERE id = $1").bind(id).fetch_optional().await?;
+    Ok(row.and_then(|(order,)| order))
 }
 
 /// Ends a locked guest's cart whose lines went to an account's.
@@ -157,27 +181,8 @@ pub(crate) async fn set_merged(tx: &mut Tx, id: CartId, into: CartId, now: DateT
     Ok(())
 }
 
-/// How many of a variant are in a locked cart.
-pub(crate) async fn quantity(tx: &mut Tx, id: CartId, sku: &Sku) -> Result<Option<i64>, Fault> {
-    let sql = "SELECT quantity FROM cart_items WHERE cart_id = $1 AND sku = $2";
-    Ok(tx.query(sql).bind(id).bind(sku.as_str()).fetch_optional().await?.map(|(quantity,): (i64,)| quantity))
-}
-
-/// How many lines a locked cart has.
-pub(crate) async fn count(tx: &mut Tx, id: CartId) -> Result<i64, Fault> {
-    let (count,): (i64,) = tx.query("SELECT COUNT(*) FROM cart_items WHERE cart_id = $1").bind(id).fetch_one().await?;
-    Ok(count)
-}
-
-/// Puts so many in, or so many more; false if there would be more than [`MOST`].
-pub(crate) async fn add(
-    tx: &mut Tx,
-    id: CartId,
-    sku: &Sku,
-    quantity: i64,
-    snapshot: &Snapshot,
-    now: DateTime<Utc>,
-) -> Result<bool, Fault> {
+/// Puts a line in, or so many more of it; false if there would be more than [`MOST`].
+pub(crate) async fn add(tx: &mut Tx, id: CartId, line: &Line) -> Result<bool, Fault> {
     let changed = tx
         .query(
             "INSERT INTO cart_items (cart_id, sku, quantity, label, added_at)
@@ -187,10 +192,10 @@ pub(crate) async fn add(
               WHERE cart_items.quantity + excluded.quantity <= $6",
         )
         .bind(id)
-        .bind(sku.as_str())
-        .bind(quantity)
-        .bind(Json(snapshot))
-        .bind(now)
+        .bind(line.sku.as_str())
+        .bind(line.quantity)
+        .bind(Json(&line.snapshot))
+        .bind(line.added_at)
         .bind(MOST)
         .execute()
         .await?;
@@ -214,26 +219,21 @@ pub(crate) async fn clear(tx: &mut Tx, id: CartId) -> Result<u64, Fault> {
     Ok(tx.query("DELETE FROM cart_items WHERE cart_id = $1").bind(id).execute().await?)
 }
 
-/// A locked cart's lines, in the order in which they were put in.
-pub(crate) async fn lines(tx: &mut Tx, id: CartId) -> Result<Vec<Line>, Fault> {
-    let rows: Vec<(Sku, i64, Json<Snapshot>)> = tx
-        .query("SELECT sku, quantity, label FROM cart_items WHERE cart_id = $1 ORDER BY added_at, sku")
-        .bind(id)
-        .fetch_all()
-        .await?;
-    Ok(rows.into_iter().map(|(sku, quantity, Json(snapshot))| Line { sku, quantity, snapshot }).collect())
+/// Takes everything out of a locked cart: what was in it.
+pub(crate) async fn take(tx: &mut Tx, id: CartId) -> Result<Vec<Line>, Fault> {
+    let taken = tx.query("DELETE FROM cart_items WHERE cart_id = $1 RETURNING sku, quantity, label, added_at");
+    Ok(taken.bind(id).fetch_all().await?.into_iter().map(line).collect())
 }
 
-/// Moves a line to another locked cart, which has no such line.
-pub(crate) async fn move_line(tx: &mut Tx, from: CartId, to: CartId, sku: &Sku, left: i64) -> Result<(), Fault> {
-    tx.query("UPDATE cart_items SET cart_id = $2, quantity = $4 WHERE cart_id = $1 AND sku = $3")
-        .bind(from)
-        .bind(to)
-        .bind(sku.as_str())
-        .bind(left)
-        .execute()
-        .await?;
-    Ok(())
+/// A locked cart's lines, in the order in which they were put in.
+pub(crate) async fn lines(tx: &mut Tx, id: CartId) -> Result<Vec<Line>, Fault> {
+    let lines =
+        tx.query("SELECT sku, quantity, label, added_at FROM cart_items WHERE cart_id = $1 ORDER BY added_at, sku");
+    Ok(lines.bind(id).fetch_all().await?.into_iter().map(line).collect())
+}
+
+fn line((sku, quantity, Json(snapshot), added_at): (Sku, i64, Json<Snapshot>, DateTime<Utc>)) -> Line {
+    Line { sku, quantity, snapshot, added_at }
 }
 
 /// Adds the lines of one locked cart to another's; of a variant that is in both, up to [`MOST`].

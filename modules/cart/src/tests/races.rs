@@ -5,6 +5,7 @@ use kernel::{Condition, Db, Executor, testing::at_once};
 use uuid::Uuid;
 
 use super::*;
+use crate::store;
 
 async fn carts_of(db: &Db, user: Uuid) -> i64 {
     let (carts,): (i64,) =
@@ -162,5 +163,48 @@ async fn what_is_put_in_while_the_cart_is_closed_is_kept() {
         .await;
         assert_eq!(lines(&shop.get(&ada).await), [("A", 16)]);
         assert_eq!(carts_of(&shop.context.db, account(&ada)).await, 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_a_guests_order_goes_along_when_they_sign_in_meanwhile() {
+    for shop in shops().await {
+        for _ in 0..16 {
+            let (ada, (guest, token)) = (user(), shop.guest("A", 5).await);
+            let (cart, order) = (shop.get(&guest).await.id.unwrap(), Uuid::now_v7());
+            at_once(2, |n, start| {
+                let (carts, token, user) = (Arc::clone(&shop.carts), token.clone(), account(&ada));
+                async move {
+                    start.wait().await;
+                    match n {
+                        0 => carts.close(cart, order, ordered(&[("A", 3)])).await.unwrap(),
+                        _ => carts.merge(token, user).await.unwrap(),
+                    }
+                }
+            })
+            .await;
+            assert_eq!(lines(&shop.get(&ada).await), [("A", 2)]);
+        }
+    }
+}
+
+/// The control: the same without the guest's lock. A sign-in that waits for the cart does not see the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_of_a_guests_order_is_lost_to_a_sign_in_that_waited_for_the_cart_alone() {
+    for shop in shops().await {
+        let Db::Postgres(_) = &shop.context.db else { continue };
+        let (ada, (guest, token)) = (user(), shop.guest("A", 5).await);
+        let (cart, now) = (shop.get(&guest).await.id.unwrap(), shop.context.clock.now());
+        let mut tx = shop.context.db.begin().await.unwrap();
+        store::close(&mut tx, cart, Uuid::now_v7(), now).await.unwrap();
+        let left = store::take(&mut tx, cart).await.unwrap();
+        let next = store::change(&mut tx, &guest.owner().unwrap(), now).await.unwrap();
+        store::add(&mut tx, next.id, &left[0]).await.unwrap();
+        let (carts, user) = (Arc::clone(&shop.carts), account(&ada));
+        let merged = shop.context.tasks.spawn(async move { carts.merge(token, user).await });
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tx.commit().await.unwrap();
+        merged.await.unwrap().unwrap();
+        assert_eq!(shop.get(&ada).await.id, None, "nobody has it any more");
     }
 }
