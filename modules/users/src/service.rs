@@ -6,6 +6,9 @@ use crate::{
     UserPatch, Users, VerifyingKey, accounts::Accounts, addresses::Addresses, sessions::Sessions, settings::Settings,
 };
 
+/// How much of each kind is swept at a time, so that nobody waits for long.
+const SWEPT: i64 = 500;
+
 /// Accounts, sessions and address books.
 pub(crate) struct Service {
     pub(crate) accounts: Accounts,
@@ -27,11 +30,11 @@ impl Service {
     pub(crate) async fn sweep(&self) -> bool {
         let swept: Result<bool, Fault> = async {
             let mut tx = self.accounts.begin().await?;
-            let more = self.sessions.sweep(&mut tx).await?;
-            self.addresses.sweep(&mut tx).await?;
-            self.accounts.sweep(&mut tx).await?;
+            let [sessions, tokens] = self.sessions.sweep(&mut tx, SWEPT).await?;
+            let addresses = self.addresses.sweep(&mut tx, SWEPT).await?;
+            let failures = self.accounts.sweep(&mut tx, SWEPT).await?;
             tx.commit().await?;
-            Ok(more)
+            Ok([sessions, tokens, addresses, failures].contains(&SWEPT.unsigned_abs()))
         }
         .await;
         // A failure has been logged; the next sweep tries again.

@@ -46,10 +46,10 @@ impl Accounts {
         Ok(self.db.begin().await?)
     }
 
-    /// Forgets wrong passwords of windows that are over.
-    pub(crate) async fn sweep(&self, tx: &mut Tx) -> Result<(), Fault> {
+    /// Forgets some of the wrong passwords of windows that are over; how many.
+    pub(crate) async fn sweep(&self, tx: &mut Tx, most: i64) -> Result<u64, Fault> {
         let now = self.clock.shared(&mut *tx).await?;
-        failures::sweep(tx, now - self.window).await
+        failures::sweep(tx, now - self.window, most).await
     }
 
     pub(crate) async fn create(&self, new: NewUser, role: Role) -> Result<User, Error> {

@@ -60,9 +60,9 @@ impl Addresses {
         Ok(entry)
     }
 
-    /// Forgets what was taken out long ago.
-    pub(crate) async fn sweep(&self, tx: &mut Tx) -> Result<(), Fault> {
-        addresses::sweep(tx, self.clock.now() - MEMORY).await
+    /// Forgets some of what was taken out long ago; how much.
+    pub(crate) async fn sweep(&self, tx: &mut Tx, most: i64) -> Result<u64, Fault> {
+        addresses::sweep(tx, self.clock.now() - MEMORY, most).await
     }
 
     /// Takes an address out of the caller's book; if it was the default, the oldest becomes it.

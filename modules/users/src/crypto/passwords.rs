@@ -1,7 +1,10 @@
 //! Passwords: argon2id (RFC 9106), on some of the cores, some at a time.
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::{Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version, password_hash};
+use argon2::{
+    Algorithm, Argon2, Block, Params, PasswordHash, Version,
+    password_hash::phc::{Output, ParamsString, Salt},
+};
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use kernel::{Call, Fault, StartError};
 use tokio::sync::Semaphore;
@@ -11,6 +14,7 @@ use crate::settings::Settings;
 /// Hashes passwords without starving the rest of the process.
 pub(crate) struct Hasher {
     argon2: Argon2<'static>,
+    memory: Arc<Memory>,
     running: Arc<Semaphore>,
     waiting: Semaphore,
     /// What a password is compared with where there is no account: that takes as long.
@@ -28,19 +32,20 @@ impl Hasher {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let running = cores.saturating_sub(1).max(1);
         let waiting = Semaphore::new(running + settings.password_queue);
-        Ok(Self { argon2, running: Arc::new(Semaphore::new(running)), waiting, decoy })
+        Ok(Self { argon2, memory: Arc::default(), running: Arc::new(Semaphore::new(running)), waiting, decoy })
     }
 
     /// What to store of a password.
     pub(crate) async fn hash(&self, password: String) -> Result<String, Fault> {
-        self.work(move |argon2| hash(argon2, &password)).await?
+        let argon2 = self.argon2.clone();
+        self.work(move |memory| hash(&argon2, memory, &password)).await?
     }
 
     /// Whether `password` is the one that `stored` was made of; with nothing stored it takes as long and is not.
     pub(crate) async fn fits(&self, password: String, stored: Option<&str>) -> Result<bool, Fault> {
         let known = stored.is_some();
         let stored = stored.unwrap_or(&self.decoy).to_owned();
-        let verdict = self.work(move |argon2| verify(argon2, &password, &stored)).await??;
+        let verdict = self.work(move |memory| verify(memory, &password, &stored)).await??;
         Ok(verdict && known)
     }
 
@@ -52,18 +57,15 @@ impl Hasher {
     }
 
     /// Runs one job once it is its turn; the queue is bounded, and so is the wait.
-    async fn work<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Argon2<'static>) -> T + Send + 'static,
-    ) -> Result<T, Fault> {
+    async fn work<T: Send + 'static>(&self, job: impl FnOnce(&Memory) -> T + Send + 'static) -> Result<T, Fault> {
         let _place = self.waiting.try_acquire().map_err(|_| Fault::Overloaded)?;
         let turn = Arc::clone(&self.running).acquire_owned();
         let turn = tokio::time::timeout(Call::current().left(), turn).await.map_err(|_| Fault::Overloaded)?;
-        let argon2 = self.argon2.clone();
+        let memory = Arc::clone(&self.memory);
         let done = tokio::task::spawn_blocking(move || {
             // Held here, so that a caller who gives up does not let another job start beside this one.
             let _turn = turn;
-            job(&argon2)
+            job(&memory)
         });
         done.await.map_err(Fault::internal)
     }
@@ -77,17 +79,60 @@ fn decoy(params: &Params) -> String {
     format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${output}")
 }
 
-fn hash(argon2: &Argon2, password: &str) -> Result<String, Fault> {
-    let hash: PasswordHash = argon2.hash_password(password.as_bytes()).map_err(Fault::internal)?;
-    Ok(hash.to_string())
+/// The memory of hashes that are done, for those to come: as much as run at a time.
+///
+/// Given back each time it would be left behind all the same, in an arena of each thread that ever hashed.
+#[derive(Default)]
+struct Memory(Mutex<Vec<Vec<Block>>>);
+
+impl Memory {
+    /// The hash of `password`.
+    fn hash(&self, argon2: &Argon2, password: &str, salt: &[u8], out: &mut [u8]) -> argon2::Result<()> {
+        let mut blocks = self.places().pop().unwrap_or_default();
+        blocks.resize(argon2.params().block_count(), Block::new());
+        let done = argon2.hash_password_into_with_memory(password.as_bytes(), salt, out, &mut blocks);
+        // What is in there would let passwords be guessed at the price of a plain hash.
+        blocks.fill(Block::new());
+        self.places().push(blocks);
+        done
+    }
+
+    fn places(&self) -> std::sync::MutexGuard<'_, Vec<Vec<Block>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn verify(argon2: &Argon2, password: &str, stored: &str) -> Result<bool, Fault> {
-    match argon2.verify_password(password.as_bytes(), stored) {
-        Ok(()) => Ok(true),
-        Err(password_hash::Error::PasswordInvalid) => Ok(false),
-        Err(error) => Err(Fault::internal(format!("a stored password cannot be read: {error}"))),
-    }
+/// What to store of a password: a PHC string.
+fn hash(argon2: &Argon2, memory: &Memory, password: &str) -> Result<String, Fault> {
+    let (salt, mut out) = (rand::random::<[u8; 16]>(), [0; Params::DEFAULT_OUTPUT_LEN]);
+    memory.hash(argon2, password, &salt, &mut out).map_err(Fault::internal)?;
+    let stored = || {
+        Ok::<_, argon2::password_hash::Error>(PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(argon2.params())?,
+            salt: Some(Salt::new(&salt)?),
+            hash: Some(Output::new(&out)?),
+        })
+    };
+    Ok(stored().map_err(Fault::internal)?.to_string())
+}
+
+/// Whether `stored` was made of `password`, at whatever cost.
+fn verify(memory: &Memory, password: &str, stored: &str) -> Result<bool, Fault> {
+    let unread = |error| Fault::internal(format!("a stored password cannot be read: {error}"));
+    let known = PasswordHash::new(stored).map_err(|error| unread(error.to_string()))?;
+    let (Some(salt), Some(hash)) = (&known.salt, &known.hash) else { return Err(unread("it is none".into())) };
+    let argon2 = || {
+        let algorithm = Algorithm::try_from(known.algorithm.as_str())?;
+        let version = known.version.map(Version::try_from).transpose()?.unwrap_or_default();
+        Ok::<_, argon2::password_hash::Error>(Argon2::new(algorithm, version, Params::try_from(&known)?))
+    };
+    let argon2 = argon2().map_err(|error| unread(error.to_string()))?;
+    let mut out = vec![0; hash.as_bytes().len()];
+    memory.hash(&argon2, password, salt, &mut out).map_err(|error| unread(error.to_string()))?;
+    // Compared in constant time.
+    Ok(Output::new(&out).map_err(|error| unread(error.to_string()))? == *hash)
 }
 
 #[cfg(test)]
@@ -113,6 +158,25 @@ mod tests {
         assert!(!hasher.fits("Correct horse".into(), Some(&stored)).await.unwrap());
         assert!(!hasher.fits("correct horse".into(), None).await.unwrap());
         assert_eq!(hasher.fits("x".into(), Some("broken")).await, Err(Fault::Internal));
+    }
+
+    #[tokio::test]
+    async fn a_hash_is_argon2s_own_and_needs_no_new_memory() {
+        use argon2::{PasswordHasher, PasswordVerifier};
+        let hasher = hasher(64, 8);
+        let stored = hasher.hash("correct horse".into()).await.unwrap();
+        assert_eq!(hasher.argon2.verify_password(b"correct horse", &*stored), Ok(()));
+        assert!(hasher.argon2.verify_password(b"Correct horse", &*stored).is_err());
+        // Of other settings, and after those of others: whatever is left in the memory means nothing.
+        for memory in [128, 8, 64] {
+            let params = Params::new(memory, 2, 1, None).unwrap();
+            let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+            let theirs: PasswordHash = argon2.hash_password(b"correct horse").unwrap();
+            assert!(hasher.fits("correct horse".into(), Some(&theirs.to_string())).await.unwrap(), "{memory}");
+        }
+        let places = hasher.memory.places();
+        assert_eq!(places.len(), 1, "one at a time, one memory");
+        assert!(places[0].iter().flat_map(AsRef::<[u64]>::as_ref).all(|word| *word == 0), "and nothing in it");
     }
 
     #[tokio::test]

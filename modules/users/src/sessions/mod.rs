@@ -23,9 +23,6 @@ const RETRY: TimeDelta = TimeDelta::minutes(5);
 /// How much of what a client says of itself is kept, in characters.
 const USER_AGENT_LENGTH: usize = 200;
 
-/// How many sessions are deleted at a time.
-const SWEPT: i64 = 500;
-
 /// What sessions are kept with.
 pub(crate) struct Sessions {
     db: Db,
@@ -191,10 +188,9 @@ impl Sessions {
         Ok(sessions::list(&self.db, owner, current, self.clock.now()).await?)
     }
 
-    /// Deletes some of what has expired; true if there may be more.
-    pub(crate) async fn sweep(&self, tx: &mut Tx) -> Result<bool, Fault> {
-        let swept = sessions::sweep(tx, self.clock.now(), SWEPT).await?;
-        Ok(i64::try_from(swept).is_ok_and(|swept| swept == SWEPT))
+    /// Deletes some of what has expired; how much of each kind.
+    pub(crate) async fn sweep(&self, tx: &mut Tx, most: i64) -> Result<[u64; 2], Fault> {
+        sessions::sweep(tx, self.clock.now(), most).await
     }
 
     /// Writes down the next refresh token of a session, to be given away once that is committed.

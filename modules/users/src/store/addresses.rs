@@ -94,12 +94,11 @@ pub(crate) async fn was_removed(tx: &mut Tx, owner: UserId, id: AddressId) -> Re
     Ok(tx.query(sql).bind(id).bind(owner).fetch_optional::<(i32,)>().await?.is_some())
 }
 
-/// Deletes the notes made before `until`.
-pub(crate) async fn sweep(tx: &mut Tx, until: DateTime<Utc>) -> Result<(), Fault> {
-    tx.query("DELETE FROM removed_addresses WHERE removed_at <= $1")
-        .bind(until)
-        .execute()
-        .await
-        .map(drop)
-        .map_err(Fault::from)
+/// Deletes some of the notes made before `until`; how many.
+pub(crate) async fn sweep(tx: &mut Tx, until: DateTime<Utc>, most: i64) -> Result<u64, Fault> {
+    let swept = tx.query(
+        "DELETE FROM removed_addresses
+          WHERE id IN (SELECT id FROM removed_addresses WHERE removed_at <= $1 ORDER BY removed_at LIMIT $2)",
+    );
+    Ok(swept.bind(until).bind(most).execute().await?)
 }

@@ -45,12 +45,13 @@ pub(crate) async fn forget(on: impl Executor<'_>, account: &str, most: i64) -> R
     on.query(sql).bind(account).bind(most).execute().await.map(drop).map_err(Fault::from)
 }
 
-/// Deletes counts of windows that are over.
-pub(crate) async fn sweep(on: impl Executor<'_>, since: DateTime<Utc>) -> Result<(), Fault> {
-    on.query("DELETE FROM sign_in_failures WHERE began_at <= $1")
-        .bind(since)
-        .execute()
-        .await
-        .map(drop)
-        .map_err(Fault::from)
+/// Deletes some of the counts of windows that are over; how many.
+pub(crate) async fn sweep(on: impl Executor<'_>, since: DateTime<Utc>, most: i64) -> Result<u64, Fault> {
+    // The outer condition is the one that PostgreSQL checks again on a window that has just begun anew.
+    let swept = on.query(
+        "DELETE FROM sign_in_failures
+          WHERE began_at <= $1
+            AND account IN (SELECT account FROM sign_in_failures WHERE began_at <= $1 ORDER BY began_at LIMIT $2)",
+    );
+    Ok(swept.bind(since).bind(most).execute().await?)
 }

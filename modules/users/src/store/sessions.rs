@@ -160,13 +160,16 @@ pub(crate) async fn list(
     .map_err(Fault::from)
 }
 
-/// Deletes some of what has expired; how many sessions that were.
-pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>, most: i64) -> Result<u64, Fault> {
+/// Deletes some of what has expired; how many sessions, and how many tokens of those that go on.
+pub(crate) async fn sweep(tx: &mut Tx, now: DateTime<Utc>, most: i64) -> Result<[u64; 2], Fault> {
     let sql = "SELECT id FROM sessions WHERE expires_at <= $1 ORDER BY id LIMIT $2";
     let rows: Vec<(SessionId,)> = tx.query(sql).bind(now).bind(most).for_update_skip_locked().fetch_all().await?;
     let ids = rows.into_iter().map(|(id,)| id);
     let swept = tx.query("DELETE FROM sessions WHERE id IN ($*)").bind_list(ids).execute().await?;
-    // Of sessions that go on: a token that has expired is refused, used or not.
-    tx.query("DELETE FROM refresh_tokens WHERE expires_at <= $1").bind(now).execute().await?;
-    Ok(swept)
+    // A token that has expired is refused, used or not.
+    let tokens = tx.query(
+        "DELETE FROM refresh_tokens
+          WHERE hash IN (SELECT hash FROM refresh_tokens WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+    );
+    Ok([swept, tokens.bind(now).bind(most).execute().await?])
 }

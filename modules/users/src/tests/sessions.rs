@@ -3,7 +3,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
 use kernel::{Condition, Executor};
 
 use super::*;
-use crate::{Claims, ISSUER};
+use crate::{Claims, ISSUER, store::failures};
 
 #[tokio::test]
 async fn an_access_token_is_verified_with_the_keys_that_are_listed() {
@@ -186,5 +186,22 @@ async fn what_has_expired_is_swept_and_nothing_else() {
         assert!(!shop.service.sweep().await, "all at once");
         assert_eq!(rows().await, (1, 1, 0));
         assert!(shop.api.refresh(fresh.refresh_token, None).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_takes_some_at_a_time() {
+    for shop in shops().await {
+        let now = shop.context.clock.now();
+        let mut tx = shop.context.db.begin().await.unwrap();
+        for guess in 0..501 {
+            failures::count(&mut tx, &guess.to_string(), now, now).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        shop.context.clock.advance(TimeDelta::days(1));
+        assert!(shop.service.sweep().await, "there is one more");
+        assert!(!shop.service.sweep().await);
+        let sql = "SELECT COUNT(*) FROM sign_in_failures";
+        assert_eq!(shop.context.db.query(sql).fetch_one::<(i64,)>().await.unwrap().0, 0);
     }
 }
