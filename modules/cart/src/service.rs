@@ -30,13 +30,16 @@ impl Service {
         Ok(Self { db, clock, currency, settings: settings.checked()?, products })
     }
 
-    /// Forgets some of the guests who have not touched their cart for long; true if there may be more.
+    /// Forgets some of the guests who have not touched their cart for long, and of the carts that accounts had before
+    /// their present one; true if there may be more.
     pub(crate) async fn sweep(&self) -> bool {
-        let swept = guests::sweep(&self.db, self.clock.now() - self.settings.idle()).await.unwrap_or(0);
-        if swept > 0 {
-            tracing::info!(swept, "forgot guests and their carts");
+        let before = self.clock.now() - self.settings.idle();
+        let guests = guests::sweep(&self.db, before).await.unwrap_or(0);
+        let ended = store::sweep(&self.db, before).await.unwrap_or(0);
+        if guests + ended > 0 {
+            tracing::info!(guests, ended, "forgot guests with their carts, and ended carts");
         }
-        swept > 0
+        guests + ended > 0
     }
 
     /// What is on sale of these now. Asked with no lock held.

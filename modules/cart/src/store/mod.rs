@@ -5,7 +5,7 @@
 pub(crate) mod guests;
 
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Fault, Owner, Tx};
+use kernel::{Db, Executor, Fault, Owner, Tx};
 use products::Sku;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -270,4 +270,31 @@ pub(crate) async fn trim(tx: &mut Tx, id: CartId, most: i64) -> Result<u64, Faul
         .bind(most)
         .execute()
         .await?)
+}
+
+/// Forgets up to 500 carts of accounts that ended before `before`; how many there were.
+///
+/// The latest of each account stays: the next one's version goes on from there. So does one to which a guest's lines
+/// went, as long as the guest is known.
+pub(crate) async fn sweep(db: &Db, before: DateTime<Utc>) -> Result<u64, Fault> {
+    // Looked for without the writer of SQLite: those that stay are looked at each time.
+    let ended: Vec<(CartId,)> = db
+        .query(
+            "SELECT id
+               FROM carts
+              WHERE user_id IS NOT NULL AND state <> 'open' AND updated_at < $1
+                AND EXISTS (SELECT 1 FROM carts AS later
+                             WHERE later.user_id = carts.user_id AND later.version > carts.version)
+                AND NOT EXISTS (SELECT 1 FROM carts AS merged WHERE merged.merged_into = carts.id)
+              ORDER BY updated_at
+              LIMIT 500",
+        )
+        .bind(before)
+        .fetch_all()
+        .await?;
+    if ended.is_empty() {
+        return Ok(0);
+    }
+    let ended = ended.into_iter().map(|(id,)| id);
+    Ok(db.query("DELETE FROM carts WHERE id IN ($*)").bind_list(ended).execute().await?)
 }

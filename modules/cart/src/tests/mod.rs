@@ -11,7 +11,11 @@ use products::Sku;
 use uuid::Uuid;
 
 use self::fake::Shelf;
-use crate::{Added, Cart, Carts, Error, Module, NewItem, OrderedItem, service::Service, store::guests};
+use crate::{
+    Added, Cart, Carts, Error, Module, NewItem, OrderedItem,
+    service::Service,
+    store::{self, guests},
+};
 
 struct Shop {
     carts: Arc<dyn Carts>,
@@ -361,5 +365,33 @@ async fn a_guest_is_forgotten_and_an_account_is_not() {
             assert_eq!(shop.get(&lost).await.id, None);
             assert!(shop.add(&lost, "A", 1).await.ok().unwrap().token.is_some());
         }
+    }
+}
+
+#[tokio::test]
+async fn of_an_accounts_ended_carts_the_latest_is_kept() {
+    for shop in shops().await {
+        let (ada, (_, token)) = (user(), shop.guest("B", 1).await);
+        let mut carts = Vec::new();
+        for _ in 0..3 {
+            let cart = shop.put(&ada, "A", 1).await.id.unwrap();
+            if carts.is_empty() {
+                // A guest is known whose lines went to the first.
+                shop.carts.merge(token.clone(), account(&ada)).await.unwrap();
+            }
+            shop.carts.close(cart, Uuid::now_v7(), ordered(&[("A", 1), ("B", 1)])).await.unwrap();
+            carts.push(cart);
+        }
+        let version = shop.put(&ada, "A", 1).await.version;
+        let open = shop.get(&ada).await;
+        shop.carts.close(open.id.unwrap(), Uuid::now_v7(), ordered(&[("A", 1)])).await.unwrap();
+        let swept = async |days: i64| {
+            shop.context.clock.advance(TimeDelta::days(days));
+            store::sweep(&shop.context.db, shop.context.clock.now() - TimeDelta::days(30)).await.unwrap()
+        };
+        assert_eq!((swept(29).await, swept(2).await), (0, 2), "not the first, nor the last");
+        guests::sweep(&shop.context.db, shop.context.clock.now()).await.unwrap();
+        assert_eq!((swept(0).await, swept(0).await), (1, 0));
+        assert!(shop.put(&ada, "A", 1).await.version > version + 1, "no ETag is used twice");
     }
 }

@@ -5,7 +5,6 @@ use kernel::{Condition, Db, Executor, testing::at_once};
 use uuid::Uuid;
 
 use super::*;
-use crate::store;
 
 async fn carts_of(db: &Db, user: Uuid) -> i64 {
     let (carts,): (i64,) =
