@@ -1,5 +1,9 @@
 //! The request as the rest of the shop sees it: one call with a trace and a deadline.
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -31,7 +35,7 @@ pub(crate) async fn begin(State(timeout): State<Duration>, mut request: Request,
     note(call, method, path, response.status(), begun.elapsed());
     let headers = response.headers_mut();
     headers.extend(id.map(|id| (REQUEST_ID, id)));
-    headers.extend(call.headers().remove(TRACEPARENT).map(|trace| (TRACEPARENT, trace)));
+    headers.extend(HeaderValue::try_from(call.traceparent()).map(|trace| (TRACEPARENT, trace)));
     response
 }
 
@@ -65,17 +69,44 @@ fn name(method: &Method) -> &'static str {
     }
 }
 
+/// What is counted of one route's answers with one status.
+#[derive(Clone)]
+struct Series {
+    requests: metrics::Counter,
+    seconds: metrics::Histogram,
+}
+
+/// Those of one route, by method and status.
+type Route = HashMap<(&'static str, u16), Series>;
+
+/// Each that there has been, by route: names and labels are put together once, not for each request.
+static SERIES: LazyLock<RwLock<HashMap<String, Route>>> = LazyLock::new(RwLock::default);
+
+fn series(method: &'static str, path: &str, status: u16) -> Series {
+    let known = SERIES.read().unwrap_or_else(PoisonError::into_inner);
+    if let Some(series) = known.get(path).and_then(|route| route.get(&(method, status))) {
+        return series.clone();
+    }
+    drop(known);
+    let labels = [("method", method.to_owned()), ("path", path.to_owned()), ("status", status.to_string())];
+    let requests = metrics::counter!("stoa_http_requests_total", &labels);
+    let series = Series { requests, seconds: metrics::histogram!("stoa_http_request_seconds", &labels) };
+    let mut all = SERIES.write().unwrap_or_else(PoisonError::into_inner);
+    all.entry(path.to_owned()).or_default().entry((method, status)).or_insert(series).clone()
+}
+
 /// Counts the request, and writes the access log: the route, not the address, which may tell too much.
 fn note(call: Call, method: &'static str, path: &str, status: StatusCode, took: Duration) {
-    let labels = [("method", method.to_owned()), ("path", path.to_owned()), ("status", status.as_u16().to_string())];
-    metrics::counter!("stoa_http_requests_total", &labels).increment(1);
-    metrics::histogram!("stoa_http_request_seconds", &labels).record(took.as_secs_f64());
-    let (trace_id, status, ms) = (call.trace(), status.as_u16(), took.as_millis());
+    let status = status.as_u16();
+    let series = series(method, path, status);
+    series.requests.increment(1);
+    series.seconds.record(took.as_secs_f64());
+    let ms = took.as_millis();
     // What failed was logged as an error where it did; this line is for finding it again.
     if status >= 500 {
-        tracing::info!(target: "access", trace_id, method, path, status, ms, "answered");
+        tracing::info!(target: "access", trace_id = call.trace(), method, path, status, ms, "answered");
     } else {
-        tracing::debug!(target: "access", trace_id, method, path, status, ms, "answered");
+        tracing::debug!(target: "access", trace_id = call.trace(), method, path, status, ms, "answered");
     }
 }
 

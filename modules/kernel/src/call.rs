@@ -7,10 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use uuid::Uuid;
-
 use crate::Fault;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 /// W3C Trace Context, level 1, section 3.2.
 const TRACEPARENT: &str = "traceparent";
@@ -38,7 +36,7 @@ impl Call {
     /// A call of its own: a new trace, and `left` to finish.
     #[must_use]
     pub fn fresh(left: Duration) -> Self {
-        Self::new(Uuid::new_v4().as_u128(), left)
+        Self::new(new_trace(), left)
     }
 
     /// A call with a given trace and time left.
@@ -59,17 +57,14 @@ impl Call {
         let text = |name: &str| headers.get(name)?.to_str().ok();
         let left = text(TIMEOUT).and_then(|text| text.parse().ok()).map(Duration::from_millis);
         let trace = text(TRACEPARENT).and_then(parse_traceparent);
-        Self::new(
-            trace.unwrap_or_else(|| Uuid::new_v4().as_u128()),
-            left.unwrap_or(DEFAULT_TIMEOUT).min(DEFAULT_TIMEOUT),
-        )
+        Self::new(trace.unwrap_or_else(new_trace), left.unwrap_or(DEFAULT_TIMEOUT).min(DEFAULT_TIMEOUT))
     }
 
     /// The call that a request from outside begins: it may bring a trace, never a time limit.
     #[must_use]
     pub fn from_outside(headers: &HeaderMap, left: Duration) -> Self {
         let trace = headers.get(TRACEPARENT).and_then(|value| parse_traceparent(value.to_str().ok()?));
-        Self::new(trace.unwrap_or_else(|| Uuid::new_v4().as_u128()), left)
+        Self::new(trace.unwrap_or_else(new_trace), left)
     }
 
     /// The same call with no more time than one may ask for: what a module is given, in every topology.
@@ -81,13 +76,19 @@ impl Call {
     /// The headers that carry this call to the next process.
     #[must_use]
     pub fn headers(self) -> HeaderMap {
-        let span = Uuid::new_v4().as_u64_pair().0 | 1;
-        let trace = format!("00-{:032x}-{span:016x}-01", self.trace);
+        let trace = self.traceparent();
         let left = self.left().as_millis().to_string();
         [(TRACEPARENT, trace), (TIMEOUT, left)]
             .into_iter()
             .filter_map(|(name, text)| Some((HeaderName::from_static(name), HeaderValue::try_from(text).ok()?)))
             .collect()
+    }
+
+    /// What tells others of the trace: this call's part of it is a span of its own.
+    #[must_use]
+    pub fn traceparent(self) -> String {
+        let span = rand::random::<u64>() | 1;
+        format!("00-{:032x}-{span:016x}-01", self.trace)
     }
 
     /// The time left; zero once the deadline has passed.
@@ -116,6 +117,11 @@ impl Call {
         let outcome = CURRENT.scope(self, tokio::time::timeout(left, work)).await;
         outcome.unwrap_or_else(|_| Err(Fault::DeadlineExceeded.into()))
     }
+}
+
+/// Chance from this thread's own generator: a request costs no call of the system's.
+fn new_trace() -> u128 {
+    rand::random::<u128>() | 1
 }
 
 fn parse_traceparent(text: &str) -> Option<u128> {
