@@ -27,7 +27,7 @@ pub use forms::Sku;
 use service::Service;
 use stock::reservations;
 
-/// How often reservations that are past their time are looked for, and products whose words are not prepared.
+/// How often reservations that are past their time are looked for, and what is left to do for products.
 const SWEEP: Duration = Duration::from_secs(5);
 
 mod failpoints {
@@ -58,12 +58,12 @@ impl kernel::Module for Module {
             async move { reservations::expire(&service).await.unwrap_or_default() }
         };
         context.tasks.repeat(SWEEP, sweep, future::pending);
-        let preparer = Arc::clone(&service);
-        let prepare = move || {
-            let service = Arc::clone(&preparer);
-            async move { catalogue::prepare(&service).await.unwrap_or_default() }
+        let tidier = Arc::clone(&service);
+        let tidy = move || {
+            let service = Arc::clone(&tidier);
+            async move { catalogue::tidy(&service).await.unwrap_or_default() }
         };
-        context.tasks.repeat(SWEEP, prepare, future::pending);
+        context.tasks.repeat(SWEEP, tidy, future::pending);
         Ok(service)
     }
 

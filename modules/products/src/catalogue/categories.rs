@@ -1,4 +1,6 @@
 //! Categories: each has a name, by which files know it, and a slug, by which addresses do.
+use std::collections::BTreeMap;
+
 use kernel::{Tx, Violation, Violations};
 use unicode_normalization::UnicodeNormalization;
 use uuid::Uuid;
@@ -10,6 +12,9 @@ use crate::{
     service::Service,
 };
 
+/// So many lines are added up at a time.
+const LINES: i64 = 1000;
+
 /// A category's name; letters that Unicode calls equivalent are the same.
 fn name(given: &str) -> Result<String, Violation> {
     let composed: String = given.nfc().collect();
@@ -20,6 +25,25 @@ pub(crate) async fn categories(service: &Service) -> Result<Vec<Category>, Error
     let mut categories = store::categories(&service.db).await?;
     categories.sort_by_cached_key(|category| (slug::sort_key(&category.name), category.slug.clone()));
     Ok(categories)
+}
+
+/// Adds up what has come and gone in categories, some at a time; true where there may be more.
+pub(crate) async fn add_up(service: &Service) -> Result<bool, Error> {
+    let mut tx = service.db.begin().await?;
+    let changes = store::uncounted(&mut tx, LINES).await?;
+    let (mut sums, mut lines) = (BTreeMap::<_, i64>::new(), Vec::new());
+    for (line, category, delta) in changes {
+        *sums.entry(category).or_default() += delta;
+        lines.push(line);
+    }
+    let more = i64::try_from(lines.len()).is_ok_and(|count| count == LINES);
+    // In the order of their slugs: two who add up do not wait for each other.
+    for (category, delta) in sums {
+        store::count(&mut tx, &category, delta).await?;
+    }
+    store::set_counted(&mut tx, lines).await?;
+    tx.commit().await?;
+    Ok(more)
 }
 
 pub(crate) async fn create_category(service: &Service, category: NewCategory) -> Result<Category, Error> {

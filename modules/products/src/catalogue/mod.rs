@@ -4,9 +4,10 @@ pub(crate) mod categories;
 mod change;
 mod fields;
 pub(crate) mod import;
+pub(crate) mod index;
 mod listing;
 pub(crate) mod product;
-mod search;
+pub(crate) mod search;
 pub(crate) mod store;
 
 use kernel::{Caller, Condition, Fault, Page, PageQuery, Patch, Ready, StartError, Tx, Violation};
@@ -18,6 +19,7 @@ use crate::{
 };
 use cache::Name;
 use change::Change;
+use index::Narrowed;
 use listing::Listing;
 use product::{Details, Draft};
 use search::Found;
@@ -59,10 +61,17 @@ pub(crate) async fn list(
     service.shown.lists.get(query.clone(), read).await
 }
 
-/// One query for the products of the page, one for all their variants.
+/// One query for the products of the page, one for all their variants; before them, where words are looked for, what the
+/// index knows of each.
 async fn read_list(service: &Service, query: ProductQuery) -> Result<Page<Product>, Error> {
     let listing = Listing::read(query)?;
-    let rows = store::list(&service.db, &listing).await?;
+    // Without a word in it, a question asks for nothing that there is.
+    let narrowed = match &listing.words {
+        Some(words) if words.is_empty() => Some(Narrowed::default()),
+        Some(words) => index::narrow(service, words).await?,
+        None => None,
+    };
+    let rows = store::list(&service.db, &listing, narrowed).await?;
     with_variants(service, Page::new(rows, listing.limit, |row| listing.key(row))).await
 }
 
@@ -73,6 +82,9 @@ pub(crate) async fn every(service: &Service, page: PageQuery) -> Result<Page<Pro
 }
 
 async fn with_variants(service: &Service, page: Page<Row>) -> Result<Page<Product>, Error> {
+    if page.items.is_empty() {
+        return Ok(page.map(|row| row.product(Vec::new())));
+    }
     let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
     let mut of = variants::of(&service.db, ids, service.currency).await?;
     Ok(page.map(|row| {
@@ -259,6 +271,16 @@ async fn read(service: &Service, tx: &mut Tx, id: ProductId) -> Result<Product, 
     let row = row.ok_or_else(|| Fault::internal(format!("product {id} vanished")))?;
     Ok(row.product(variants::of_one(tx, id, service.currency).await?))
 }
+
+/// Does what is left to do for what was written: prepares words, indexes them, adds up categories; true where there may be
+/// more of it.
+pub(crate) async fn tidy(service: &Service) -> Result<bool, Error> {
+    let (unprepared, unindexed, uncounted) = store::untidy(&service.db).await?;
+    let prepared = unprepared && prepare(service).await?;
+    let indexed = unindexed && index::index(service).await?;
+    Ok((uncounted && categories::add_up(service).await?) || prepared || indexed)
+}
+
 /// Prepares the words of products that 0.1.0 has written; true where there may be more of them.
 pub(crate) async fn prepare(service: &Service) -> Result<bool, Error> {
     let rows = store::unprepared(&service.db, BATCH).await?;

@@ -5,6 +5,7 @@ use crate::{
     NewCategory, ProductQuery,
     catalogue::{
         self,
+        index::Narrowed,
         store::{NAME, NEWEST, PRICE, PRICE_DOWN},
     },
 };
@@ -82,45 +83,58 @@ async fn every_order_is_walked_to_its_end_without_gap_or_overlap() {
     assert_eq!(sqlite, postgres, "both engines order alike");
 }
 
+/// Indexes whatever there is.
+async fn index(shop: &Shop) {
+    while catalogue::index::index(shop).await.unwrap() {}
+}
+
+/// What is looked for, and how many it finds.
+const FOUND: [(&str, usize); 28] = [
+    ("banana", 3),
+    ("BANANA stoa", 2),
+    ("nan", 3),
+    ("stoa banana tag5", 1),
+    ("muller", 6),
+    ("Müller", 6),
+    ("ete", 11),
+    ("creme", 1),
+    ("東京", 1),
+    ("100%", 1),
+    ("%", 0),
+    ("_", 0),
+    ("!", 0),
+    ("\u{200b}", 0),
+    ("\u{a0}", 11),
+    ("𒀀", 0),
+    ("dong jing", 1),
+    ("東", 1),
+    ("bananas", 3),
+    ("(banana)", 3),
+    ("apples, \"été\"", 2),
+    ("S5", 1),
+    ("L10", 1),
+    ("small", 11),
+    ("'; DROP TABLE products; --", 0),
+    ("nothing", 0),
+    (" ", 11),
+    ("a b c d e f g h i j", 0),
+];
+
 #[tokio::test]
 async fn words_are_found_in_name_vendor_and_tags_however_they_are_written() {
     for shop in shops().await {
         fill(&shop).await;
-        for (q, expected) in [
-            ("banana", 3),
-            ("BANANA stoa", 2),
-            ("nan", 3),
-            ("stoa banana tag5", 1),
-            ("muller", 6),
-            ("Müller", 6),
-            ("ete", 11),
-            ("creme", 1),
-            ("東京", 1),
-            ("100%", 1),
-            ("%", 0),
-            ("_", 0),
-            ("!", 0),
-            ("\u{200b}", 0),
-            ("\u{a0}", 11),
-            ("𒀀", 0),
-            ("dong jing", 1),
-            ("東", 1),
-            ("bananas", 3),
-            ("(banana)", 3),
-            ("apples, \"été\"", 2),
-            ("S5", 1),
-            ("L10", 1),
-            ("small", 11),
-            ("'; DROP TABLE products; --", 0),
-            ("nothing", 0),
-            (" ", 11),
-            ("a b c d e f g h i j", 0),
-        ] {
+        for (indexed, (q, expected)) in
+            [false, true].into_iter().flat_map(|indexed| FOUND.map(|found| (indexed, found)))
+        {
+            if indexed {
+                index(&shop).await;
+            }
             let query = ProductQuery { q: Some(q.into()), ..ProductQuery::default() };
-            let found = shop.list(Caller::Anonymous, query.clone()).await.unwrap();
-            assert_eq!(found.items.len(), expected, "{q}");
+            let found = shop.list(staff(), query.clone()).await.unwrap();
+            assert_eq!(found.items.len(), expected, "{q}, indexed: {indexed}");
             let fruit = ProductQuery { category: Some("fruit".into()), ..query };
-            let found = shop.list(Caller::Anonymous, fruit).await.unwrap().items;
+            let found = shop.list(staff(), fruit).await.unwrap().items;
             assert!(found.iter().all(|product| product.category.as_deref() == Some("fruit")), "{q}");
         }
         let long = ProductQuery { q: Some("ﷺ".repeat(200)), ..ProductQuery::default() };
@@ -134,7 +148,14 @@ async fn words_are_found_in_name_vendor_and_tags_however_they_are_written() {
 async fn each_list_has_an_index_that_also_sorts() {
     for shop in shops().await.into_iter().filter(|shop| matches!(shop.db, kernel::Db::Sqlite { .. })) {
         for (texts, index) in [(NEWEST, "newest"), (NAME, "name"), (PRICE, "price"), (PRICE_DOWN, "price")] {
-            for [everywhere, in_category] in texts {
+            for sql in texts[2] {
+                let explain = format!("EXPLAIN QUERY PLAN {}", sql.replace("$*", "$37"));
+                let plan: Vec<(i64, i64, i64, String)> = shop.db.query(explain.leak()).fetch_all().await.unwrap();
+                let steps: Vec<_> = plan.into_iter().map(|(.., step)| step).collect();
+                let scanned = |step: &String| step.starts_with("SCAN") && step != "SCAN found";
+                assert!(!steps.iter().any(scanned), "{sql}: {steps:?}");
+            }
+            for [everywhere, in_category] in &texts[..2] {
                 for (sql, index) in
                     [(everywhere, format!("products_{index}")), (in_category, format!("products_category_{index}"))]
                 {
@@ -190,5 +211,61 @@ async fn what_there_was_before_the_words_is_found_as_it_was() {
         while catalogue::prepare(&shop).await.unwrap() {}
         let query = ProductQuery { q: Some("bananas".into()), ..ProductQuery::default() };
         assert_eq!(shop.list(Caller::Anonymous, query).await.unwrap().items.len(), 3);
+    }
+}
+
+/// How many products `q` finds.
+async fn count(shop: &Shop, q: &str) -> usize {
+    let query = ProductQuery { q: Some(q.into()), ..ProductQuery::default() };
+    shop.list(staff(), query).await.unwrap().items.len()
+}
+
+async fn narrowed(shop: &Shop, q: &str) -> Option<Narrowed> {
+    catalogue::index::narrow(shop, &catalogue::search::asked(q).unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_index_leads_to_what_has_a_word_and_past_all_others() {
+    for shop in shops().await {
+        fill(&shop).await;
+        assert_eq!(narrowed(&shop, "nothing").await.unwrap().waiting.len(), GOODS.len(), "it is not indexed yet");
+        index(&shop).await;
+        assert_eq!(narrowed(&shop, "nothing").await, Some(Narrowed::default()));
+        let found = narrowed(&shop, "stoa banan").await.unwrap();
+        assert!(found.waiting.is_empty() && found.terms.iter().all(|term| term.contains("banan") || term == "stoa"));
+        assert_eq!(count(&shop, "banana").await, 3);
+
+        // So many others have it that it is not worth while.
+        for _ in 0..=500 {
+            let other = shop.db.query("INSERT INTO product_terms (term, product_id) VALUES ('banana', $1)");
+            other.bind(Uuid::now_v7()).execute().await.unwrap();
+        }
+        shop.create(staff(), NewProduct { variants: vec![variant("B", 1, 0)], ..product("Banana") }).await.unwrap();
+        assert_eq!(count(&shop, "banana").await, 4);
+        index(&shop).await;
+        assert_eq!((narrowed(&shop, "banana").await, count(&shop, "banana").await), (None, 4));
+        let both = narrowed(&shop, "banana tag3").await.unwrap();
+        assert_eq!((both.terms.len(), count(&shop, "banana tag3").await), (2, 1), "as `tag3` and as its root");
+    }
+}
+
+#[tokio::test]
+async fn what_another_release_writes_is_indexed_as_well() {
+    for shop in shops().await {
+        fill(&shop).await;
+        index(&shop).await;
+        // 0.2.0 writes words, and knows no index.
+        let sql =
+            "UPDATE products SET words = ' lantern ', prose = ' +lantern lantern ', version = 2, words_version = 2
+                    WHERE sort_name = $1";
+        assert_eq!(shop.db.query(sql).bind(b"zebra".to_vec()).execute().await.unwrap(), 1);
+        for _ in 0..2 {
+            assert_eq!(
+                (count(&shop, "lantern").await, count(&shop, "zebra").await, count(&shop, "ante").await),
+                (1, 0, 1)
+            );
+            index(&shop).await;
+        }
+        assert_eq!(narrowed(&shop, "lantern").await.unwrap().terms, ["lantern"]);
     }
 }

@@ -273,3 +273,44 @@ async fn happen(shop: &Shop, skus: &[String; 2], orders: &[Uuid], step: Step) {
     };
     assert!(!matches!(fault, Some(Error::Fault(_))), "{fault:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn products_that_change_places_at_once_are_counted_right() {
+    for shop in shops().await {
+        for name in ["Left", "Right"] {
+            let slug = Some(name.to_lowercase());
+            shop.create_category(staff(), crate::NewCategory { slug, name: name.into() }).await.unwrap();
+        }
+        let ended = all(&shop, 16, |shop, n| async move {
+            let (slug, places) = (format!("p{n}"), ["left", "right"]);
+            let new = NewProduct {
+                category: Some(places[n % 2].into()),
+                variants: vec![variant(&slug, 1, 0)],
+                ..product(&slug)
+            };
+            shop.create(staff(), new).await.unwrap();
+            for step in 1..=5 {
+                let patch = crate::ProductPatch {
+                    category: Patch::Value(places[(n + step) % 2].into()),
+                    status: Patch::Value(if n == step {
+                        crate::ProductStatus::Draft
+                    } else {
+                        crate::ProductStatus::Active
+                    }),
+                    ..Default::default()
+                };
+                shop.update(staff(), slug.clone(), patch, Condition::default()).await.unwrap();
+                crate::catalogue::categories::add_up(&shop).await.unwrap();
+            }
+        });
+        assert_eq!(ended.await.len(), 16);
+        let counted = async || shop.categories().await.unwrap().into_iter().map(|one| one.products).collect::<Vec<_>>();
+        // The fifth is a draft in the end, and would be on the left.
+        let expected = vec![7, 8];
+        assert_eq!(counted().await, expected);
+        while crate::catalogue::categories::add_up(&shop).await.unwrap() {}
+        assert_eq!(counted().await, expected);
+        let left = shop.db.query("SELECT COUNT(*) FROM category_changes").fetch_one::<(i64,)>().await.unwrap();
+        assert_eq!(left, (0,));
+    }
+}

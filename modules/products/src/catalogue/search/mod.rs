@@ -3,6 +3,7 @@
 //! A product's words are stored beside it, prepared once; a query is looked for in them with `LIKE`, word by word.
 //! In `words` a word is found by any part of itself: `olivenöl` by `öl`, a SKU by its beginning. `prose` has the
 //! description as well, which says much, so there a word is found from its beginning on; and by its singular.
+mod index;
 mod plural;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod words;
 use std::collections::HashSet;
 
 use super::product::{Details, Draft};
+pub(crate) use index::{first_part, name, parts as term_parts, places, terms};
 use words::{bare, is_unspaced, parts, spellings, text};
 
 /// So many different words are looked for; further ones are not.

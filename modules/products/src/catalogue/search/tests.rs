@@ -3,13 +3,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::OptionValue;
 
-fn found(name: &str, description: &str) -> Found {
+pub(super) fn found(name: &str, description: &str) -> Found {
     let details = Details { name: name.into(), description: description.into(), ..Details::empty("a".into()) };
     Found::of(&details, &[])
 }
 
 /// As the database would look.
-fn finds(q: &str, found: &Found) -> bool {
+pub(super) fn finds(q: &str, found: &Found) -> bool {
     let has = |pattern: &str, text: &str| text.contains(pattern.trim_matches('%'));
     asked(q).is_none_or(|words| {
         let one = |[part, begin, english, german]: &Patterns| {

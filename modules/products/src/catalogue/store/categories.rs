@@ -1,20 +1,39 @@
 //! The SQL of categories.
 use chrono::{DateTime, Utc};
-use kernel::{Executor, Fault};
+use kernel::{Executor, Fault, Tx};
 
 use crate::Category;
 
 pub(crate) async fn categories(on: impl Executor<'_>) -> Result<Vec<Category>, Fault> {
     let rows: Vec<(String, String, i64)> = on
         .query(
-            "SELECT c.slug, c.name, COUNT(p.id)
+            "SELECT c.slug, c.name, CAST(c.products + COALESCE(SUM(n.delta), 0) AS BIGINT)
                FROM categories AS c
-               LEFT JOIN products AS p ON p.category = c.slug AND p.status = 'active'
-              GROUP BY c.slug, c.name",
+               LEFT JOIN category_changes AS n ON n.category = c.slug
+              GROUP BY c.slug, c.name, c.products",
         )
         .fetch_all()
         .await?;
     Ok(rows.into_iter().map(|(slug, name, products)| Category { slug, name, products }).collect())
+}
+
+/// What has come and gone in categories and is not added up, some at a time: each line, the category, and how many.
+pub(crate) async fn uncounted(tx: &mut Tx, limit: i64) -> Result<Vec<(i64, String, i64)>, Fault> {
+    let oldest = tx.query("SELECT id, category, delta FROM category_changes ORDER BY id LIMIT $1").bind(limit);
+    Ok(oldest.for_update_skip_locked().fetch_all().await?)
+}
+
+/// Adds what has come and gone to what a category has.
+pub(crate) async fn count(tx: &mut Tx, category: &str, delta: i64) -> Result<(), Fault> {
+    let add = tx.query("UPDATE categories SET products = products + $2 WHERE slug = $1");
+    add.bind(category.to_owned()).bind(delta).execute().await?;
+    Ok(())
+}
+
+/// Forgets lines that are added up.
+pub(crate) async fn set_counted(tx: &mut Tx, lines: Vec<i64>) -> Result<(), Fault> {
+    tx.query("DELETE FROM category_changes WHERE id IN ($*)").bind_list(lines).execute().await?;
+    Ok(())
 }
 
 /// Adds a category; false where its slug is taken.

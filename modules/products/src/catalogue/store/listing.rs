@@ -4,16 +4,20 @@ use kernel::{Executor, Fault};
 use super::Row;
 use crate::{
     catalogue::{
+        index::Narrowed,
         listing::{After, Listing},
         search::WORDS,
     },
     forms::Sort,
 };
 
-/// The products of this page, and one more if there is one.
-pub(crate) async fn list(on: impl Executor<'_>, listing: &Listing) -> Result<Vec<Row>, Fault> {
-    // A question without a word in it: there is nothing like that.
-    if listing.words.as_ref().is_some_and(Vec::is_empty) {
+/// The products of this page, and one more if there is one; of those alone that the index leads to, where it `narrowed` it.
+pub(crate) async fn list(
+    on: impl Executor<'_>,
+    listing: &Listing,
+    narrowed: Option<Narrowed>,
+) -> Result<Vec<Row>, Fault> {
+    if narrowed.as_ref().is_some_and(|narrowed| *narrowed == Narrowed::default()) {
         return Ok(Vec::new());
     }
     let by = match listing.sort {
@@ -22,7 +26,8 @@ pub(crate) async fn list(on: impl Executor<'_>, listing: &Listing) -> Result<Vec
         Sort::Price => &PRICE,
         Sort::PriceDown => &PRICE_DOWN,
     };
-    let sql = by[usize::from(listing.words.is_some())][usize::from(listing.category.is_some())];
+    let words = usize::from(listing.words.is_some()) + usize::from(narrowed.is_some());
+    let sql = by[words][usize::from(listing.category.is_some())];
     let query = on.query(sql).bind(listing.status).bind(listing.limit + 1);
     let mut query = match listing.after.clone() {
         After::Newest(at, id) => query.bind(at).bind(id),
@@ -35,6 +40,9 @@ pub(crate) async fn list(on: impl Executor<'_>, listing: &Listing) -> Result<Vec
             query = query.bind(pattern.clone());
         }
     }
+    if let Some(Narrowed { terms, waiting }) = narrowed {
+        query = query.bind_list(terms).bind_list(waiting);
+    }
     if let Some(category) = &listing.category {
         query = query.bind_list([category.clone()]);
     }
@@ -44,11 +52,13 @@ pub(crate) async fn list(on: impl Executor<'_>, listing: &Listing) -> Result<Vec
 /// The text of one list. Each combination has its own, because a condition that may be absent
 /// (`$1 IS NULL OR …`) keeps the planner from the index.
 macro_rules! listing {
-    ($sort:literal, $past:literal, $order:literal, $words:literal, $category:literal) => {
+    ($from:literal, $sort:literal, $past:literal, $order:literal, $words:literal, $category:literal) => {
         concat!(
             "SELECT id, slug, name, description, vendor, category, tags, images, status, sort_name, price, version,
                     created_at, updated_at, rating_average, rating_count
-               FROM products
+               FROM ",
+            $from,
+            "
               WHERE status = $1
                 AND (",
             $sort,
@@ -70,7 +80,8 @@ macro_rules! listing {
     };
 }
 
-/// The texts of one order: without words and with, each without a category and with.
+/// The texts of one order: without words, with, and with those that the index leads to alone; each without a category and
+/// with.
 macro_rules! listings {
     ($sort:literal, $past:literal, $order:literal) => {
         listings!(
@@ -87,18 +98,35 @@ macro_rules! listings {
                 AND (words LIKE $29 OR prose LIKE $30 OR prose LIKE $31 OR prose LIKE $32)
                 AND (words LIKE $33 OR prose LIKE $34 OR prose LIKE $35 OR prose LIKE $36)",
             "
-                AND category IN ($*)"
+                AND category IN ($*)",
+            "(WITH found AS MATERIALIZED (
+                SELECT p.*
+                  FROM products AS p
+                 WHERE p.id IN (SELECT product_id FROM product_terms WHERE term IN ($*)
+                                UNION
+                                SELECT id FROM products WHERE id IN ($*)))
+              SELECT * FROM found) AS products"
         )
     };
-    ($sort:literal, $past:literal, $order:literal, $words:literal, $category:literal) => {
+    ($sort:literal, $past:literal, $order:literal, $words:literal, $category:literal, $found:literal) => {
         [
-            [listing!($sort, $past, $order, "", ""), listing!($sort, $past, $order, "", $category)],
-            [listing!($sort, $past, $order, $words, ""), listing!($sort, $past, $order, $words, $category)],
+            [
+                listing!("products", $sort, $past, $order, "", ""),
+                listing!("products", $sort, $past, $order, "", $category),
+            ],
+            [
+                listing!("products", $sort, $past, $order, $words, ""),
+                listing!("products", $sort, $past, $order, $words, $category),
+            ],
+            [
+                listing!($found, $sort, $past, $order, $words, ""),
+                listing!($found, $sort, $past, $order, $words, $category),
+            ],
         ]
     };
 }
 
-pub(crate) static NEWEST: [[&str; 2]; 2] = listings!("created_at", "<", "DESC");
-pub(crate) static NAME: [[&str; 2]; 2] = listings!("sort_name", ">", "ASC");
-pub(crate) static PRICE: [[&str; 2]; 2] = listings!("price", ">", "ASC");
-pub(crate) static PRICE_DOWN: [[&str; 2]; 2] = listings!("price", "<", "DESC");
+pub(crate) static NEWEST: [[&str; 2]; 3] = listings!("created_at", "<", "DESC");
+pub(crate) static NAME: [[&str; 2]; 3] = listings!("sort_name", ">", "ASC");
+pub(crate) static PRICE: [[&str; 2]; 3] = listings!("price", ">", "ASC");
+pub(crate) static PRICE_DOWN: [[&str; 2]; 3] = listings!("price", "<", "DESC");

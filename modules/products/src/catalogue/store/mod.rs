@@ -1,5 +1,6 @@
 //! The SQL of products.
 mod categories;
+pub(crate) mod index;
 mod listing;
 pub(crate) mod variants;
 
@@ -224,6 +225,19 @@ pub(crate) async fn rate(
         .execute()
         .await?;
     Ok(rated == 1)
+}
+
+/// Whether there are products whose words are not prepared, any that are not indexed, and changes of categories that are
+/// not added up.
+pub(crate) async fn untidy(on: impl Executor<'_>) -> Result<(bool, bool, bool), Fault> {
+    Ok(on
+        .query(
+            "SELECT EXISTS (SELECT 1 FROM products WHERE words_version <> version),
+                    EXISTS (SELECT 1 FROM products_unindexed),
+                    EXISTS (SELECT 1 FROM category_changes)",
+        )
+        .fetch_one()
+        .await?)
 }
 
 /// Products whose words are of an older version, or were never prepared.
