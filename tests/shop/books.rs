@@ -136,7 +136,7 @@ pub(crate) struct Facts {
     /// The outboxes of orders and of payments, each in its order.
     pub(crate) told_by_orders: Vec<Published>,
     pub(crate) told_by_payments: Vec<Published>,
-    /// How many events of orders are noted as handled by notifications, and of payments by orders.
+    /// How many events of orders notifications have handled, and of payments orders.
     pub(crate) heard_of_orders: i64,
     pub(crate) heard_of_payments: i64,
     pub(crate) payments: Vec<Payment>,
@@ -254,7 +254,8 @@ impl Books {
     pub(crate) async fn read(&self) -> sqlx::Result<Facts> {
         let Self { orders, payments, products, notifications, .. } = self;
         let outbox = "SELECT position, kind, subject, data FROM outbox ORDER BY position";
-        let heard = "SELECT COUNT(*) FROM inbox WHERE state = 'done'";
+        let heard =
+            "SELECT COALESCE(MAX(position), 0) - (SELECT COUNT(*) FROM inbox WHERE state <> 'done') FROM inbox_cursors";
         let mails = std::fs::read_dir(&self.mailbox).into_iter().flatten().flatten().map(|file| file.path());
         let mails = mails.filter(|path| path.extension().is_some_and(|kind| kind == "eml"));
         Ok(Facts {

@@ -28,9 +28,6 @@ impl OrderSubscriber {
 
     /// Writes the message that something happened to an order.
     async fn tell(&self, tx: &mut Tx, event_id: Uuid, kind: Kind, order: &Order) -> Result<(), HandlingError> {
-        if !kind.is_news(order) {
-            return Ok(());
-        }
         let email = self.templates.render(kind, order).map_err(HandlingError::reject)?;
         let wanted = is_wanted(tx, kind, order).await?;
         let lease = if wanted { Some(lease(&self.clock, &mut *tx).await?) } else { None };
@@ -45,6 +42,10 @@ impl OrderSubscriber {
 
 #[kernel::async_trait]
 impl Subscriber<OrderEvent> for OrderSubscriber {
+    fn concerns(&self, event: &OrderEvent) -> bool {
+        !matches!(event, OrderEvent::Cancelled(OrderChanged { order }) if !Kind::Cancelled.is_news(order))
+    }
+
     async fn handle(&self, tx: &mut Tx, event: OrderEvent, envelope: &CloudEvent) -> Result<(), HandlingError> {
         let (kind, OrderChanged { order }) = match event {
             OrderEvent::Confirmed(changed) => (Kind::Confirmed, changed),

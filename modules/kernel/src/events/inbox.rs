@@ -4,8 +4,6 @@
 //! a person, and the later ones of its aggregate go on without it. So an event that is replayed comes after what
 //! happened later: a subscriber decides by what it finds, as it must for an event that comes twice. Until it has been
 //! handled, those that arrive after the replay wait behind it again.
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
@@ -78,9 +76,6 @@ pub struct Inbox {
     db: Db,
     module: &'static str,
 }
-
-/// How often it is counted what waits.
-const COUNT: Duration = Duration::from_secs(15);
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -159,37 +154,21 @@ impl Inbox {
         if known.0 { Ok(()) } else { Err(InboxError::EventNotFound) }
     }
 
-    /// How many of `source` wait for an attempt, and how many for a person.
-    pub async fn count(&self, source: &'static str) -> Result<(i64, i64), Fault> {
-        let counted = self
-            .db
-            .query(
-                "SELECT COUNT(*) FILTER (WHERE state = 'parked'), COUNT(*) FILTER (WHERE state = 'dead')
-                   FROM inbox
-                  WHERE source = $1 AND state <> 'done'",
-            )
-            .bind(source)
-            .fetch_one()
-            .await?;
-        Ok(counted)
-    }
-}
-
-/// Shows in the metrics what waits of `source`, until the process stops.
-pub(crate) fn watch(context: &Context, source: &'static str) {
-    let inbox = context.inbox();
-    let step = move || {
-        let inbox = inbox.clone();
-        async move {
-            // Where the database does not answer, the last count stands.
-            if let Ok((parked, dead)) = inbox.count(source).await {
-                for (state, count) in [("parked", parked), ("dead", dead)] {
-                    let labels = [("module", inbox.module), ("source", source), ("state", state)];
-                    metrics::gauge!("stoa_events_waiting", &labels).set(u32::try_from(count).unwrap_or(u32::MAX));
-                }
-            }
-            false
+    /// How far `source` is handled, and how many of its events wait for an attempt, and for a person; also in the metrics.
+    pub(super) async fn look(&self, source: &'static str) -> Result<(i64, i64, i64), Fault> {
+        let sql = "SELECT (SELECT position FROM inbox_cursors WHERE inbox_cursors.source = $1),
+                          COUNT(*) FILTER (WHERE state = 'parked'), COUNT(*) FILTER (WHERE state = 'dead')
+                     FROM inbox
+                    WHERE source = $1 AND state <> 'done'";
+        let (position, parked, dead): (Option<i64>, i64, i64) = self.db.query(sql).bind(source).fetch_one().await?;
+        if position.is_none() {
+            let sql = "INSERT INTO inbox_cursors (source, position) VALUES ($1, 0) ON CONFLICT (source) DO NOTHING";
+            self.db.query(sql).bind(source).execute().await?;
         }
-    };
-    context.tasks.repeat(COUNT, step, std::future::pending);
+        for (state, count) in [("parked", parked), ("dead", dead)] {
+            let labels = [("module", self.module), ("source", source), ("state", state)];
+            metrics::gauge!("stoa_events_waiting", &labels).set(u32::try_from(count).unwrap_or(u32::MAX));
+        }
+        Ok((position.unwrap_or_default(), parked, dead))
+    }
 }

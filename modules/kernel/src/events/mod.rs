@@ -1,7 +1,9 @@
 //! What modules tell each other: published with the change that it tells of, travelling, and handled once by each
 //! subscriber.
 pub(crate) mod bus;
+mod cursor;
 mod event;
+mod handling;
 mod inbox;
 mod messaging;
 mod outbox;

@@ -233,7 +233,8 @@ pub async fn hear<E: DomainEvent>(
     subscriber: &impl Subscriber<E>,
     event: &CloudEvent,
 ) -> Result<(), HandlingError> {
-    let Some(known) = event.read().map_err(HandlingError::reject)? else { return Ok(()) };
+    let known = event.read().map_err(HandlingError::reject)?;
+    let Some(known) = known.filter(|known| subscriber.concerns(known)) else { return Ok(()) };
     let mut tx = context.db.begin().await?;
     subscriber.handle(&mut tx, known, event).await?;
     tx.commit().await?;

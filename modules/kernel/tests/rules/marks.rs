@@ -1,7 +1,10 @@
 //! A module that publishes marks, and hears of its own.
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -67,6 +70,8 @@ pub(crate) enum Turn {
     Swallow,
     /// Take for ever.
     Hang,
+    /// Change the counter of the event's number, and wait for whoever has it.
+    Lock,
     /// Take a place that the test gives, then fail.
     RetryAfterPlace,
 }
@@ -78,6 +83,8 @@ pub(crate) struct Marks {
     pub(crate) seen: watch::Sender<Vec<(String, i64, Turn)>>,
     pub(crate) traces: Mutex<Vec<(String, Duration)>>,
     pub(crate) places: Semaphore,
+    /// How often something was committed.
+    pub(crate) commits: AtomicUsize,
 }
 
 impl Marks {
@@ -88,6 +95,7 @@ impl Marks {
             seen: watch::Sender::default(),
             traces: Mutex::default(),
             places: Semaphore::new(0),
+            commits: AtomicUsize::new(0),
         })
     }
 
@@ -110,6 +118,14 @@ pub(crate) fn n(event: &CloudEvent) -> i64 {
 
 #[async_trait]
 impl Subscriber<MarkEvent> for Marks {
+    fn concerns(&self, event: &MarkEvent) -> bool {
+        matches!(event, MarkEvent::Made { .. })
+    }
+
+    fn committed(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
     async fn handle(&self, tx: &mut Tx, _: MarkEvent, event: &CloudEvent) -> Result<(), HandlingError> {
         let attempt = {
             let mut attempts = self.attempts.lock().expect("nobody panicked");
@@ -130,6 +146,10 @@ impl Subscriber<MarkEvent> for Marks {
             Turn::Panic => panic!("a bug that was asked for"),
             Turn::Swallow => {
                 tx.query("INSERT INTO counters (id, n) VALUES (1, 0)").execute().await.expect_err("it is there");
+                Ok(())
+            }
+            Turn::Lock => {
+                tx.query("UPDATE counters SET n = n + 1 WHERE id = $1").bind(n(event)).execute().await?;
                 Ok(())
             }
             Turn::Hang => std::future::pending().await,
@@ -168,16 +188,31 @@ pub(crate) async fn effects(context: &Context) -> BTreeMap<String, Vec<i64>> {
     })
 }
 
+/// The numbers of `subject` in the order in which they had the effect that stayed.
+pub(crate) fn order(seen: &[(String, i64, Turn)], subject: &str) -> Vec<i64> {
+    let worked = seen.iter().filter(|(its, _, turn)| its == subject && *turn == Turn::Work).map(|(_, n, _)| *n);
+    // What was undone with its neighbour was done once more.
+    worked.fold(Vec::new(), |mut order, n| {
+        order.retain(|earlier| *earlier != n);
+        order.push(n);
+        order
+    })
+}
+
 /// The state of each event that is not done.
 pub(crate) async fn resting(context: &Context) -> Vec<(String, i64, String, i64)> {
     let sql = "SELECT subject, position, state, attempts FROM inbox WHERE state <> 'done' ORDER BY position";
     context.db.query(sql).fetch_all().await.unwrap()
 }
 
-/// Waits until `count` events are in the state `state`, and moves the clock on so that what waits is due.
+/// Waits until `count` events are `done`, `parked` or `dead`, and moves the clock on so that what waits is due.
 pub(crate) async fn settled(context: &Context, state: &'static str, count: i64) {
     found(async || {
-        let sql = "SELECT COUNT(*) FROM inbox WHERE state = $1";
+        let sql = if state == "done" {
+            "SELECT COALESCE(MAX(position), 0) - (SELECT COUNT(*) FROM inbox WHERE state <> $1) FROM inbox_cursors"
+        } else {
+            "SELECT COUNT(*) FROM inbox WHERE state = $1"
+        };
         let (there,): (i64,) = context.db.query(sql).bind(state).fetch_one().await.unwrap();
         if there >= count {
             return Ok(());

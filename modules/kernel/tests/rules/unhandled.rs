@@ -80,8 +80,7 @@ async fn a_dead_event_that_is_replayed_has_its_effect_once() {
         assert_eq!((&**source, &**kind, &**subject), ("sample", "mark.made", "a"));
         assert_eq!((*state, *attempts, reason.as_deref()), (UnhandledState::Dead, 1, Some("it is broken")));
 
-        let (inbox, messaging) = (context.inbox(), hosted(&context).messaging());
-        assert_eq!(inbox.count("sample").await, Ok((0, 1)));
+        let messaging = hosted(&context).messaging();
         messaging.replay(Caller::System, event_id).await.unwrap();
         publish(&context, &[("c", 1, false)]).await;
         effects(&context, 3).await;

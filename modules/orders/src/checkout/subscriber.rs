@@ -26,6 +26,14 @@ pub(crate) struct PaymentSubscriber {
 
 #[async_trait]
 impl Subscriber<PaymentEvent> for PaymentSubscriber {
+    fn concerns(&self, event: &PaymentEvent) -> bool {
+        match event {
+            PaymentEvent::Authorized(_) | PaymentEvent::Declined(_) => true,
+            PaymentEvent::Refunded(PaymentChanged { refund, .. }) => refund.is_some(),
+            PaymentEvent::ActionRequired(_) | PaymentEvent::Captured(_) | PaymentEvent::Voided(_) => false,
+        }
+    }
+
     async fn handle(&self, tx: &mut Tx, event: PaymentEvent, _: &CloudEvent) -> Result<(), HandlingError> {
         match event {
             PaymentEvent::Authorized(PaymentChanged { payment, .. })
