@@ -38,7 +38,8 @@ pub(crate) const SETTINGS: [(&str, &str); 9] = [
     ("STOA_DATABASE__READERS", "2"),
 ];
 
-/// Each story, and where a process dies in it. A name begins with the module whose process that is.
+/// Each story, and where a process dies in it. At `outbox.placing` an event is committed and nobody was told: on PostgreSQL
+/// it has no position yet, on SQLite the transaction that wrote it has given it one. A name begins with the module whose process that is.
 const MATRIX: [(Story, &[&str]); 12] = [
     // First, because it is watched for a while whether its charge comes late.
     (Overtaken, &["payments.find.intended", "payments.find.answered", "payments.find.recorded"]),

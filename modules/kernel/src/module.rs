@@ -198,6 +198,7 @@ impl Host {
             let local = Local::new(&context, testing.checked, bulkhead.running, bulkhead.waiting);
             let heard = Arc::clone(&context.heard);
             if !M::Api::PUBLISHES.is_empty() {
+                context.outbox.listen();
                 context.relay();
             }
             let api = M::start(context, deps).await?;

@@ -81,6 +81,13 @@ impl Primary {
         self.0.has_changed().unwrap_or(false)
     }
 
+    /// Done once there is another one than when this handle was made.
+    pub(crate) async fn replaced(mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// A connection to the primary; boxed, as every statement's future has it inside.
     pub(crate) fn acquire(&self) -> BoxFuture<'_, sqlx::Result<PoolConnection<Postgres>>> {
         Box::pin(self.patiently(async |pool| pool.acquire().await))

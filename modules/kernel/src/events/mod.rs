@@ -5,10 +5,12 @@ mod cursor;
 mod event;
 mod handling;
 mod inbox;
+mod listening;
 mod messaging;
 mod outbox;
 pub(crate) mod routes;
 mod subscription;
+mod tail;
 
 pub(crate) use event::Tagged;
 pub use event::{CloudEvent, DomainEvent, Publisher};

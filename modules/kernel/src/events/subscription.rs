@@ -125,10 +125,7 @@ impl<E: DomainEvent> Subscription<E> {
         let wait = i64::try_from(wait.as_millis()).map_err(Fault::internal)?;
         let deliveries = tokio::select! {
             deliveries = self.receiver.receive(cursor.at(), BATCH, wait) => deliveries?,
-            () = self.context.tasks.stopping() => {
-                self.save(&mut cursor).await?;
-                return Ok(false);
-            }
+            () = self.context.tasks.stopping() => Vec::new(),
         };
         let outcome = self.hear(&mut cursor, &deliveries).await;
         for delivery in deliveries {
@@ -136,7 +133,11 @@ impl<E: DomainEvent> Subscription<E> {
                 delivery.ack().await;
             }
         }
-        outcome.map(|()| true)
+        outcome?;
+        if self.context.tasks.is_stopping() {
+            self.save(&mut cursor).await?;
+        }
+        Ok(true)
     }
 
     /// Handles what was delivered, and before it what the publisher has in between.

@@ -25,7 +25,8 @@ pub use race::at_once;
 pub use wait::{found, until, within};
 
 use crate::{
-    CloudEvent, Context, Db, Deployable, DomainEvent, Executor, HandlingError, Host, Subscriber, Wire, events::Tagged,
+    CloudEvent, Context, Db, Deployable, DomainEvent, Executor, HandlingError, Host, Outbox, Subscriber, Wire,
+    events::Tagged,
 };
 
 /// The checkout that the tests are of.
@@ -209,6 +210,15 @@ pub async fn context(name: &'static str, migrations: &Migrator, settings: &str) 
     let config = Figment::from(Toml::file_exact(root().join("src/config.toml"))).merge(Toml::string(&own));
     let mut host = Host::new(config, &[Deployable::module(name)]).expect("the settings are good");
     (host.context(name, migrations).await.expect("the module has a database"), folder)
+}
+
+/// Another process that hosts the module of `context`, as far as its outbox and its database can tell.
+#[must_use]
+pub fn replica(context: &Context) -> Context {
+    let mut replica = context.clone();
+    replica.outbox = Outbox::new(context.db.clone(), context.name, context.clock.clone(), context.tasks.clone());
+    replica.outbox.listen();
+    replica
 }
 
 /// An event as it would travel, the first of its source.
