@@ -194,7 +194,8 @@ impl Host {
         let name = M::Api::NAME;
         let api = if self.hosts(name) {
             let context = self.context(name, &M::MIGRATIONS).await?;
-            let Settings { bulkhead, testing, .. } = &self.settings;
+            let Settings { bulkhead, testing, events, .. } = &self.settings;
+            context.keep_events(events.keep_days);
             let local = Local::new(&context, testing.checked, bulkhead.running, bulkhead.waiting);
             let heard = Arc::clone(&context.heard);
             if !M::Api::PUBLISHES.is_empty() {

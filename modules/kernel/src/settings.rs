@@ -74,6 +74,8 @@ pub struct Database {
 /// How events travel.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Events {
+    /// For how many days their publishers keep them; 0 for ever.
+    pub keep_days: u16,
     /// `nats://…`, several with commas; none is without a broker.
     pub url: String,
     /// What the names of streams and subjects begin with.
@@ -82,7 +84,7 @@ pub struct Events {
     pub credentials: String,
     /// How many servers keep each event.
     pub replicas: usize,
-    /// For how many days they keep it; 0 for ever.
+    /// For how many days those keep it; 0 for ever.
     pub days: u16,
 }
 

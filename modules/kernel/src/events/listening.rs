@@ -35,7 +35,7 @@ impl Outbox {
         listener.eager_reconnect(false);
         listener.listen(&format!("outbox_{}", self.module)).await?;
         // What was told before nobody heard.
-        self.wake();
+        self.forget().await;
         let replaced = primary.replaced();
         tokio::pin!(replaced);
         loop {

@@ -8,6 +8,7 @@ mod inbox;
 mod listening;
 mod messaging;
 mod outbox;
+mod retention;
 pub(crate) mod routes;
 mod subscription;
 mod tail;

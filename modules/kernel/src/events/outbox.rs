@@ -128,6 +128,12 @@ impl Outbox {
         self.shared.news.notify_waiters();
     }
 
+    /// Something may have been missed: the database is asked anew.
+    pub(super) async fn forget(&self) {
+        self.shared.tail.lock().await.looked = None;
+        self.shared.news.notify_waiters();
+    }
+
     /// The events after position `after`, in order; waits up to `wait` for the first.
     pub async fn read(&self, after: i64, limit: i64, wait: Duration) -> Result<Vec<CloudEvent>, Fault> {
         let until = Instant::now() + wait.min(Call::current().left() / 2);

@@ -166,10 +166,22 @@ impl<E: DomainEvent> Subscription<E> {
         if position <= after + 1 {
             return Ok(());
         }
-        let missing = self.receiver.fill(after, position, BATCH).await?;
-        if missing.is_empty() {
-            let source = self.source;
+        let (source, missing) = (self.source, self.receiver.fill(after, position, BATCH).await?);
+        let Some(oldest) = missing.first().map(|event| event.position.min(position)) else {
             return Err(Fault::internal(format!("{source} lacks the event {}, and there is {position}", after + 1)));
+        };
+        if oldest > after + 1 {
+            let missed = oldest - after - 1;
+            tracing::warn!(
+                source,
+                after,
+                missed,
+                "events are kept no longer by their publisher; going on without them"
+            );
+            metrics::counter!("stoa_events_missed_total", "module" => self.context.name, "source" => source)
+                .increment(missed.unsigned_abs());
+            cursor.pass(oldest - 1);
+            return Ok(());
         }
         self.take(cursor, &missing.iter().collect::<Vec<_>>()).await
     }

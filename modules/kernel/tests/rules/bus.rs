@@ -221,3 +221,23 @@ async fn a_stream_of_another_outbox_is_left_alone() {
     assert_eq!(effects(&context).await, own.into(), "nothing of theirs is heard");
     stop(&context).await;
 }
+
+/// What is old goes from the outbox; a stream that is made anew begins where that does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_has_nothing_is_filled_from_the_oldest_that_is_kept() {
+    let broker = Broker::new().await;
+    let (context, _folder) = broker.context().await;
+    publish(&context, &numbers(20)).await;
+    context.db.query("DELETE FROM outbox WHERE position <= 10").execute().await.unwrap();
+    context.relay();
+    let stream = broker.filled(20).await;
+    assert_eq!(stream.get_info().await.unwrap().state.first_sequence, 11);
+    let message = stream.get_raw_message(11).await.unwrap();
+    assert_eq!(serde_json::from_slice::<CloudEvent>(&message.payload).unwrap().position, 11);
+    let handler = Marks::new(|_, _| Turn::Work);
+    subscribe(&context, &handler);
+    publish(&context, &[("a", 21)]).await;
+    settled(&context, "done", 21).await;
+    assert_eq!(effects(&context).await["a"], (11..=21).collect::<Vec<_>>());
+    stop(&context).await;
+}

@@ -6,12 +6,15 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use kernel::{Call, CloudEvent, Context, Executor, testing::replica};
+use kernel::{
+    Call, CloudEvent, Context, Executor,
+    testing::{replica, until},
+};
 use serde_json::json;
 
 use crate::{
     database::{contexts, is_postgres},
-    marks::{MarkEvent, made},
+    marks::{MarkEvent, Marks, Turn, effects, made, publish, stop, subscribe},
 };
 
 const WRITERS: i64 = 32;
@@ -249,4 +252,50 @@ async fn a_reader_that_waits_is_woken_and_not_longer_than_it_said() {
         tasks.spawn(async move { outbox.read(1, 10, Duration::from_secs(5)).await });
         assert!(context.tasks.shutdown(Duration::from_secs(4)).await);
     }
+}
+
+/// Others write meanwhile; what is kept has no gap, and the newest is kept whatever its age.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_goes_and_who_was_away_goes_on_from_the_oldest() {
+    join_all(contexts().await.into_iter().map(async |(context, _folder)| {
+        let (old, new): (Vec<_>, Vec<_>) = (1..=1203).map(|n| ("a", n)).partition(|(_, n)| *n <= 1201);
+        publish(&context, &old).await;
+        for (id, state) in [(1_u128, "done"), (2, "dead")] {
+            let sql = "INSERT INTO inbox (source, event_id, subject, position, state, attempts, due_at, event)
+                       VALUES ('other', $1, 'a', 1, $2, 1, $3, $4)";
+            let event = kernel::testing::envelope(&made("a", 1));
+            let insert = context.db.query(sql).bind(uuid::Uuid::from_u128(id)).bind(state).bind(context.clock.now());
+            insert.bind(sqlx::types::Json(event)).execute().await.unwrap();
+        }
+        let kept = async || {
+            let sql = "SELECT COUNT(*), MIN(position), MAX(position) FROM outbox";
+            context.db.query(sql).fetch_one::<(i64, i64, i64)>().await.unwrap()
+        };
+        context.outbox.read(0, 1, Duration::ZERO).await.unwrap();
+        context.clock.advance(chrono::TimeDelta::days(30));
+        publish(&context, &new).await;
+        context.outbox.read(1201, 1, Duration::ZERO).await.unwrap();
+        context.clock.advance(chrono::TimeDelta::days(70));
+        context.keep_events(90);
+        until("the old ones are gone", async || kept().await == (2, 1202, 1203)).await;
+        let sql = "SELECT COUNT(*) FILTER (WHERE state = 'done'), COUNT(*) FROM inbox";
+        until("and what was handled", async || {
+            context.db.query(sql).fetch_one::<(i64, i64)>().await.unwrap() == (0, 1)
+        })
+        .await;
+        let subscriber = Marks::new(|_, _| Turn::Work);
+        subscribe(&context, &subscriber);
+        subscriber.until(|seen| seen.len() == 2).await;
+        until("both have their effect", async || effects(&context).await == [("a".into(), vec![1202, 1203])].into())
+            .await;
+        stop(&context).await;
+
+        context.clock.advance(chrono::TimeDelta::days(100));
+        let mut later = replica(&context);
+        later.tasks = kernel::Tasks::default();
+        later.keep_events(90);
+        until("only the newest is left", async || kept().await == (1, 1203, 1203)).await;
+        later.tasks.shutdown(Duration::from_secs(5)).await;
+    }))
+    .await;
 }

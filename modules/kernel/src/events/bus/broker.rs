@@ -60,7 +60,7 @@ impl std::fmt::Debug for Broker {
 impl Broker {
     /// The broker that `settings` describe; it is connected to once somebody [keeps](Broker::keep) it.
     pub(super) fn open(settings: &Events) -> Result<Self, StartError> {
-        let Events { url, prefix, credentials, replicas, days } = settings;
+        let Events { url, prefix, credentials, replicas, days, keep_days: _ } = settings;
         if prefix.is_empty() || !prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
             return Err("`events.prefix` must be of letters, digits, - and _".into());
         }

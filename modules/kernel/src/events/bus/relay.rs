@@ -84,6 +84,10 @@ impl Relay {
         if events.is_empty() {
             return Ok(());
         }
+        if last == 0 && events[0].position > 1 {
+            // What came before is kept no longer: the stream begins where the outbox does.
+            stream.purge().sequence(u64::try_from(events[0].position)?).await?;
+        }
         let mut sent = Vec::with_capacity(events.len());
         for event in &events {
             let message = PublishMessage::build()
