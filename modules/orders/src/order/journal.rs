@@ -104,9 +104,11 @@ impl Journal {
             let mut tx = self.db.begin().await.map_err(Fault::from)?;
             // The saga's row before the order's, always: two transactions cannot wait for each other.
             guard.pass(&mut tx).await?;
-            if let Some(next) = self.append_if(&mut tx, &order, &event, guard.fence()).await? {
+            if let Some((next, told)) = self.append_if(&mut tx, &order, &event, guard.fence()).await? {
                 commit(tx, &next, &event).await?;
-                self.outbox.wake();
+                if told {
+                    self.outbox.wake();
+                }
                 return Ok(Decision::Recorded(next));
             }
             drop(tx);
@@ -125,27 +127,28 @@ impl Journal {
         order: &Aggregate,
         event: &Event,
     ) -> Result<Option<Aggregate>, Fault> {
-        self.append_if(tx, order, event, None).await
+        Ok(self.append_if(tx, order, event, None).await?.map(|(next, _)| next))
     }
 
-    /// The same, if the saga still has that `fence`.
+    /// The same, if the saga still has that `fence`; and whether others are told.
     async fn append_if(
         &self,
         tx: &mut Tx,
         order: &Aggregate,
         event: &Event,
         fence: Option<Uuid>,
-    ) -> Result<Option<Aggregate>, Fault> {
+    ) -> Result<Option<(Aggregate, bool)>, Fault> {
         let at = self.clock.now();
         let next = order.clone().after(event, at);
         if !store::update(tx, &next, fence).await? {
             return Ok(None);
         }
         store::append(tx, next.created.id, next.version, event, at).await?;
-        if let Some(published) = event.published(OrderChanged { order: next.view() }) {
-            self.outbox.add(tx, &published).await?;
+        let published = event.published(OrderChanged { order: next.view() });
+        if let Some(published) = &published {
+            self.outbox.add(tx, published).await?;
         }
-        Ok(Some(next))
+        Ok(Some((next, published.is_some())))
     }
 
     /// The order `id`, which somebody may look at or not.
