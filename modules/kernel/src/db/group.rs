@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures_executor::block_on;
 use sqlx::{
     Connection, Error, SqliteConnection,
     sqlite::{SqliteArguments, SqliteConnectOptions},
@@ -162,13 +163,7 @@ impl Queue {
     }
 
     async fn undo(self: Arc<Self>, mut group: Group, failed: Option<Failed>) {
-        let alone = group.ready.is_empty();
-        let undone = group.execute(if alone { "ROLLBACK" } else { "ROLLBACK TO member; RELEASE member" }).await;
-        match undone {
-            Ok(()) => group.open = !alone,
-            // The engine has rolled back by itself, and with this one all who are ready.
-            Err(error) => group.fail(failed.unwrap_or_else(|| Failed::from(&error))).await,
-        }
+        group.undo(failed).await;
         self.go_on(group).await;
     }
 }
@@ -177,6 +172,16 @@ impl Group {
     async fn execute(&mut self, sql: &'static str) -> sqlx::Result<()> {
         let connection = self.connection.as_mut().ok_or(Error::WorkerCrashed)?;
         sqlx::query_with(sql, SqliteArguments::default()).execute(connection).await.map(drop)
+    }
+
+    async fn undo(&mut self, failed: Option<Failed>) {
+        let alone = self.ready.is_empty();
+        let undone = self.execute(if alone { "ROLLBACK" } else { "ROLLBACK TO member; RELEASE member" }).await;
+        match undone {
+            Ok(()) => self.open = !alone,
+            // The engine has rolled back by itself, and with this one all who are ready.
+            Err(error) => self.fail(failed.unwrap_or_else(|| Failed::from(&error))).await,
+        }
     }
 
     async fn commit(&mut self) {
@@ -248,7 +253,18 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        let Some(group) = self.group.take() else { return };
+        let Some(mut group) = self.group.take() else { return };
+        if self.begun && !group.ready.is_empty() {
+            // It may have seen what they have written. Nobody may learn of that from it, nor may it find it gone
+            // outside, before it is on the disk: so it waits here, for a thread that is sqlx's.
+            block_on(async {
+                group.undo(self.failed.take()).await;
+                if !group.ready.is_empty() {
+                    group.commit().await;
+                }
+            });
+            self.begun = false;
+        }
         if self.begun {
             self.queue.runtime.spawn(self.queue.clone().undo(group, self.failed.take()));
         } else if let Some(due) = self.queue.hand_on(group) {

@@ -124,6 +124,22 @@ async fn who_fails_or_is_dropped_takes_nobody_along() {
     assert_eq!(marks(&db).await, ["first", "last"]);
 }
 
+/// Else an answer that says so would come before it is true, and who looks again outside would find it gone.
+#[tokio::test]
+async fn who_saw_what_others_wrote_and_gives_up_finds_it_on_the_disk() {
+    let (db, path, _folder) = file().await;
+    let Line { first, mut next } = line(&db, 2).await;
+    let first = committed(first);
+    let mut second = next.remove(0).await.unwrap();
+    let (seen,): (i64,) = second.query("SELECT COUNT(*) FROM marks").fetch_one().await.unwrap();
+    assert_eq!((seen, marks(&db).await.len()), (1, 0), "the control: it is not there for others");
+    drop(second);
+    assert_eq!(left_behind(&path).await, ["first"]);
+    assert_eq!(marks(&db).await, ["first"]);
+    first.await.unwrap().unwrap();
+    next.remove(0).await.unwrap().commit().await.unwrap();
+}
+
 /// As SQLite does by itself where a disk is full or fails.
 #[tokio::test]
 async fn where_the_engine_rolls_back_all_who_are_ready_fail() {
