@@ -7,6 +7,7 @@ mod books;
 mod broker;
 mod clocks;
 mod contention;
+mod cost;
 mod crash;
 mod crowd;
 mod databases;
