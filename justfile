@@ -31,7 +31,7 @@ module NAME:
 mutants *ARGS:
     cargo mutants --workspace {{ARGS}}
 
-# Throughput and CPU, as ratios to floors measured in the same run
+# How fast it is, as ratios to floors measured in the same run: quick, full, or check against the last results
 bench *ARGS:
     cargo bench --bench shop -- {{ARGS}}
 

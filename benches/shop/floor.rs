@@ -8,14 +8,15 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use chrono::Utc;
 use kernel::{
     Db, Executor,
-    testing::{Folder, postgres, until},
+    testing::{Folder, Server, address, until},
 };
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use crate::{
-    load::{Figures, Load, cpu, summary},
-    shop::Engine,
+    figures::{Effort, Measured, Processes, measure, of_load},
+    load::{Load, Run},
+    shop::{Engine, port},
 };
 
 /// Serves the bytes of a file until it is killed.
@@ -27,40 +28,54 @@ pub(crate) async fn serve(port: &str, file: &str) {
 }
 
 /// A bare axum handler that returns `body`, under the same load.
-pub(crate) async fn bare(body: &str, connections: usize, time: Duration) -> Figures {
+pub(crate) async fn bare(body: &str, connections: usize, effort: Effort) -> Measured {
     let folder = Folder::new();
     let file = folder.0.join("body");
     std::fs::write(&file, body).expect("a file");
-    let port =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let port = port();
     let program = std::env::current_exe().expect("this program");
     let mut child = Command::new(program).args(["floor", &port.to_string()]).arg(&file).spawn().expect("it runs");
     let address = format!("127.0.0.1:{port}");
     until("it listens", async || std::net::TcpStream::connect(&address).is_ok()).await;
-    let figures = Load::get(&address, "/").run(connections, time, &[child.id()]).await;
+    let processes = Processes { servers: vec![child.id()], database: None };
+    let measured = of_load(effort, &processes, &Load::get(&address, "/", 1), connections).await;
     child.kill().ok();
     child.wait().ok();
-    figures
+    measured
 }
 
 const TABLES: &str = "
     CREATE TABLE stock (sku TEXT NOT NULL PRIMARY KEY, on_hand BIGINT NOT NULL CHECK (on_hand >= 0));
     CREATE TABLE orders (id UUID NOT NULL PRIMARY KEY, number TEXT NOT NULL UNIQUE, total BIGINT NOT NULL, at TIMESTAMPTZ NOT NULL);
     CREATE TABLE lines (order_id UUID NOT NULL REFERENCES orders (id), sku TEXT NOT NULL, quantity BIGINT NOT NULL, price BIGINT NOT NULL);
-    CREATE TABLE payments (order_id UUID NOT NULL PRIMARY KEY, amount BIGINT NOT NULL, status TEXT NOT NULL);
-    INSERT INTO stock (sku, on_hand) VALUES ('SKU', 1000000000)";
+    CREATE TABLE payments (order_id UUID NOT NULL PRIMARY KEY, amount BIGINT NOT NULL, status TEXT NOT NULL)";
+/// Products that are bought.
+const SKUS: u32 = 1000;
 
-/// What a shop has to write at the least: the order, its line, its payment, and one less on the shelf.
-pub(crate) async fn orders(engine: Engine, connections: usize, time: Duration) -> Figures {
+/// What a shop has to write at the least: the order, its lines, its payment, and less on the shelf; in one transaction,
+/// as durable as the shop's own.
+pub(crate) async fn orders(engine: Engine, connections: usize, effort: Effort) -> Measured {
     let folder = Folder::new();
-    let db = match engine {
-        Engine::Sqlite => Db::sqlite(&folder.0.join("floor.db"), 4).await.expect("a file"),
-        Engine::Postgres => Db::postgres(&postgres().await, "floor", 10).await.expect("a database"),
+    let (db, server) = match engine {
+        Engine::Sqlite => (Db::sqlite(&folder.0.join("floor.db"), 4).await.expect("a file"), None),
+        Engine::Postgres => {
+            let server = Server::durable().await;
+            let url = address(&[&server.host]);
+            (Db::postgres(&url, "floor", 10).await.expect("a database"), Some(server))
+        }
     };
     for table in TABLES.split(';') {
         db.query(table).execute().await.expect("a table");
     }
-    let before = cpu(&[std::process::id()]);
+    for sku in 0..SKUS {
+        let insert = db.query("INSERT INTO stock (sku, on_hand) VALUES ($1, 1000000000)").bind(sku.to_string());
+        insert.execute().await.expect("a product");
+    }
+    let processes = Processes { servers: vec![std::process::id()], database: server.as_ref().map(Server::pid) };
+    measure(effort, &processes, async |time| run(&db, connections, time).await).await
+}
+
+async fn run(db: &Db, connections: usize, time: Duration) -> Run {
     let (begun, until) = (Instant::now(), Instant::now() + time);
     let mut all = JoinSet::new();
     for _ in 0..connections {
@@ -75,17 +90,17 @@ pub(crate) async fn orders(engine: Engine, connections: usize, time: Duration) -
             times
         });
     }
-    let mut times: Vec<_> = all.join_all().await.into_iter().flatten().collect();
-    let spent = cpu(&[std::process::id()]).saturating_sub(before);
-    summary(&mut times, spent, begun.elapsed())
+    Run { times: all.join_all().await.into_iter().flatten().collect(), elapsed: begun.elapsed() }
 }
 
 async fn order(db: &Db) -> sqlx::Result<()> {
     let id = Uuid::now_v7();
+    // In the order of their names, so that two orders never wait for each other.
+    let first = rand::random_range(0..SKUS - 1);
+    let lines = [first, first + 1].map(|sku| sku.to_string());
     #[expect(clippy::disallowed_methods, reason = "a floor has no clock to set")]
     let now = Utc::now();
     let mut tx = db.begin().await?;
-    tx.query("UPDATE stock SET on_hand = on_hand - 1 WHERE sku = $1 AND on_hand >= 1").bind("SKU").execute().await?;
     tx.query("INSERT INTO orders (id, number, total, at) VALUES ($1, $2, $3, $4)")
         .bind(id)
         .bind(id.to_string())
@@ -93,13 +108,19 @@ async fn order(db: &Db) -> sqlx::Result<()> {
         .bind(now)
         .execute()
         .await?;
-    tx.query("INSERT INTO lines (order_id, sku, quantity, price) VALUES ($1, $2, $3, $4)")
-        .bind(id)
-        .bind("SKU")
-        .bind(1_i64)
-        .bind(1990_i64)
-        .execute()
-        .await?;
+    for sku in lines.iter().min().into_iter().chain(lines.iter().max()) {
+        tx.query("UPDATE stock SET on_hand = on_hand - 1 WHERE sku = $1 AND on_hand >= 1")
+            .bind(&**sku)
+            .execute()
+            .await?;
+        tx.query("INSERT INTO lines (order_id, sku, quantity, price) VALUES ($1, $2, $3, $4)")
+            .bind(id)
+            .bind(&**sku)
+            .bind(1_i64)
+            .bind(1990_i64)
+            .execute()
+            .await?;
+    }
     tx.query("INSERT INTO payments (order_id, amount, status) VALUES ($1, $2, $3)")
         .bind(id)
         .bind(1990_i64)

@@ -1,6 +1,9 @@
-//! The load: keep-alive connections, each asking as soon as it was answered.
+//! The load: keep-alive connections, each asking as soon as it was answered, or at fixed times whatever came before.
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -9,15 +12,6 @@ use tokio::{
     net::TcpStream,
     task::JoinSet,
 };
-
-/// What was measured.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Figures {
-    pub(crate) per_second: f64,
-    /// CPU time of the servers per request, in µs.
-    pub(crate) cpu_micros: f64,
-    pub(crate) p99_millis: f64,
-}
 
 /// What each connection does again and again.
 #[derive(Debug, Clone)]
@@ -28,85 +22,93 @@ pub(crate) struct Load {
 
 #[derive(Debug, Clone)]
 enum Work {
-    Get(String),
-    Journey(String),
+    /// A path, and how many numbers `{n}` in it may be.
+    Get(String, u32),
+    Journey(u32),
 }
 
+/// How long each took, in the order of being done, and all together.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) times: Vec<Duration>,
+    pub(crate) elapsed: Duration,
+}
+
+const BUYER: &str = r#"{"email":"a@example.com","shipping_method":"standard","payment":{"provider":"test","method":"ok"},"shipping_address":{"name":"A","line1":"B","city":"C","postal_code":"10115","country":"DE"}}"#;
+const QUOTE: &str = r#"{"country":"DE","shipping_method":"standard"}"#;
+
 impl Load {
-    pub(crate) fn get(address: &str, path: &str) -> Self {
-        Self { address: address.into(), work: Work::Get(path.into()) }
+    /// Somebody asks for `path`; `{n}` in it is each time another one of `products`.
+    pub(crate) fn get(address: &str, path: &str, products: u32) -> Self {
+        Self { address: address.into(), work: Work::Get(path.into(), products) }
     }
 
-    /// A guest puts `sku` into a cart, orders it, and is told that it is paid.
-    pub(crate) fn journey(address: &str, sku: &str) -> Self {
-        Self { address: address.into(), work: Work::Journey(sku.into()) }
+    /// A guest puts two of `products` into a cart, asks what they cost, orders them, and is told that they are paid.
+    pub(crate) fn journey(address: &str, products: u32) -> Self {
+        Self { address: address.into(), work: Work::Journey(products) }
     }
 
-    /// Runs on so many connections for `time`, after a fifth of it to warm up.
-    pub(crate) async fn run(self, connections: usize, time: Duration, processes: &[u32]) -> Figures {
-        self.clone().phase(connections, time / 5).await;
-        let (before, begun) = (cpu(processes), Instant::now());
-        let mut times = self.phase(connections, time).await;
-        let (spent, elapsed) = (cpu(processes).saturating_sub(before), begun.elapsed());
-        summary(&mut times, spent, elapsed)
-    }
-
-    async fn phase(self, connections: usize, time: Duration) -> Vec<Duration> {
+    /// Asks on so many connections as fast as it is answered.
+    pub(crate) async fn closed(&self, connections: usize, time: Duration) -> Run {
         let until = Instant::now() + time;
-        let load = Arc::new(self);
+        self.phase(connections, move || (Instant::now() < until).then(Instant::now)).await
+    }
+
+    /// Asks so often a second, on time whether it was answered or not: who has to wait in line waits from when they
+    /// came, as people do.
+    pub(crate) async fn open(&self, connections: usize, per_second: f64, time: Duration) -> Run {
+        let (begun, turn) = (Instant::now(), AtomicU32::new(0));
+        let next = move || {
+            let due = Duration::from_secs_f64(f64::from(turn.fetch_add(1, Ordering::Relaxed)) / per_second);
+            (due < time).then(|| begun + due)
+        };
+        self.phase(connections, next).await
+    }
+
+    /// Does it at each time that `next` gives, and notes how long after that it was done.
+    async fn phase(&self, connections: usize, next: impl Fn() -> Option<Instant> + Send + Sync + 'static) -> Run {
+        let (load, next, begun) = (Arc::new(self.clone()), Arc::new(next), Instant::now());
         let mut all = JoinSet::new();
         for _ in 0..connections {
-            let load = Arc::clone(&load);
+            let (load, next) = (Arc::clone(&load), Arc::clone(&next));
             all.spawn(async move {
                 let mut connection = Connection::open(&load.address).await;
                 let mut times = Vec::new();
-                while Instant::now() < until {
-                    let begun = Instant::now();
+                while let Some(due) = next() {
+                    tokio::time::sleep_until(due.into()).await;
                     load.once(&mut connection).await;
-                    times.push(begun.elapsed());
+                    times.push(due.elapsed());
                 }
                 times
             });
         }
-        all.join_all().await.into_iter().flatten().collect()
+        let times = all.join_all().await.into_iter().flatten().collect();
+        Run { times, elapsed: begun.elapsed() }
     }
 
     async fn once(&self, connection: &mut Connection) {
         match &self.work {
-            Work::Get(path) => drop(connection.ask(&format!("GET {path}"), "", "", 200).await),
-            Work::Journey(sku) => {
-                let body = format!(r#"{{"sku":"{sku}","quantity":1}}"#);
-                let added = connection.ask("POST /v1/cart/items", "", &body, 201).await;
-                let token = header(&added, "cart-token: ");
-                let body = r#"{"email":"a@example.com","shipping_method":"standard","payment":{"provider":"test","method":"ok"},"shipping_address":{"name":"A","line1":"B","city":"C","postal_code":"10115","country":"DE"}}"#;
-                let key = uuid::Uuid::new_v4();
-                let headers = format!("Cart-Token: {token}\r\nIdempotency-Key: {key}\r\n");
-                connection.ask("POST /v1/orders", &headers, body, 201).await;
+            Work::Get(path, products) => {
+                let n = rand::random_range(1..=*products).to_string();
+                connection.ask(&format!("GET {}", path.replace("{n}", &n)), "", "", 200).await;
+            }
+            Work::Journey(products) => {
+                let mut guest = String::new();
+                // Never twice the same, so that the second is another line.
+                let first = rand::random_range(0..*products);
+                for (sku, status) in [(first, 201), ((first + 1) % products, 200)] {
+                    let body = format!(r#"{{"sku":"SKU-{}","quantity":1}}"#, sku + 1);
+                    let added = connection.ask("POST /v1/cart/items", &guest, &body, status).await;
+                    if guest.is_empty() {
+                        guest = format!("Cart-Token: {}\r\n", header(&added, "cart-token: "));
+                    }
+                }
+                connection.ask("POST /v1/orders/quote", &guest, QUOTE, 200).await;
+                let headers = format!("{guest}Idempotency-Key: {}\r\n", uuid::Uuid::new_v4());
+                connection.ask("POST /v1/orders", &headers, BUYER, 201).await;
             }
         }
     }
-}
-
-/// The times and the CPU of one run.
-pub(crate) fn summary(times: &mut [Duration], spent: Duration, elapsed: Duration) -> Figures {
-    times.sort_unstable();
-    let count = f64::from(u32::try_from(times.len().max(1)).expect("fewer than 2^32 requests"));
-    let p99 = times.get(times.len() * 99 / 100).copied().unwrap_or_default();
-    Figures {
-        per_second: count / elapsed.as_secs_f64(),
-        cpu_micros: spent.as_secs_f64() * 1e6 / count,
-        p99_millis: p99.as_secs_f64() * 1e3,
-    }
-}
-
-/// The CPU time that processes have used so far (Linux: `/proc/PID/stat`, fields 14 and 15, in hundredths of a second).
-pub(crate) fn cpu(processes: &[u32]) -> Duration {
-    let ticks = |pid: &u32| -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-        fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum()
-    };
-    Duration::from_millis(10 * processes.iter().map(ticks).sum::<u64>())
 }
 
 /// One keep-alive connection.

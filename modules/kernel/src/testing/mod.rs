@@ -128,6 +128,18 @@ impl Server {
         Self::new(&["start".into()]).await
     }
 
+    /// One as durable as PostgreSQL is unless told otherwise: for measurements.
+    pub async fn durable() -> Self {
+        Self::new(&["durable".into()]).await
+    }
+
+    /// The process of which all its processes are children.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        let file = std::fs::read_to_string(self.folder.0.join("postgres/db/postmaster.pid")).expect("it runs");
+        file.lines().next().and_then(|line| line.parse().ok()).expect("a process")
+    }
+
     /// A standby of `primary`, which waits for it at each commit, or not: `standby` or `async-standby`.
     pub async fn follow(primary: &Self, how: &str) -> Self {
         Self::new(&[how.into(), primary.data()]).await
