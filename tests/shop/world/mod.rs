@@ -20,6 +20,7 @@ use kernel::{
 };
 
 use crate::transcript::Transcript;
+pub(crate) use trouble::NEVER_REACHED;
 
 /// How the shop's modules are spread over processes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,6 +13,9 @@ use super::Shop;
 const SIGABRT: i32 = 6;
 const FAILPOINT: &str = "STOA_TESTING__FAILPOINT";
 
+/// What is said of a place where nobody died.
+pub(crate) const NEVER_REACHED: &str = "was never reached";
+
 impl Shop {
     /// Kills the process that runs `role` with SIGKILL: nothing of it is run any more.
     pub(crate) fn kill(&mut self, role: &str) {
@@ -52,7 +55,7 @@ impl Shop {
         let child = &mut self.process(role).child;
         let status = within(Duration::from_secs(30), || {
             let ended = child.as_mut().expect("it runs").try_wait().expect("it is ours");
-            std::future::ready(ended.ok_or_else(|| format!("{failpoint} was never reached")))
+            std::future::ready(ended.ok_or_else(|| format!("{failpoint} {NEVER_REACHED}")))
         })
         .await?;
         *child = None;
