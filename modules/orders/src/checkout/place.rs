@@ -126,7 +126,6 @@ impl Checkout {
             if let Some(order) = self.journal.create(created, Seize(&lease), name.spent).await? {
                 return Ok((order.clone(), self.spawn(lease, order)));
             }
-            self.journal.settle().await?;
             if self.placed(name.owner, name.key).await?.is_some() {
                 return Err(Error::KeyReused);
             }

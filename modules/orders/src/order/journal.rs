@@ -112,18 +112,12 @@ impl Journal {
                 return Ok(Decision::Recorded(next));
             }
             drop(tx);
-            self.settle().await?;
             let before = order.version;
             order = self.find(order.created.id).await?;
             if order.version == before {
                 return Err(G::fenced());
             }
         }
-    }
-
-    /// Waits until what was in a transaction's way is there for everybody: on SQLite it may share a commit that is still to come.
-    pub(crate) async fn settle(&self) -> Result<(), Fault> {
-        Ok(self.db.begin().await?.commit().await?)
     }
 
     /// Adds an event to the order as it is in `order`; none where it has moved on since.
