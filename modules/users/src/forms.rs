@@ -1,4 +1,6 @@
 //! What each field of an account and of an address may hold, for the code that checks it and for the API's description.
+use std::sync::LazyLock;
+
 use kernel::{EMAIL_LENGTH, Line, Secret, Visible};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -43,7 +45,7 @@ pub(crate) struct Phone;
 
 impl PartialSchema for Phone {
     fn schema() -> RefOr<Schema> {
-        let (digit, none) = (class(char::is_numeric), kernel::BLANKS);
+        let (digit, none) = (&*DIGIT, kernel::BLANKS);
         let controls = r"\u0000-\u001f\u007f-\u009f";
         let digits = format!("([^{controls}]*[{digit}]){{{PHONE_DIGITS}}}");
         let pattern = format!("^[{none}]*({digits}[^{controls}]*[{none}]*)?$");
@@ -53,6 +55,9 @@ impl PartialSchema for Phone {
 }
 
 impl ToSchema for Phone {}
+
+/// Looked for once, not for each operation that takes a telephone number.
+static DIGIT: LazyLock<String> = LazyLock::new(|| class(char::is_numeric));
 
 /// The characters of the first plane that `are` such, as a regular expression's class.
 fn class(are: impl Fn(char) -> bool) -> String {

@@ -2,7 +2,7 @@
 //!
 //! A slug that is given is kept as it is: two that differ in anything are two. Only one that we make is spelled in
 //! ASCII, and then numbered until nobody else has it.
-use std::fmt::Display;
+use std::{fmt::Display, sync::LazyLock};
 
 use kernel::Violation;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -62,11 +62,14 @@ pub(crate) struct Slug;
 impl PartialSchema for Slug {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(SLUG_LENGTH));
-        text.pattern(Some(pattern())).into()
+        text.pattern(Some(PATTERN.as_str())).into()
     }
 }
 
 impl ToSchema for Slug {}
+
+/// Looked for among all characters once, not for each operation that takes one.
+static PATTERN: LazyLock<String> = LazyLock::new(pattern);
 
 /// What [`parse`] takes, as a regular expression: characters that it does not refuse, and one that says something.
 fn pattern() -> String {
