@@ -3,10 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use kernel::{Call, Fault, Tasks};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::timeout,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Checkout, drive::DRIVE, lease::Lease};
 use crate::{
@@ -24,24 +21,17 @@ const LOOK: Duration = Duration::from_secs(10);
 /// it is told of one, or until it is time to look for those of others.
 pub(crate) fn start(tasks: &Tasks, checkout: Arc<Checkout>) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let next = watch::Sender::new(TimeDelta::MAX);
     let (due, look) = (Arc::clone(&checkout.leases.due), LOOK.min(checkout.leases.step()));
-    let (own, left) = (tasks.clone(), next.subscribe());
+    let own = tasks.clone();
     let step = move || {
-        let (tasks, checkout, places, next) = (own.clone(), Arc::clone(&checkout), Arc::clone(&places), next.clone());
+        let (tasks, checkout, places) = (own.clone(), Arc::clone(&checkout), Arc::clone(&places));
         async move {
             let looked = step(&tasks, &checkout, places).await;
             let left = looked.inspect_err(|error| tracing::warn!(%error, "cannot look for orders to go on with"));
-            let left = left.unwrap_or(TimeDelta::MAX);
-            next.send_replace(left);
-            left <= TimeDelta::zero()
+            left.unwrap_or(TimeDelta::MAX)
         }
     };
-    let woken = move || {
-        let (due, left) = (Arc::clone(&due), left.borrow().to_std().unwrap_or_default());
-        async move { timeout(left, due.notified()).await.unwrap_or_default() }
-    };
-    tasks.repeat(look, step, woken);
+    tasks.repeat_due(look, step, due);
 }
 
 /// Picks up the order that is due for longest, or says how long that is still to come.
